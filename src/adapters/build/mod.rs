@@ -1,0 +1,1 @@
+//! Building images: the context, BuildKit through the engine, and the classic builder.

@@ -1,0 +1,1 @@
+//! Smoke checks: requests and commands with expected answers.

@@ -1,0 +1,38 @@
+//! The real world: what performs effects on this machine and reports what happened.
+
+pub mod build;
+pub mod check;
+pub mod container;
+mod identity;
+pub mod ignore_rules;
+pub mod probe;
+pub mod process;
+pub mod watch;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+pub use identity::Identity;
+
+use crate::engine::Event;
+use crate::runtime::Clock;
+use crate::telemetry::Telemetry;
+
+/// What every adapter is given. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Wires {
+    /// Where facts go.
+    pub events: mpsc::UnboundedSender<Event>,
+    /// Where lines and samples go.
+    pub telemetry: Arc<Telemetry>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Wires {
+    /// Tells the engine a fact. After the session has ended nobody listens, which is no error.
+    pub fn tell(&self, event: Event) {
+        drop(self.events.send(event));
+    }
+}

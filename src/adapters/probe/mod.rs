@@ -1,0 +1,1 @@
+//! Health probes: asked fast at start, calmly later.

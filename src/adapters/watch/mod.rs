@@ -1,0 +1,1 @@
+//! Watching source trees: which files were saved, settled into changes.

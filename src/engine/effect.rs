@@ -1,0 +1,70 @@
+//! What is to be done: the only way in which the engine touches the world.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BuildId, CheckId, RunId, SyncCopy, SyncId};
+use crate::stack::{Check, Runtime, Service, ServiceName, Stack, Then};
+
+/// One thing to do. Each is answered by an event that carries the same number, however it ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// Watch what matters to this stack and make its front doors and edges; sent at start and after each reload.
+    Prepare { stack: Arc<Stack> },
+    /// Make an image. Answered by `BuildFinished`, `BuildFailed` or `BuildCancelled`.
+    StartBuild {
+        build: BuildId,
+        service: Arc<Service>,
+        fresh: bool,
+    },
+    /// Stop making an image. Answered by `BuildCancelled`, or by its end if that came first.
+    CancelBuild { build: BuildId },
+    /// Start a run. Answered by `RunStarted` or `RunFailed`; later, once, by `RunExited`.
+    StartRun(StartRun),
+    /// Let a run finish its requests, ask it to stop, and kill it after `grace`. Answered by `RunExited`.
+    StopRun { run: RunId, grace: Duration },
+    /// Kill a run at once. Answered by `RunExited`.
+    KillRun { run: RunId },
+    /// Send requests for this service to these runs; to none: hold them.
+    Route {
+        service: ServiceName,
+        runs: Vec<RunId>,
+    },
+    /// Refuse requests for this service, for this reason, instead of holding them.
+    Refuse { service: ServiceName, why: String },
+    /// Ask after a run's health until it ends: fast until `settle` is sent. Answered by `Probed`, again and again.
+    Probe { run: RunId, service: Arc<Service> },
+    /// From now on ask calmly, every `interval` (`calm`), or fast again.
+    PaceProbe { run: RunId, calm: bool },
+    /// Copy files into live runs. Answered by `Synced` or `SyncFailed`.
+    Sync {
+        sync: SyncId,
+        runs: Vec<RunId>,
+        copies: Vec<SyncCopy>,
+        then: Then,
+    },
+    /// Try a smoke check once. Answered by `CheckEnded`.
+    RunCheck { check: CheckId, spec: Arc<Check> },
+    /// The service left the stack: close its doors and forget it.
+    Forget { service: ServiceName },
+}
+
+/// A run to be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartRun {
+    /// Its number.
+    pub run: RunId,
+    /// What is run.
+    pub service: Arc<Service>,
+    /// Which of the service's replicas, from 0.
+    pub replica: u32,
+    /// What it runs as.
+    pub runtime: Runtime,
+    /// The image, for a container.
+    pub image: Option<String>,
+    /// A run that is on its way out, whose container or port the new one replaces.
+    pub replaces: Option<RunId>,
+}

@@ -1,0 +1,59 @@
+//! Why something waits.
+
+use serde::{Deserialize, Serialize};
+
+use super::Moment;
+use crate::stack::{Condition, ServiceName};
+
+/// The one thing a service waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "kebab-case")]
+pub enum Hold {
+    /// The container engine has not answered yet, so its runtime is not known.
+    EngineUnknown,
+    /// It needs the container engine, which is gone or was never there.
+    EngineMissing { why: String },
+    /// As many builds run as are allowed.
+    BuildSlot,
+    /// Its build failed; an edit or a rebuild goes on.
+    BuildFailed,
+    /// It needs another service first.
+    Dependency {
+        on: ServiceName,
+        condition: Condition,
+        state: String,
+    },
+    /// It ended and is started again at this moment.
+    Backoff { until: Moment, cause: String },
+    /// It ended too often; an edit or a restart goes on.
+    GaveUp { attempts: u32 },
+    /// Its old run must end first.
+    OldRun,
+    /// It cannot be started; an edit or a restart goes on.
+    CannotStart { message: String },
+    /// A person stopped it.
+    Stopped,
+    /// Services that depend on it must stop first.
+    Dependents { first: ServiceName },
+}
+
+impl Hold {
+    /// The hold in words, to follow the service's name: "waits for db: not healthy yet".
+    pub fn shown(&self) -> String {
+        match self {
+            Self::EngineUnknown => "waits for the container engine to answer".into(),
+            Self::EngineMissing { why } => format!("needs a container engine: {why}"),
+            Self::BuildSlot => "waits for a free build slot".into(),
+            Self::BuildFailed => "its build failed; save an edit or rebuild".into(),
+            Self::Dependency { on, state, .. } => format!("waits for {on}: {state}"),
+            Self::Backoff { cause, .. } => format!("{cause}; starts again soon"),
+            Self::GaveUp { attempts } => {
+                format!("gave up after {attempts} tries; save an edit or restart it")
+            }
+            Self::OldRun => "waits for its old run to end".into(),
+            Self::CannotStart { message } => format!("cannot start: {message}"),
+            Self::Stopped => "stopped by hand".into(),
+            Self::Dependents { first } => format!("stops after {first}"),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The pure state machine that decides what to build, run, route and stop.
+//!
+//! [`Engine::handle`] is told one [`Event`] and answers with [`Effect`]s to perform and [`Notice`]s to tell. Time is a
+//! parameter. Nothing here does I/O, reads a clock, locks or is async; `clippy.toml` and `tests/tidy.rs` hold that.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod command;
+mod effect;
+mod event;
+mod hold;
+mod ids;
+mod machine;
+mod moment;
+mod notice;
+mod state;
+
+pub use command::Command;
+pub use effect::{Effect, StartRun};
+pub use event::{
+    Action, BuildFailure, BuildStep, Change, CheckOutcome, EngineLink, Event, Exit, Place,
+    ProbeAnswer, StartFailure, SyncCopy,
+};
+pub use hold::Hold;
+pub use ids::{BuildId, CheckId, RunId, SyncId};
+pub use machine::{Engine, Options};
+pub use moment::Moment;
+pub use notice::{Notice, Noticed, Verdict};
+pub use state::{
+    BuildState, CheckProgress, CheckState, Completion, Crashes, Goal, Held, Image, PendingEdits,
+    Phase, QueuedSync, Run, RunHealth, RunPhase, RuntimeChoice, ServiceState, Smoke, State,
+    Syncing, Wanted,
+};

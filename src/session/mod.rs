@@ -1,0 +1,1 @@
+//! Wiring: what each command puts together.

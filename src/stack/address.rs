@@ -1,0 +1,86 @@
+//! Environment values, which may name the address of another service: `{{payments.url}}`.
+
+use serde::{Deserialize, Serialize};
+
+use super::ServiceName;
+
+/// Which part of another service's address is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AddressPart {
+    /// `http://HOST:PORT`
+    Url,
+    /// The host alone.
+    Host,
+    /// The port alone.
+    Port,
+}
+
+/// Where a caller reaches a callee: what `{{NAME.…}}` becomes for one particular caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Host name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Address {
+    /// The asked part as text.
+    pub fn part(&self, part: AddressPart) -> String {
+        match part {
+            AddressPart::Url if self.host.contains(':') => {
+                format!("http://[{}]:{}", self.host, self.port)
+            }
+            AddressPart::Url => format!("http://{}:{}", self.host, self.port),
+            AddressPart::Host => self.host.clone(),
+            AddressPart::Port => self.port.to_string(),
+        }
+    }
+}
+
+/// A piece of an [`EnvValue`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fragment {
+    /// Text as it stands.
+    Text(String),
+    /// `{{NAME.part}}`
+    Address(ServiceName, AddressPart),
+}
+
+/// The value of an environment variable: text with addresses of other services still to be filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnvValue(pub Vec<Fragment>);
+
+impl EnvValue {
+    /// A value without addresses.
+    pub fn text(value: impl Into<String>) -> Self {
+        Self(vec![Fragment::Text(value.into())])
+    }
+
+    /// The services whose address this value needs.
+    pub fn callees(&self) -> impl Iterator<Item = &ServiceName> {
+        self.0.iter().filter_map(|fragment| match fragment {
+            Fragment::Address(name, _) => Some(name),
+            Fragment::Text(_) => None,
+        })
+    }
+
+    /// The final text; `address_of` says where the caller reaches each callee.
+    pub fn resolve(&self, mut address_of: impl FnMut(&ServiceName) -> Option<Address>) -> String {
+        let mut text = String::new();
+        for fragment in &self.0 {
+            match fragment {
+                Fragment::Text(piece) => text.push_str(piece),
+                Fragment::Address(name, part) => {
+                    text.push_str(
+                        &address_of(name).map_or_else(String::new, |address| address.part(*part)),
+                    );
+                }
+            }
+        }
+        text
+    }
+}

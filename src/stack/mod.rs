@@ -1,0 +1,80 @@
+//! What should run: a [`Stack`] of [`Service`]s, the graph between them, and which service a path belongs to.
+//!
+//! Everything here is data that `config` reads and the rest of the program acts on. Nothing here does I/O.
+
+mod address;
+mod command;
+mod graph;
+mod health;
+mod name;
+mod service;
+mod smoke;
+mod watch;
+
+pub use address::{Address, AddressPart, EnvValue, Fragment};
+pub use command::CommandWords;
+pub use graph::{Cycle, Graph};
+pub use health::{Health, HttpProbe, Probe};
+pub use name::ServiceName;
+pub use service::{
+    Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
+    SecretSource, Service, Signal, Swap,
+};
+pub use smoke::{
+    Check, CheckKind, CommandExpect, HttpExpect, HttpRequest, RequestBody, TraceExpect,
+};
+pub use watch::{Reaction, Then, WatchRule};
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The services of one stack file, with every variable resolved and every path absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stack {
+    /// Name of the stack: names its containers, network and state folder. Lower case, digits, `-` and `_`.
+    pub name: String,
+    /// Folder of the stack file; relative paths were resolved against it.
+    pub directory: PathBuf,
+    /// The stack file itself.
+    pub file: PathBuf,
+    /// Other files that were read to make this (`.env`, `env_file`s): saving one of them reloads the stack too.
+    pub also_read: Vec<PathBuf>,
+    /// The services of the chosen profiles, in the order of the file.
+    pub services: IndexMap<ServiceName, Service>,
+    /// Smoke checks, in the order of the file.
+    pub smoke: Vec<Check>,
+    /// Values that never reach a log, trace, report or screen (`redact`, secrets).
+    pub redact: Vec<String>,
+    /// How many builds may run at once.
+    pub max_builds: usize,
+}
+
+impl Stack {
+    /// The service of this name, if the stack has it.
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.get(name)
+    }
+
+    /// The graph of `depends_on`.
+    pub fn graph(&self) -> Graph<'_> {
+        Graph::of(self)
+    }
+
+    /// Keeps only these services and what they need, transitively. An empty list keeps everything.
+    pub fn keep_only(&mut self, wanted: &[ServiceName]) {
+        if wanted.is_empty() {
+            return;
+        }
+        let needed = self.graph().with_dependencies(wanted);
+        self.services.retain(|name, _| needed.contains(name));
+    }
+
+    /// Whether the service is a job: somebody waits for its completion, or it says `restart = "no"` and has no probe.
+    pub fn is_job(&self, name: &ServiceName) -> bool {
+        self.services
+            .values()
+            .any(|other| other.depends_on.get(name) == Some(&Condition::Completed))
+    }
+}

@@ -1,0 +1,299 @@
+//! One service: how it is built, run, reached and stopped.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{CommandWords, EnvValue, Health, Probe, ServiceName, WatchRule};
+
+/// What a service runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// A container of the engine.
+    Container,
+    /// A plain process on this machine.
+    Process,
+}
+
+/// One service of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: ServiceName,
+    /// How its image is made.
+    pub build: Option<Build>,
+    /// The image it runs, or the tag that its build gets.
+    pub image: Option<String>,
+    /// How it runs as a plain process.
+    pub run: Option<CommandWords>,
+    /// Replaces the image's command.
+    pub command: Option<CommandWords>,
+    /// Replaces the image's entrypoint.
+    pub entrypoint: Option<CommandWords>,
+    /// Folder in the container where the program starts.
+    pub working_dir: Option<String>,
+    /// Folder on this machine where the process starts: the build context, else the stack's folder.
+    pub directory: PathBuf,
+    /// Environment, `env_file`s included.
+    pub environment: IndexMap<String, EnvValue>,
+    /// Front doors: ports of this machine that lead to the service.
+    pub ports: Vec<PortMapping>,
+    /// Further container ports the service listens on (also read from the Dockerfile's `EXPOSE`).
+    pub expose: Vec<u16>,
+    /// What it needs before it starts.
+    pub depends_on: IndexMap<ServiceName, Condition>,
+    /// Its health probe.
+    pub health: Option<Health>,
+    /// Volumes and bind mounts.
+    pub volumes: Vec<Mount>,
+    /// Watch rules; empty: the default for its kind (see [`Service::default_reaction`]).
+    pub watch: Vec<WatchRule>,
+    /// How many runs of it live side by side.
+    pub replicas: u32,
+    /// What happens when it exits by itself.
+    pub restart: RestartPolicy,
+    /// Whether two runs may live at once while one replaces the other; `None`: decided by its mounts.
+    pub overlap: Option<bool>,
+    /// Signal that asks it to stop.
+    pub stop_signal: Signal,
+    /// How long it may take to stop before it is killed.
+    pub stop_grace_period: Duration,
+    /// Whether its requests are traced.
+    pub trace: bool,
+    /// User inside the container (`uid`, `uid:gid` or name).
+    pub user: Option<String>,
+    /// Whether the engine's small init is process 1 of the container.
+    pub init: bool,
+    /// Whether it gets a terminal (a process always does; a container only when asked).
+    pub tty: bool,
+    /// Further labels for its containers.
+    pub labels: IndexMap<String, String>,
+    /// `NAME:ADDRESS` lines for the container's hosts file.
+    pub extra_hosts: Vec<String>,
+}
+
+impl Service {
+    /// A service that has only a name; every other field at its default.
+    pub fn named(name: impl Into<ServiceName>) -> Self {
+        Self {
+            name: name.into(),
+            build: None,
+            image: None,
+            run: None,
+            command: None,
+            entrypoint: None,
+            working_dir: None,
+            directory: PathBuf::new(),
+            environment: IndexMap::new(),
+            ports: Vec::new(),
+            expose: Vec::new(),
+            depends_on: IndexMap::new(),
+            health: None,
+            volumes: Vec::new(),
+            watch: Vec::new(),
+            replicas: 1,
+            restart: RestartPolicy::default(),
+            overlap: None,
+            stop_signal: Signal::default(),
+            stop_grace_period: Duration::from_secs(10),
+            trace: true,
+            user: None,
+            init: true,
+            tty: false,
+            labels: IndexMap::new(),
+            extra_hosts: Vec::new(),
+        }
+    }
+
+    /// Whether it can run as a container.
+    pub fn has_image(&self) -> bool {
+        self.build.is_some() || self.image.is_some()
+    }
+
+    /// The container port it is reached at: the first published one, else the first exposed, else its probe's.
+    pub fn port(&self) -> Option<u16> {
+        let published = self
+            .ports
+            .iter()
+            .find(|port| port.protocol == Protocol::Tcp)
+            .map(|port| port.container);
+        published
+            .or_else(|| self.expose.first().copied())
+            .or_else(|| match &self.health.as_ref()?.probe {
+                Probe::Http(http) => http.port,
+                Probe::Tcp { port } | Probe::Grpc { port, .. } => *port,
+                Probe::Exec(_) | Probe::Log(_) => None,
+            })
+    }
+
+    /// How one run of it replaces another.
+    pub fn swap(&self, runtime: Runtime) -> Swap {
+        let shares_storage = !self.volumes.is_empty();
+        match (self.overlap, runtime) {
+            (Some(true), Runtime::Process) => Swap::Overlap,
+            (Some(false), _) => Swap::Exclusive,
+            (None, _) if shares_storage => Swap::Exclusive,
+            (None, Runtime::Process) => Swap::Overlap,
+            (_, Runtime::Container) => Swap::Handover,
+        }
+    }
+
+    /// The services it calls: named in its environment, or depended on (jobs excepted).
+    pub fn callees(&self) -> Vec<&ServiceName> {
+        let mut callees: Vec<&ServiceName> = self
+            .environment
+            .values()
+            .flat_map(EnvValue::callees)
+            .collect();
+        let needed = self
+            .depends_on
+            .iter()
+            .filter(|(_, condition)| **condition != Condition::Completed);
+        callees.extend(needed.map(|(name, _)| name));
+        callees.sort();
+        callees.dedup();
+        callees
+    }
+}
+
+/// How one run of a service replaces another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Swap {
+    /// The new run starts beside the old one and takes over when it is ready.
+    Overlap,
+    /// The old run is asked to stop and the new one starts at the same moment; requests are held meanwhile.
+    Handover,
+    /// The old run has ended before the new one starts; requests are held meanwhile.
+    Exclusive,
+}
+
+/// How an image is made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Build {
+    /// Folder that is sent to the builder, absolute.
+    pub context: PathBuf,
+    /// Dockerfile, absolute.
+    pub dockerfile: PathBuf,
+    /// Stage to build; `None`: the last.
+    pub target: Option<String>,
+    /// Build arguments, sorted by name.
+    pub args: Vec<(String, String)>,
+    /// Secrets for `RUN --mount=type=secret`.
+    pub secrets: Vec<BuildSecret>,
+    /// Further labels for the image, sorted by name.
+    pub labels: Vec<(String, String)>,
+    /// Network of `RUN` steps (`host`, `none`); `None`: the engine's default.
+    pub network: Option<String>,
+    /// Never use the builder's cache.
+    pub no_cache: bool,
+    /// Try to pull newer base images.
+    pub pull: bool,
+}
+
+/// A secret of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BuildSecret {
+    /// The id that the Dockerfile asks for.
+    pub id: String,
+    /// Where its value comes from.
+    pub source: SecretSource,
+}
+
+/// Where a secret's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretSource {
+    /// The content of a file.
+    File(PathBuf),
+    /// An environment variable of Boatyard's own environment.
+    Environment(String),
+}
+
+/// What a dependent waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// A run of it has started.
+    Started,
+    /// It is ready: healthy if it has a probe, else started.
+    Ready,
+    /// It has ended with exit code 0.
+    Completed,
+}
+
+/// A front door: `HOST:CONTAINER`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortMapping {
+    /// Address on this machine; 127.0.0.1 unless the stack file gives one.
+    pub address: IpAddr,
+    /// Port on this machine; `None`: any free one.
+    pub host: Option<u16>,
+    /// Port in the container.
+    pub container: u16,
+    /// Transport.
+    pub protocol: Protocol,
+}
+
+/// Transport of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// TCP, through a front door.
+    Tcp,
+    /// UDP, published by the engine itself.
+    Udp,
+}
+
+/// Something mounted into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What is mounted.
+    pub kind: MountKind,
+    /// Path in the container, absolute.
+    pub target: String,
+    /// Whether the container may not write to it.
+    pub read_only: bool,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountKind {
+    /// A named volume of the stack.
+    Volume(String),
+    /// A path of this machine, absolute.
+    Bind(PathBuf),
+    /// An unnamed volume that goes with the container.
+    Anonymous,
+    /// Memory.
+    Tmpfs,
+}
+
+/// What happens when a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// Started again after a failure, with growing delay; an end with code 0 is a completion.
+    #[default]
+    OnFailure,
+    /// Started again however it ended.
+    Always,
+    /// Never started again by itself.
+    No,
+}
+
+/// A signal by name, `SIGTERM` unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Signal(pub String);
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self("SIGTERM".into())
+    }
+}

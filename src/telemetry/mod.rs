@@ -1,0 +1,70 @@
+//! Bounded stores of what services say and do, and the queries over them.
+//!
+//! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
+//! visible window. What does not fit is dropped from the oldest end and counted.
+
+mod exchange;
+mod log;
+mod series;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+pub use exchange::{Exchange, ExchangeStatus, Exchanges, SpanId, TraceId};
+pub use log::{LogLine, Logs, MarkKind, NewLine, Stream};
+pub use series::{Sample, Series};
+
+/// The stores of one session. Shared as `Arc<Telemetry>`.
+#[derive(Debug)]
+pub struct Telemetry {
+    logs: Mutex<Logs>,
+    exchanges: Mutex<Exchanges>,
+    series: Mutex<Series>,
+    changed: watch::Sender<u64>,
+}
+
+impl Telemetry {
+    /// Empty stores with these budgets, in bytes.
+    pub fn new(log_budget: usize, exchange_budget: usize) -> Self {
+        Self {
+            logs: Mutex::new(Logs::new(log_budget)),
+            exchanges: Mutex::new(Exchanges::new(exchange_budget)),
+            series: Mutex::new(Series::default()),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// The log lines. Keep the guard for one append or one query.
+    pub fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The exchanges. Keep the guard for one append or one query.
+    pub fn exchanges(&self) -> MutexGuard<'_, Exchanges> {
+        self.exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The samples. Keep the guard for one append or one query.
+    pub fn series(&self) -> MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the readers that something was written. Cheap; many writes may be told of at once.
+    pub fn touch(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    /// A receiver that changes whenever something was written.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new(64 << 20, 32 << 20)
+    }
+}

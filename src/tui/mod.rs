@@ -1,0 +1,1 @@
+//! The workbench: the view with a screen.
