@@ -13,6 +13,7 @@ mod machine;
 mod moment;
 mod notice;
 mod state;
+mod status;
 
 pub use command::Command;
 pub use effect::{Effect, StartRun};
@@ -30,3 +31,4 @@ pub use state::{
     Phase, QueuedSync, Run, RunHealth, RunPhase, RuntimeChoice, ServiceState, Smoke, State,
     Syncing, Wanted,
 };
+pub use status::Status;
