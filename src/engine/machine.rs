@@ -6,7 +6,7 @@ use super::{Effect, Event, Moment, Notice, RuntimeChoice, State};
 use crate::stack::Stack;
 
 /// What a session is asked to be.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     /// Which runtime was asked for.
     pub runtime: RuntimeChoice,

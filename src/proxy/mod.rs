@@ -2,4 +2,4 @@
 
 mod route;
 
-pub use route::{Edge, Reach, Routes, Target, Upstream};
+pub use route::{Edge, Routes, Target, Upstream};

@@ -1,11 +1,10 @@
 //! Where requests for a service go at this moment.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
 
 use tokio::sync::watch;
 
-use crate::stack::ServiceName;
+use crate::stack::{Reach, ServiceName};
 
 /// One edge: who calls whom, at which of the callee's ports.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,29 +15,6 @@ pub struct Edge {
     pub callee: ServiceName,
     /// The callee's container port; 0 for its only one.
     pub port: u16,
-}
-
-/// How a run is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// At its own address, at the container's port numbers.
-    Host(IpAddr),
-    /// At one address for each container port.
-    Ports(BTreeMap<u16, SocketAddr>),
-    /// At one address, whatever the port: a process.
-    Only(SocketAddr),
-}
-
-impl Reach {
-    /// The address for this container port.
-    pub fn at(&self, port: u16) -> Option<SocketAddr> {
-        match self {
-            Self::Host(address) => (port != 0).then(|| SocketAddr::new(*address, port)),
-            Self::Ports(ports) if port == 0 => ports.values().next().copied(),
-            Self::Ports(ports) => ports.get(&port).copied(),
-            Self::Only(address) => Some(*address),
-        }
-    }
 }
 
 /// A run that takes requests.

@@ -1,1 +1,1 @@
-//! Building images: the context, BuildKit through the engine, and the classic builder.
+//! Building images: the context, `BuildKit` through the engine, and the classic builder.
