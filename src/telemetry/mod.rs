@@ -4,7 +4,11 @@
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
 mod exchange;
+mod filter;
+mod level;
 mod log;
+mod log_query;
+mod search;
 mod series;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +16,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use exchange::{Exchange, ExchangeStatus, Exchanges, SpanId, TraceId};
-pub use log::{LogLine, Logs, MarkKind, NewLine, Stream};
+pub use filter::{Filter, FilterError};
+pub use level::Level;
+pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
+pub use log_query::{Direction, Page, Select};
+pub use search::Search;
 pub use series::{Sample, Series};
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
