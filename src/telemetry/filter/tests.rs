@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::stack::ServiceName;
-use crate::telemetry::{ExchangeStatus, Level, NewLine, SpanId, Stream, TraceId};
+use crate::telemetry::{ExchangeStatus, Headers, Level, NewLine, SpanId, Stream, TraceId};
 
 fn line(service: &str, stream: Stream, text: &str) -> LogLine {
     LogLine {
@@ -37,8 +37,8 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
         held: Duration::ZERO,
         request_bytes: 0,
         response_bytes: 10,
-        request_headers: Vec::new(),
-        response_headers: Vec::new(),
+        request_headers: Headers::default(),
+        response_headers: Headers::default(),
     }
 }
 
