@@ -4,16 +4,34 @@
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
 mod exchange;
+#[cfg(test)]
+mod exchange_fixture;
+mod exchange_rates;
+mod exchange_store;
+mod filter;
+mod level;
 mod log;
+mod log_query;
+mod search;
 mod series;
+mod trace;
+mod trace_context;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-pub use exchange::{Exchange, ExchangeStatus, Exchanges, SpanId, TraceId};
-pub use log::{LogLine, Logs, MarkKind, NewLine, Stream};
+pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
+pub use exchange_rates::Rates;
+pub use exchange_store::{Exchanges, Since};
+pub use filter::{Filter, FilterError};
+pub use level::Level;
+pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
+pub use log_query::{Direction, Page, Select};
+pub use search::Search;
 pub use series::{Sample, Series};
+pub use trace::{Row, TraceSummary, summarise, waterfall};
+pub use trace_context::TraceContext;
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]
