@@ -41,7 +41,7 @@ pub use sweep::{Swept, sweep};
 
 use crate::adapters::{Identity, Wires};
 use crate::engine::{Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
-use crate::proxy::Reach;
+use crate::stack::Reach;
 use crate::stack::{Service, Then};
 use abort::AbortOnDrop;
 use model::{Order, Request, Shared};

@@ -13,7 +13,7 @@ use super::link::Link;
 use super::pack::Owner;
 use crate::adapters::{Identity, Wires};
 use crate::engine::{RunId, StartRun};
-use crate::proxy::Reach;
+use crate::stack::Reach;
 use crate::stack::{Service, ServiceName};
 
 /// What is waited for before a run is asked to stop.

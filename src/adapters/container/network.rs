@@ -10,7 +10,7 @@ use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptionsBuilde
 use super::find::ContainerEngine;
 use super::model::{Shared, StackNetwork};
 use crate::adapters::Identity;
-use crate::proxy::Reach;
+use crate::stack::Reach;
 
 impl Shared {
     /// The stack's network; made once a session, however many runs ask at the same time.
