@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
-use crate::adapters::build::{Builder, Builds, probe_builder};
-use crate::adapters::container::{ContainerEngine, Containers, Link, StackNetwork, Surroundings, sweep};
+use crate::adapters::build::{self, Builds, Workshop, probe_builder};
+use crate::adapters::container::{ContainerEngine, Containers, Endpoint, Link, StackNetwork, Surroundings, sweep};
 use crate::adapters::{Identity, Wires};
 use crate::engine::{EngineLink, Event, RunId};
 
@@ -31,7 +31,7 @@ struct Ready {
 impl EngineSide {
     /// Begins to look for an engine.
     pub(super) fn start(wires: &Wires, identity: &Identity) -> Self {
-        let link = Link::start(wires.clone(), Surroundings::here(), identity);
+        let link = Link::start(wires.clone(), Surroundings::of_this_process(), identity);
         let (containers, moved) = Containers::new(wires.clone(), identity.clone(), link);
         Self {
             wires: wires.clone(),
@@ -87,8 +87,21 @@ async fn make_ready(
 ) -> Result<Ready, String> {
     // First: containers of a dead session would answer to the same names on the same network.
     sweep(engine, identity, Some(&identity.session), false).await?;
-    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(engine.endpoint()));
+    let endpoint = endpoint(engine);
+    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(&endpoint));
     let shown = builder.to_string();
-    let builds = Builds::new(wires.clone(), identity.clone(), engine.clone(), builder);
+    let workshop = Workshop::new(engine.client.clone(), endpoint, builder, identity.clone());
+    let builds = Builds::new(wires.clone(), Arc::new(workshop));
     Ok(Ready { builds, builder: shown, network: network? })
+}
+
+/// Where the builder speaks to this engine.
+pub(super) fn endpoint(engine: &ContainerEngine) -> build::Endpoint {
+    match engine.endpoint() {
+        Endpoint::Unix(path) => build::Endpoint::Unix(path.clone()),
+        Endpoint::Tcp(address) => {
+            let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+            build::Endpoint::Tcp(host.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or(2375))
+        }
+    }
 }

@@ -9,11 +9,6 @@ use crate::config::{self, Loaded};
 use crate::report;
 use crate::stack::{ServiceName, Stack};
 
-/// Reads the stack file that the command line means.
-pub(super) fn load(global: &Global) -> Result<Loaded, Failure> {
-    let options = options(global);
-    config::load(&options).map_err(|not_found| Failure::Wrong(format!("error: {not_found}")))
-}
 
 /// What the command line says about the stack file.
 pub(super) fn options(global: &Global) -> config::Options {
@@ -27,7 +22,7 @@ pub(super) fn options(global: &Global) -> config::Options {
 
 /// The stack, or every problem of its file on standard error. Warnings are printed either way.
 pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
-    let mut loaded = load(global)?;
+    let mut loaded = config::load(&options(global));
     match loaded.stack.take() {
         Some(stack) => {
             for problem in &loaded.problems {
@@ -42,7 +37,7 @@ pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
 fn rendered(loaded: &Loaded) -> String {
     let color = report::stderr_has_color();
     let mut text: Vec<String> = loaded.problems.iter().map(|problem| problem.render(color)).collect();
-    text.push(loaded.summary());
+    text.push(count(&loaded.problems));
     text.join("\n")
 }
 
@@ -63,7 +58,7 @@ pub(super) fn keep_only(stack: &mut Stack, names: &[String]) -> Result<(), Failu
 
 /// `boatyard check`
 pub(super) fn check(global: &Global) -> Result<u8, Failure> {
-    let loaded = load(global)?;
+    let loaded = config::load(&options(global));
     if loaded.stack.is_none() {
         return Err(Failure::Wrong(rendered(&loaded)));
     }

@@ -1,6 +1,7 @@
 //! The real world: which adapter performs which effect, and what the session itself must know to do so.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,12 @@ use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::Watcher;
 use crate::adapters::{Exec, Identity, Wires};
-use crate::engine::{BuildFailure, Effect, Event, Place, RunId, StartFailure, StartRun};
-use crate::proxy::{Doors, Routes, Target, Upstream};
+use crate::engine::{
+    BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice, StartFailure, StartRun,
+};
+use crate::proxy::{Doors, Edge, Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Reach, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -30,6 +33,8 @@ pub(super) struct RealWorld {
     pub(super) stack: Arc<Stack>,
     /// A front door's port that is taken is replaced by the next free one.
     pub(super) any_port: bool,
+    /// Which runtime was asked for.
+    pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
     pub(super) doors: Arc<Doors>,
     pub(super) engine: EngineSide,
@@ -40,6 +45,8 @@ pub(super) struct RealWorld {
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     pub(super) runtimes: HashMap<ServiceName, Runtime>,
     pub(super) runs: HashMap<RunId, Live>,
+    /// What is missing without which the session cannot go on, with what to do.
+    pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
 }
@@ -224,9 +231,9 @@ impl RealWorld {
         }
     }
 
-    fn check(&mut self, check: crate::engine::CheckId, spec: Arc<crate::stack::Check>) {
+    fn check(&mut self, check: CheckId, spec: Arc<Check>) {
         let inside = match &spec.kind {
-            crate::stack::CheckKind::Command { inside: Some(service), .. } => {
+            CheckKind::Command { inside: Some(service), .. } => {
                 let run = self.runs.iter().find(|(_, live)| live.service.name == *service);
                 run.map(|(run, live)| self.exec(*run, live))
             }
@@ -237,14 +244,14 @@ impl RealWorld {
     }
 
     /// Where each service's front door is; services without one get one that only the checks know.
-    fn front_doors(&self) -> HashMap<ServiceName, std::net::SocketAddr> {
+    fn front_doors(&self) -> HashMap<ServiceName, SocketAddr> {
         let door = |service: &Service| {
             let edges = self.doors.edges();
             let open = edges.iter().find(|edge| edge.caller.is_none() && edge.callee == service.name);
             open.and_then(|edge| self.doors.address(edge)).or_else(|| {
                 let port = service.port().unwrap_or(0);
-                let edge = crate::proxy::Edge { caller: None, callee: service.name.clone(), port };
-                self.doors.open(edge, std::net::SocketAddr::from(([127, 0, 0, 1], 0))).ok()
+                let edge = Edge { caller: None, callee: service.name.clone(), port };
+                self.doors.open(edge, SocketAddr::from(([127, 0, 0, 1], 0))).ok()
             })
         };
         self.stack.services.values().filter_map(|service| Some((service.name.clone(), door(service)?))).collect()
@@ -255,6 +262,9 @@ impl RealWorld {
         match event {
             Event::ContainerEngine { link } => {
                 let link = self.engine.link(link)?;
+                if let EngineLink::Missing { looked } = &link {
+                    self.do_without_engine(looked);
+                }
                 Some(Event::ContainerEngine { link })
             }
             Event::RunStarted { run, ref place } => {
@@ -274,6 +284,26 @@ impl RealWorld {
             }
             other => Some(other),
         }
+    }
+
+    /// Ends the session when a service cannot run without the engine that was not found.
+    fn do_without_engine(&mut self, looked: &[String]) {
+        let cannot = |service: &&Service| match self.choice {
+            RuntimeChoice::Process => false,
+            RuntimeChoice::Engine => service.has_image(),
+            RuntimeChoice::Auto => service.has_image() && service.run.is_none(),
+        };
+        let stuck: Vec<&str> = self.stack.services.values().filter(cannot).map(|service| service.name.as_str()).collect();
+        if stuck.is_empty() || self.missing.is_some() {
+            return;
+        }
+        self.missing = Some(format!(
+            "error: no container engine answers, and {} cannot run without one\n  looked at:\n    {}\nhelp: start the engine \
+             (`boatyard doctor` looks closer), or give each service a `run` command, to run it as a plain process",
+            stuck.join(", "),
+            looked.join("\n    ")
+        ));
+        self.wires.tell(Event::Command { command: Command::Quit });
     }
 
     fn moved(&mut self, run: RunId) {
