@@ -20,8 +20,8 @@ use super::failure::{Facts, explain};
 use super::filesync::Ledger;
 use super::lines::Lines;
 use super::model::{BuildOrder, Output, Sink, Stopped, Transfer};
+use super::pack::Packed;
 use super::progress::LAST_LINES;
-use super::start::Packed;
 use super::tree::{Entry, EntryKind, Tree};
 use crate::engine::BuildStep;
 
@@ -181,7 +181,7 @@ impl Parcel {
         let mut header = header(entry);
         match &entry.kind {
             EntryKind::Folder | EntryKind::Pipe => {
-                archive.append_data(&mut header, &entry.path, io::empty())?
+                archive.append_data(&mut header, &entry.path, io::empty())?;
             }
             EntryKind::Link { target } => archive.append_link(&mut header, &entry.path, target)?,
             EntryKind::File { size, hash } => {

@@ -160,12 +160,11 @@ fn substitute(text: &str, values: &BTreeMap<String, String>) -> String {
     while let Some(at) = rest.find('$') {
         result.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let (expression, after) = match rest.strip_prefix('{') {
-            Some(inner) => inner.split_once('}').unwrap_or((inner, "")),
-            None => {
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                rest.split_at(end.unwrap_or(rest.len()))
-            }
+        let (expression, after) = if let Some(inner) = rest.strip_prefix('{') {
+            inner.split_once('}').unwrap_or((inner, ""))
+        } else {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            rest.split_at(end.unwrap_or(rest.len()))
         };
         let name_end = expression.find(':').unwrap_or(expression.len());
         let (name, operator) = expression.split_at(name_end);

@@ -65,12 +65,7 @@ pub(super) enum Stopped {
 impl Stopped {
     /// A failure that has no step.
     pub(super) fn message(message: impl Into<String>) -> Self {
-        Self::Failed(BuildFailure {
-            step: None,
-            message: message.into(),
-            last_lines: Vec::new(),
-            missing_base: None,
-        })
+        Self::Failed(plain(message))
     }
 }
 
@@ -80,4 +75,14 @@ pub(super) fn say(sink: &Sink, text: impl Into<String>) {
         at: Timestamp::now(),
         bytes: text.into().into_bytes(),
     });
+}
+
+/// A failure that has only a reason.
+pub(super) fn plain(message: impl Into<String>) -> BuildFailure {
+    BuildFailure {
+        step: None,
+        message: message.into(),
+        last_lines: Vec::new(),
+        missing_base: None,
+    }
 }
