@@ -70,6 +70,17 @@ struct Ring {
     dropped: u64,
 }
 
+/// Lines that came since a follower last looked.
+#[derive(Debug, Clone, Default)]
+pub struct Followed {
+    /// The lines, in the order in which they came.
+    pub lines: Vec<Arc<LogLine>>,
+    /// Where to go on.
+    pub next: u64,
+    /// Lines that had been dropped before they could be read.
+    pub missed: u64,
+}
+
 impl Logs {
     /// No lines; at most `budget` bytes in all.
     pub fn new(budget: usize) -> Self {
@@ -98,6 +109,26 @@ impl Logs {
             fullest.bytes -= oldest.line.bytes.len();
             fullest.dropped += 1;
             total -= oldest.line.bytes.len();
+        }
+    }
+
+    /// At most `limit` lines from this number on, in the order in which they came.
+    pub fn since(&self, seq: u64, limit: usize) -> Followed {
+        let mut lines: Vec<_> = self
+            .services
+            .values()
+            .flat_map(|ring| ring.lines.iter().filter(|line| line.seq >= seq).cloned())
+            .collect();
+        lines.sort_by_key(|line| line.seq);
+        lines.truncate(limit);
+        let next = match lines.last() {
+            Some(last) if lines.len() == limit => last.seq + 1,
+            _ => self.next_seq.max(seq),
+        };
+        Followed {
+            missed: (next - seq).saturating_sub(lines.len() as u64),
+            next,
+            lines,
         }
     }
 

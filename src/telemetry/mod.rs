@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use exchange::{Exchange, ExchangeStatus, Exchanges, SpanId, TraceId};
-pub use log::{LogLine, Logs, MarkKind, NewLine, Stream};
+pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Stream};
 pub use series::{Sample, Series};
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
