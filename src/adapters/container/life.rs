@@ -74,7 +74,7 @@ enum Output {
     /// It is being read.
     Flowing(Pump),
     /// Reading ended, at this time.
-    Ended(PumpEnd, Instant),
+    Ended(Box<PumpEnd>, Instant),
     /// The reading task broke; nothing more can be kept.
     Broken,
 }
@@ -286,7 +286,7 @@ impl Life {
     async fn drain(&self, output: Output, ended: &Ended) -> Option<Sink> {
         let end = match output {
             Output::Flowing(pump) => pump.drained().await?,
-            Output::Ended(end, _) => end,
+            Output::Ended(end, _) => *end,
             Output::Broken => return None,
         };
         let mut sink = end.sink;
@@ -431,7 +431,7 @@ async fn turn(output: &mut Output) -> bool {
     match output {
         Output::Flowing(pump) => {
             *output = match pump.ended().await {
-                Some(end) => Output::Ended(end, Instant::now()),
+                Some(end) => Output::Ended(Box::new(end), Instant::now()),
                 None => Output::Broken,
             };
             false

@@ -138,7 +138,7 @@ async fn watch_events(
             Some(Ok(event)) => tracing::debug!(action = ?event.action, "engine event"),
             // A newer engine may send events that this client cannot read; the connection is well.
             Some(Err(Error::JsonDataError { message, .. })) => {
-                tracing::debug!(message, "unknown event")
+                tracing::debug!(message, "unknown event");
             }
             Some(Err(error)) => return reason(&error),
             None => return "the engine closed the connection".into(),

@@ -61,14 +61,14 @@ impl Containers {
         identity: Identity,
         link: Link,
     ) -> (Self, mpsc::UnboundedReceiver<RunId>) {
-        let (moved, moves) = mpsc::unbounded_channel();
+        let (moved, receiver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(wires, identity, link, moved));
         let stats = AbortOnDrop::spawn(stats::sample(shared.clone()));
         let containers = Self {
             shared,
             _stats: Arc::new(stats),
         };
-        (containers, moves)
+        (containers, receiver)
     }
 
     /// The link to the engine.

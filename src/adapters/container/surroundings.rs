@@ -1,6 +1,7 @@
 //! Where on this machine a container engine may be, in the order in which it is looked for.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -114,10 +115,7 @@ impl Surroundings {
         let folder = self.config_folder().ok_or_else(|| {
             "no home folder, so no Docker contexts; set HOME or DOCKER_HOST".to_owned()
         })?;
-        let digest: String = Sha256::digest(name.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = digest(name);
         let file = folder.join("contexts/meta").join(&digest).join("meta.json");
         let text = std::fs::read(&file).map_err(|error| {
             format!(
@@ -179,6 +177,16 @@ impl Candidate {
     }
 }
 
+/// The folder name under which the `docker` command stores a context.
+fn digest(name: &str) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(name.as_bytes()) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 fn socket(path: PathBuf) -> Candidate {
     Candidate {
         named_by: None,
@@ -200,10 +208,7 @@ mod tests {
 
     fn context_folder(name: &str, host: &str, tls: bool) -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
-        let digest: String = Sha256::digest(name.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = digest(name);
         let meta = home.path().join(".docker/contexts/meta").join(&digest);
         std::fs::create_dir_all(&meta).unwrap();
         std::fs::write(
