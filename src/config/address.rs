@@ -1,5 +1,7 @@
 //! Addresses of other services in environment values: `{{payments.url}}`.
 
+use std::fmt::Write as _;
+
 use crate::stack::{AddressPart, EnvValue, Fragment, ServiceName};
 
 /// A mention of another service's address.
@@ -66,7 +68,7 @@ pub(super) fn show(value: &EnvValue) -> String {
             Fragment::Address(name, part) => {
                 let known = PARTS.iter().find(|(_, known)| known == part);
                 let part = known.map_or("url", |(name, _)| *name);
-                text.push_str(&format!("{{{{{name}.{part}}}}}"));
+                let _ = write!(text, "{{{{{name}.{part}}}}}");
             }
         }
     }

@@ -96,13 +96,14 @@ impl<'n> Item<'n> {
     pub(super) fn integer(&self, least: i64, most: i64, scope: &mut Scope<'_>) -> Option<i64> {
         let number = match &self.node.value {
             Value::Integer(number) => *number,
-            Value::Text(text) if self.node.expanded => match text.trim().parse() {
-                Ok(number) => number,
-                Err(_) => {
-                    self.invalid(&format!("expected a number, found {}", quoted(text)), scope);
+            Value::Text(text) if self.node.expanded => {
+                let Ok(number) = text.trim().parse() else {
+                    let why = format!("expected a number, found {}", quoted(text));
+                    self.invalid(&why, scope);
                     return None;
-                }
-            },
+                };
+                number
+            }
             _ => {
                 self.expected("a number", scope);
                 return None;

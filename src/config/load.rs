@@ -69,9 +69,9 @@ pub fn load(options: &Options) -> Loaded {
     if is_compose(&file) {
         return failed(file, compose_problem(&shown));
     }
-    match read_source(&file, shown) {
+    match read_source(&file, &shown) {
         Ok(source) => read(&source, &file, options),
-        Err(problem) => failed(file, problem),
+        Err(problem) => failed(file, *problem),
     }
 }
 
@@ -94,9 +94,11 @@ fn compose_problem(shown: &Path) -> Problem {
     problem
 }
 
-fn read_source(file: &Path, shown: PathBuf) -> Result<Source, Problem> {
-    let unreadable =
-        |why: String| Problem::error(None, format!("{} cannot be read: {why}", shown.display()));
+fn read_source(file: &Path, shown: &Path) -> Result<Source, Box<Problem>> {
+    let unreadable = |why: String| {
+        let message = format!("{} cannot be read: {why}", shown.display());
+        Box::new(Problem::error(None, message))
+    };
     let size = std::fs::metadata(file)
         .map_err(|error| unreadable(reason(&error)))?
         .len();
@@ -108,8 +110,8 @@ fn read_source(file: &Path, shown: PathBuf) -> Result<Source, Problem> {
     }
     let bytes = std::fs::read(file).map_err(|error| unreadable(reason(&error)))?;
     String::from_utf8(bytes)
-        .map(|text| Source::new(shown.clone(), text))
-        .map_err(|error| not_text(&shown, &error))
+        .map(|text| Source::new(shown.to_path_buf(), text))
+        .map_err(|error| Box::new(not_text(shown, &error)))
 }
 
 /// The place of the first byte that is not UTF-8.

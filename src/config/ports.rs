@@ -76,13 +76,10 @@ fn long(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<PortMapping> {
     let mut port = any_host_port(target?.port(scope)?);
     if let Some(published) = published {
         port.host = match &published.node.value {
-            Value::Text(text) => match text.parse() {
-                Ok(number) => Some(number),
-                Err(_) => {
-                    published.invalid(&format!("\"{text}\" is not a port"), scope);
-                    return None;
-                }
-            },
+            Value::Text(text) => {
+                let found = number(text).map_err(|why| published.invalid(&why, scope));
+                Some(found.ok()?)
+            }
             _ => Some(published.port(scope)?),
         };
     }

@@ -220,11 +220,9 @@ fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<
             service.volumes.push(mount);
         }
     }
-    let mut text = |key| {
-        let item = section.take(key)?;
-        item.filled_text(scope).map(str::to_owned)
-    };
-    service.working_dir = text("working_dir");
+    service.working_dir = section
+        .take("working_dir")
+        .and_then(|item| item.filled_text(scope).map(str::to_owned));
     service.user = section.take("user").and_then(|item| item.scalar(scope));
     service.labels = section
         .take("labels")
