@@ -2,11 +2,37 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::proxy::{DoorError, Doors, Edge};
 use crate::stack::{Address, Protocol, Runtime, Service, ServiceName, Stack};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The doors of a session: the world opens edges, a reload opens and closes front doors.
+pub(super) struct SharedDoors(Mutex<Doors>);
+
+impl SharedDoors {
+    pub(super) fn new(doors: Doors) -> Self {
+        Self(Mutex::new(doors))
+    }
+
+    /// The doors. Keep the guard for one call.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Doors> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All edges that have an open door.
+    pub(super) fn edges(&self) -> Vec<Edge> {
+        self.lock().all().map(|(edge, _)| edge.clone()).collect()
+    }
+
+    /// Closes a door, and does not wait for what still passes through it.
+    pub(super) fn close(&self, edge: &Edge) {
+        // The port is free a moment later; nobody here waits for it.
+        drop(self.lock().close(edge));
+    }
+}
 
 /// The front doors that a stack wants, and the addresses they want.
 pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
@@ -22,7 +48,7 @@ pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
 
 /// Opens the front doors that are missing and closes those that are not wanted any more.
 /// `any_port`: a taken port is replaced by the next free one.
-pub(super) fn keep_front_doors(doors: &Doors, stack: &Stack, any_port: bool) -> Result<(), Vec<DoorError>> {
+pub(super) fn keep_front_doors(doors: &SharedDoors, stack: &Stack, any_port: bool) -> Result<(), Vec<DoorError>> {
     let wanted = front_doors(stack);
     let edges: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
     for edge in doors.edges() {
@@ -32,7 +58,7 @@ pub(super) fn keep_front_doors(doors: &Doors, stack: &Stack, any_port: bool) -> 
     }
     let mut errors = Vec::new();
     for (edge, address) in &wanted {
-        if doors.address(edge).is_some() {
+        if doors.lock().address(edge).is_some() {
             continue;
         }
         if let Err(error) = open(doors, edge, *address, any_port) {
@@ -42,12 +68,12 @@ pub(super) fn keep_front_doors(doors: &Doors, stack: &Stack, any_port: bool) -> 
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-fn open(doors: &Doors, edge: &Edge, address: SocketAddr, any_port: bool) -> Result<SocketAddr, DoorError> {
-    let mut tried = doors.open(edge.clone(), address);
+fn open(doors: &SharedDoors, edge: &Edge, address: SocketAddr, any_port: bool) -> Result<SocketAddr, DoorError> {
+    let mut tried = doors.lock().open(edge.clone(), address);
     let mut next = address.port();
     while any_port && tried.is_err() && next < u16::MAX {
         next += 1;
-        tried = doors.open(edge.clone(), SocketAddr::new(address.ip(), next));
+        tried = doors.lock().open(edge.clone(), SocketAddr::new(address.ip(), next));
     }
     tried
 }
@@ -66,7 +92,7 @@ pub(super) struct Caller<'a> {
 
 impl Caller<'_> {
     /// Where this caller reaches a callee: by name between containers, else through a relay that is opened here.
-    pub(super) fn reaches(&self, doors: &Doors, callee: &Service) -> Option<Address> {
+    pub(super) fn reaches(&self, doors: &SharedDoors, callee: &Service) -> Option<Address> {
         let callee_is_container = self.runtimes.get(&callee.name) != Some(&Runtime::Process);
         if self.runtime == Runtime::Container && callee_is_container {
             return Some(Address { host: callee.name.to_string(), port: callee.port()? });
@@ -80,19 +106,16 @@ impl Caller<'_> {
             callee: callee.name.clone(),
             port: callee.port().unwrap_or(0),
         };
-        let address = match doors.address(&edge) {
-            Some(address) if address.ip() == ip => address,
-            Some(_) => {
-                doors.close(&edge);
-                doors.open(edge, SocketAddr::new(ip, 0)).ok()?
-            }
-            None => doors.open(edge, SocketAddr::new(ip, 0)).ok()?,
+        let open = doors.lock().address(&edge).filter(|address| address.ip() == ip);
+        let address = match open {
+            Some(address) => address,
+            None => doors.lock().open(edge, SocketAddr::new(ip, 0)).ok()?,
         };
         Some(Address { host: address.ip().to_string(), port: address.port() })
     }
 
     /// Its whole environment: what the stack file says, addresses filled in, and `PORT`.
-    pub(super) fn environment(&self, doors: &Doors, stack: &Stack, port: Option<u16>) -> Vec<(String, String)> {
+    pub(super) fn environment(&self, doors: &SharedDoors, stack: &Stack, port: Option<u16>) -> Vec<(String, String)> {
         let mut environment: Vec<(String, String)> = port.map(|port| ("PORT".into(), port.to_string())).into_iter().collect();
         environment.extend(self.service.environment.iter().map(|(name, value)| {
             let value = value.resolve(|callee| self.reaches(doors, stack.service(callee)?));

@@ -11,7 +11,7 @@ use crate::adapters::build::probe_builder;
 use crate::adapters::container::{Surroundings, find};
 use crate::cli::Global;
 use crate::config;
-use crate::proxy::who_listens;
+use crate::proxy::owner_of;
 use crate::report;
 use crate::stack::Stack;
 
@@ -156,7 +156,7 @@ fn ports(stack: &Stack) -> Vec<Finding> {
     let findings = wanted.map(|(edge, address)| match std::net::TcpListener::bind(address) {
         Ok(_) => Finding::good("front door", format!("{address} for {} is free", edge.callee)),
         Err(error) => {
-            let who = who_listens(address).map_or_else(|| error.to_string(), |who| format!("taken by {who}"));
+            let who = owner_of(address).map_or_else(|| error.to_string(), |who| format!("taken by {who}"));
             let remedy = "end that program, choose another port, or use `--ports auto`";
             Finding::weak("front door", format!("{address} for {}: {who}", edge.callee), remedy)
         }

@@ -3,6 +3,8 @@
 mod addresses;
 mod doctor;
 mod down;
+mod engine_side;
+mod exec;
 mod failure;
 mod inspect;
 mod opening;
@@ -25,8 +27,8 @@ use failure::Failure;
 /// The program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    if arguments.nth(1).is_some_and(|first| first == process::SHIM_ARGUMENT) {
-        return process::shim_main(arguments.collect());
+    if arguments.nth(1).is_some_and(|first| first == process::SHIM_WORD) {
+        return process::shim_main(arguments);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::addresses::keep_front_doors;
+use super::addresses::{SharedDoors, keep_front_doors};
 use super::engine_side::EngineSide;
 use super::world::RealWorld;
 use super::{Failure, inspect, reload};
@@ -19,7 +19,7 @@ use crate::adapters::{Identity, Wires};
 use crate::cli::{Global, PortsArg, RuntimeArg};
 use crate::config;
 use crate::engine::{Engine, Options, RuntimeChoice};
-use crate::proxy::{Doors, Limits, Routes};
+use crate::proxy::{Doors, Limits, Routes, into_store};
 use crate::runtime::{Clock, Interrupts, Parts, Tape, TapeHead};
 use crate::stack::Stack;
 use crate::telemetry::Telemetry;
@@ -70,7 +70,8 @@ impl Opening {
         let (events, received) = mpsc::unbounded_channel();
         let wires = Wires { events, telemetry: Arc::clone(&telemetry), clock: clock.clone() };
         let routes = Arc::new(Routes::default());
-        let doors = Arc::new(Doors::new(Arc::clone(&routes), Arc::clone(&telemetry), Limits::default()));
+        let doors = Doors::new(Arc::clone(&routes), into_store(Arc::clone(&telemetry)), Limits::default());
+        let doors = Arc::new(SharedDoors::new(doors));
         let any_port = self.wish.ports == PortsArg::Auto;
         keep_front_doors(&doors, &self.stack, any_port).map_err(|errors| {
             let mut text: Vec<String> = errors.iter().map(|error| format!("error: {error}")).collect();
@@ -116,7 +117,7 @@ impl Opening {
         Options { runtime, ..Options::default() }
     }
 
-    fn watcher(&self, wires: &Wires, doors: &Arc<Doors>) -> Result<Watcher, Failure> {
+    fn watcher(&self, wires: &Wires, doors: &Arc<SharedDoors>) -> Result<Watcher, Failure> {
         let (saved, saves) = mpsc::unbounded_channel();
         let mut watcher = Watcher::new(wires.clone(), saved).map_err(|error| Failure::Failed(format!("error: {error}")))?;
         watcher.watch_stack_files(&self.read_files);

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::addresses::keep_front_doors;
+use super::addresses::{SharedDoors, keep_front_doors};
 use super::inspect;
 use crate::adapters::watch::StackSaved;
 use crate::adapters::{Identity, Wires};
 use crate::config;
 use crate::engine::Event;
-use crate::proxy::Doors;
 
 /// What is needed to read the stack again as it was read at first.
 pub(super) struct Reloader {
     pub(super) wires: Wires,
     pub(super) options: config::Options,
     pub(super) services: Vec<String>,
-    pub(super) doors: Arc<Doors>,
+    pub(super) doors: Arc<SharedDoors>,
     pub(super) any_port: bool,
     pub(super) identity: Identity,
 }

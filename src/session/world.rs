@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::addresses::{Caller, keep_front_doors};
+use super::addresses::{Caller, SharedDoors, keep_front_doors};
 use super::engine_side::EngineSide;
 use super::exec;
 use crate::adapters::check::Checks;
@@ -19,7 +19,7 @@ use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
     BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice, StartFailure, StartRun,
 };
-use crate::proxy::{Doors, Edge, Routes, Target, Upstream};
+use crate::proxy::{Edge, Routes, Target, Upstream};
 use crate::runtime::World;
 use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
 
@@ -36,7 +36,7 @@ pub(super) struct RealWorld {
     /// Which runtime was asked for.
     pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
-    pub(super) doors: Arc<Doors>,
+    pub(super) doors: Arc<SharedDoors>,
     pub(super) engine: EngineSide,
     pub(super) processes: Processes,
     pub(super) probes: Probes,
@@ -114,7 +114,8 @@ impl World for RealWorld {
 
     async fn finish(&mut self) -> Vec<String> {
         self.watcher = None;
-        self.doors.close_all().await;
+        let closing = self.doors.lock().close_all();
+        closing.await;
         let mut left: Vec<String> = Vec::new();
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
@@ -248,10 +249,10 @@ impl RealWorld {
         let door = |service: &Service| {
             let edges = self.doors.edges();
             let open = edges.iter().find(|edge| edge.caller.is_none() && edge.callee == service.name);
-            open.and_then(|edge| self.doors.address(edge)).or_else(|| {
+            open.and_then(|edge| self.doors.lock().address(edge)).or_else(|| {
                 let port = service.port().unwrap_or(0);
                 let edge = Edge { caller: None, callee: service.name.clone(), port };
-                self.doors.open(edge, SocketAddr::from(([127, 0, 0, 1], 0))).ok()
+                self.doors.lock().open(edge, SocketAddr::from(([127, 0, 0, 1], 0))).ok()
             })
         };
         self.stack.services.values().filter_map(|service| Some((service.name.clone(), door(service)?))).collect()
