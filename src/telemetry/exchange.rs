@@ -1,8 +1,6 @@
-//! Exchanges: one request over an edge, with its answer.
+//! An exchange: one request over an edge, with its answer.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,9 +30,9 @@ impl fmt::Display for SpanId {
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExchangeStatus {
-    /// An HTTP answer with this status.
+    /// An HTTP answer with this status, and all of it has passed.
     Http(u16),
-    /// The caller went away before the answer.
+    /// The caller went away before the end of the answer.
     CallerLeft,
     /// The callee could not be reached, or broke off.
     Failed(String),
@@ -44,8 +42,103 @@ pub enum ExchangeStatus {
     Open,
 }
 
+impl ExchangeStatus {
+    /// Whether the callee is to blame: an answer of 500 and above, or none. A caller that leaves is no error.
+    pub fn is_error(&self) -> bool {
+        match self {
+            Self::Http(code) => *code >= 500,
+            Self::Failed(_) => true,
+            Self::CallerLeft | Self::Bytes | Self::Open => false,
+        }
+    }
+}
+
+/// Header lines as they came, in their order; one allocation for all of them, because every request has some.
+///
+/// Bytes that are not UTF-8 are read as Latin-1.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Headers {
+    text: String,
+    /// For each line: where its name ends and where its value ends.
+    ends: Vec<(u32, u32)>,
+}
+
+impl Headers {
+    /// No lines, with room for `lines` lines of `bytes` bytes in all.
+    pub fn with_capacity(lines: usize, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            ends: Vec::with_capacity(lines),
+        }
+    }
+
+    /// Adds a line. Lines beyond 4 GiB in all are left out.
+    pub fn push(&mut self, name: &str, value: &[u8]) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        let middle = self.text.len();
+        match std::str::from_utf8(value) {
+            Ok(value) => self.text.push_str(value),
+            Err(_) => self.text.extend(value.iter().map(|byte| char::from(*byte))),
+        }
+        match (u32::try_from(middle), u32::try_from(self.text.len())) {
+            (Ok(middle), Ok(end)) => self.ends.push((middle, end)),
+            _ => self.text.truncate(start),
+        }
+    }
+
+    /// The lines, in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(middle, end)| {
+            let (middle, end) = (middle as usize, end as usize);
+            let line = (&self.text[start..middle], &self.text[middle..end]);
+            start = end;
+            line
+        })
+    }
+
+    /// The first value of this name, whatever its case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of memory beyond the struct itself.
+    fn heap(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<(u32, u32)>()
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(lines: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in lines {
+            headers.push(name.as_ref(), value.as_ref());
+        }
+        headers
+    }
+}
+
 /// One request over an edge, with its answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// Its trace.
     pub trace: TraceId,
@@ -71,40 +164,74 @@ pub struct Exchange {
     pub took: Duration,
     /// Time that the request was held because no run was ready.
     pub held: Duration,
-    /// Bytes of the request's body.
+    /// Bytes of the request's body; for bytes, of what the caller said.
     pub request_bytes: u64,
-    /// Bytes of the answer's body.
+    /// Bytes of the answer's body; for bytes, of what the callee said.
     pub response_bytes: u64,
     /// Request headers, secrets masked.
-    pub request_headers: Vec<(String, String)>,
+    pub request_headers: Headers,
     /// Answer headers, secrets masked.
-    pub response_headers: Vec<(String, String)>,
+    pub response_headers: Headers,
 }
 
-/// The exchanges of one session, the newest kept.
-#[derive(Debug)]
-pub struct Exchanges {
-    budget: usize,
-    ring: VecDeque<Arc<Exchange>>,
-    dropped: u64,
-}
-
-impl Exchanges {
-    /// None; at most about `budget` bytes.
-    pub fn new(budget: usize) -> Self {
-        Self {
-            budget,
-            ring: VecDeque::new(),
-            dropped: 0,
-        }
+impl Exchange {
+    /// When its last byte had passed.
+    pub fn ended(&self) -> Timestamp {
+        let took = jiff::SignedDuration::try_from(self.took).unwrap_or(jiff::SignedDuration::MAX);
+        self.started.saturating_add(took).unwrap_or(Timestamp::MAX)
     }
 
-    /// Keeps an exchange that has ended.
-    pub fn push(&mut self, exchange: Exchange) {
-        self.ring.push_back(Arc::new(exchange));
-        if self.ring.len() > self.budget / 1024 {
-            self.ring.pop_front();
-            self.dropped += 1;
+    /// Whether the callee failed it: see [`ExchangeStatus::is_error`].
+    pub fn is_error(&self) -> bool {
+        self.status.is_error()
+    }
+
+    /// Bytes of memory that keeping it costs, its place in the store included.
+    pub fn footprint(&self) -> usize {
+        // The counts of the `Arc`, its place in the ring and in the index by trace.
+        const PLACE: usize = 16 + 8 + 64;
+        let failure = match &self.status {
+            ExchangeStatus::Failed(why) => why.capacity(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + PLACE
+            + failure
+            + self.method.capacity()
+            + self.path.capacity()
+            + self.request_headers.heap()
+            + self.response_headers.heap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_keep_order_doubles_and_odd_bytes() {
+        let mut headers = Headers::with_capacity(3, 20);
+        headers.push("Host", b"svc.test");
+        headers.push("X-A", b"caf\xe9");
+        headers.push("x-a", b"");
+        let lines: Vec<_> = headers.iter().collect();
+        assert_eq!(lines, [("Host", "svc.test"), ("X-A", "café"), ("x-a", "")]);
+        assert_eq!(headers.get("x-A"), Some("café"));
+        assert_eq!(headers.get("nothing"), None);
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn only_the_callee_can_be_at_fault() {
+        for (status, error) in [
+            (ExchangeStatus::Http(499), false),
+            (ExchangeStatus::Http(500), true),
+            (ExchangeStatus::Failed("refused".into()), true),
+            (ExchangeStatus::CallerLeft, false),
+            (ExchangeStatus::Bytes, false),
+            (ExchangeStatus::Open, false),
+        ] {
+            assert_eq!(status.is_error(), error, "{status:?}");
         }
     }
 }

@@ -4,16 +4,26 @@
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
 mod exchange;
+#[cfg(test)]
+mod exchange_fixture;
+mod exchange_rates;
+mod exchange_store;
 mod log;
 mod series;
+mod trace;
+mod trace_context;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-pub use exchange::{Exchange, ExchangeStatus, Exchanges, SpanId, TraceId};
+pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
+pub use exchange_rates::Rates;
+pub use exchange_store::{Exchanges, Since};
 pub use log::{LogLine, Logs, MarkKind, NewLine, Stream};
 pub use series::{Sample, Series};
+pub use trace::{Row, TraceSummary, summarise, waterfall};
+pub use trace_context::TraceContext;
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]

@@ -1,0 +1,275 @@
+//! The exchanges of one session: a ring bounded by bytes, indexed by trace.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::exchange::{Exchange, TraceId};
+use super::exchange_rates::{Rates, Seconds};
+use super::trace::{Row, TraceSummary, summarise, waterfall};
+use crate::stack::ServiceName;
+
+/// The exchanges of one session, the newest kept.
+#[derive(Debug)]
+pub struct Exchanges {
+    budget: usize,
+    used: usize,
+    ring: VecDeque<Arc<Exchange>>,
+    /// Position of the ring's first exchange among all of the session; also how many were dropped.
+    first: u64,
+    /// Positions of a trace's exchanges, the oldest first.
+    by_trace: HashMap<TraceId, VecDeque<u64>>,
+    rates: HashMap<ServiceName, Seconds>,
+}
+
+/// What came since a follower last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// The exchanges, the oldest first.
+    pub exchanges: Vec<Arc<Exchange>>,
+    /// What to ask with next time.
+    pub cursor: u64,
+    /// How many came and were dropped again in between.
+    pub missed: u64,
+}
+
+impl Exchanges {
+    /// None; at most `budget` bytes by [`Exchange::footprint`], but always the newest one.
+    pub fn new(budget: usize) -> Self {
+        Self {
+            budget,
+            used: 0,
+            ring: VecDeque::new(),
+            first: 0,
+            by_trace: HashMap::new(),
+            rates: HashMap::new(),
+        }
+    }
+
+    /// Keeps an exchange that has ended; the oldest go if there is no room.
+    pub fn push(&mut self, exchange: Exchange) {
+        match self.rates.get_mut(&exchange.callee) {
+            Some(seconds) => seconds.count(&exchange),
+            None => self
+                .rates
+                .entry(exchange.callee.clone())
+                .or_default()
+                .count(&exchange),
+        }
+        let position = self.next();
+        self.by_trace
+            .entry(exchange.trace)
+            .or_default()
+            .push_back(position);
+        self.used += exchange.footprint();
+        self.ring.push_back(Arc::new(exchange));
+        while self.used > self.budget && self.ring.len() > 1 {
+            self.drop_oldest();
+        }
+    }
+
+    /// The newest `n` that pass the filter, the newest first.
+    pub fn latest(&self, filter: impl Fn(&Exchange) -> bool, n: usize) -> Vec<Arc<Exchange>> {
+        let newest = self.ring.iter().rev();
+        newest.filter(|one| filter(one)).take(n).cloned().collect()
+    }
+
+    /// All exchanges of a trace, in order of their end.
+    pub fn trace(&self, trace: TraceId) -> Vec<Arc<Exchange>> {
+        let positions = self.by_trace.get(&trace).into_iter().flatten();
+        positions
+            .filter_map(|position| self.at(*position).cloned())
+            .collect()
+    }
+
+    /// What came since `cursor`, which an earlier call gave; 0: everything that is kept.
+    pub fn since(&self, cursor: u64) -> Since {
+        let from = cursor.clamp(self.first, self.next());
+        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        Since {
+            exchanges: self.ring.iter().skip(skip).cloned().collect(),
+            cursor: self.next(),
+            missed: from.saturating_sub(cursor),
+        }
+    }
+
+    /// What a service was asked in the `window` (whole seconds, at most 120) that ends with the second of `now`.
+    pub fn rates(&self, service: &ServiceName, window: Duration, now: Timestamp) -> Rates {
+        let seconds = self.rates.get(service);
+        seconds.map_or_else(Rates::default, |seconds| seconds.rates(window, now))
+    }
+
+    /// The newest `n` traces that pass the filter, the one with the newest exchange first.
+    pub fn traces(&self, n: usize, filter: impl Fn(&TraceSummary) -> bool) -> Vec<TraceSummary> {
+        let mut seen = HashSet::new();
+        let newest = self.ring.iter().rev();
+        newest
+            .filter(|one| seen.insert(one.trace))
+            .filter_map(|one| summarise(&self.trace(one.trace)))
+            .filter(|trace| filter(trace))
+            .take(n)
+            .collect()
+    }
+
+    /// The rows in which a trace is drawn; none if it is not (or no longer) known.
+    pub fn waterfall(&self, trace: TraceId) -> Vec<Row> {
+        waterfall(&self.trace(trace))
+    }
+
+    /// How many are kept.
+    pub fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// How many had to go.
+    pub fn dropped(&self) -> u64 {
+        self.first
+    }
+
+    /// Bytes in use, of the budget.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The position that the next one gets.
+    fn next(&self) -> u64 {
+        self.first + self.ring.len() as u64
+    }
+
+    fn at(&self, position: u64) -> Option<&Arc<Exchange>> {
+        let index = position.checked_sub(self.first)?;
+        self.ring.get(usize::try_from(index).ok()?)
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.ring.pop_front() else {
+            return;
+        };
+        self.first += 1;
+        self.used -= oldest.footprint();
+        if let Some(positions) = self.by_trace.get_mut(&oldest.trace) {
+            positions.pop_front();
+            if positions.is_empty() {
+                self.by_trace.remove(&oldest.trace);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exchange::{ExchangeStatus, SpanId};
+    use super::super::exchange_fixture::{exchange, timed};
+    use super::*;
+
+    fn spans(exchanges: &[Arc<Exchange>]) -> Vec<u64> {
+        exchanges.iter().map(|one| one.span.0).collect()
+    }
+
+    #[test]
+    fn the_newest_win_and_the_others_are_counted() {
+        let one = exchange(1, 1, None, "web").footprint();
+        let mut store = Exchanges::new(10 * one);
+        for n in 0..25 {
+            store.push(exchange(n, u64::try_from(n).unwrap(), None, "web"));
+        }
+        assert_eq!((store.len(), store.dropped()), (10, 15));
+        assert!(store.used() <= 10 * one);
+        assert!(store.trace(TraceId(14)).is_empty());
+        assert_eq!(spans(&store.trace(TraceId(15))), [15]);
+        assert_eq!(store.by_trace.len(), 10);
+        let mut huge = exchange(99, 99, None, "web");
+        huge.path = "x".repeat(20 * one);
+        store.push(huge);
+        assert_eq!(spans(&store.latest(|_| true, 5)), [99]);
+    }
+
+    #[test]
+    fn latest_is_filtered_and_newest_first() {
+        let mut store = Exchanges::new(1 << 20);
+        for n in 1..=20 {
+            let callee = if n % 2 == 0 { "orders" } else { "web" };
+            store.push(exchange(u128::from(n), n, None, callee));
+        }
+        let orders = |one: &Exchange| one.callee.as_str() == "orders";
+        assert_eq!(spans(&store.latest(orders, 3)), [20, 18, 16]);
+    }
+
+    #[test]
+    fn a_follower_gets_each_once_and_learns_what_it_missed() {
+        let one = exchange(1, 1, None, "web").footprint();
+        let mut store = Exchanges::new(4 * one);
+        store.push(exchange(1, 1, None, "web"));
+        let first = store.since(0);
+        assert_eq!((spans(&first.exchanges), first.missed), (vec![1], 0));
+        assert_eq!(store.since(first.cursor).exchanges, []);
+        for span in 2..=9 {
+            store.push(exchange(1, span, None, "web"));
+        }
+        let second = store.since(first.cursor);
+        assert_eq!(
+            (spans(&second.exchanges), second.missed),
+            (vec![6, 7, 8, 9], 4)
+        );
+        assert_eq!(store.since(u64::MAX).exchanges, []);
+        assert_eq!(spans(&store.trace(TraceId(1))), [6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn traces_are_listed_once_by_their_newest_exchange() {
+        let mut store = Exchanges::new(1 << 20);
+        store.push(timed((1, 12, Some(11)), "orders", 2, 8));
+        store.push(timed((2, 21, None), "web", 3, 4));
+        store.push(timed((1, 11, None), "web", 0, 10));
+        let mut failed = timed((3, 31, None), "web", 20, 30);
+        failed.status = ExchangeStatus::Failed("refused".into());
+        store.push(failed);
+        let ids = |traces: Vec<TraceSummary>| {
+            traces.iter().map(|trace| trace.trace.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(store.traces(10, |_| true)), [3, 1, 2]);
+        assert_eq!(ids(store.traces(1, |trace| trace.errors == 0)), [1]);
+        assert_eq!(store.waterfall(TraceId(1)).len(), 2);
+        assert_eq!(store.waterfall(TraceId(4)), []);
+    }
+
+    #[test]
+    fn rates_outlive_the_ring() {
+        let mut store = Exchanges::new(1);
+        for n in 0..100 {
+            store.push(timed((n, 1, None), "web", 0, 20));
+        }
+        let now = Timestamp::UNIX_EPOCH;
+        let rates = store.rates(&"web".into(), Duration::from_secs(10), now);
+        assert_eq!((store.len(), rates.requests), (1, 100));
+        assert_eq!(
+            store.rates(&"nobody".into(), Duration::from_secs(10), now),
+            Rates::default()
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_are_looked_up_by_trace_without_a_walk() {
+        let mut store = Exchanges::new(256 << 20);
+        for n in 0..100_000_u32 {
+            let trace = u128::from(n / 4);
+            store.push(exchange(trace, u64::from(n), None, "web"));
+        }
+        for trace in 0..25_000_u128 {
+            let found = store.trace(TraceId(trace));
+            assert_eq!(found.len(), 4);
+            assert!(
+                found
+                    .iter()
+                    .all(|one| one.trace == TraceId(trace) && one.span != SpanId(u64::MAX))
+            );
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Traces: exchanges put together by trace and span ids, in whatever order they came.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::exchange::{Exchange, SpanId, TraceId};
+use crate::stack::ServiceName;
+
+/// One trace in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceSummary {
+    /// Its id.
+    pub trace: TraceId,
+    /// The exchange that began it; while that is under way, the earliest of those known.
+    pub root: Arc<Exchange>,
+    /// How many exchanges it has.
+    pub spans: usize,
+    /// When its first exchange began.
+    pub started: Timestamp,
+    /// From its first begin to its last end.
+    pub duration: Duration,
+    /// How many of its exchanges were failed by their callee.
+    pub errors: usize,
+    /// The services it passed, each once, in the order of the waterfall, the root's caller first if it is known.
+    pub services: Vec<ServiceName>,
+}
+
+/// One line of a waterfall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// How many exchanges it is nested in.
+    pub depth: usize,
+    /// The exchange.
+    pub exchange: Arc<Exchange>,
+    /// From the trace's begin to its own.
+    pub offset: Duration,
+    /// The part of its time in which none of its own calls was under way.
+    pub self_time: Duration,
+    /// Whether it names a parent that is not here (not yet, no longer, or never seen by a relay).
+    pub detached: bool,
+}
+
+/// The summary of a trace's exchanges; `None` if there are none.
+pub fn summarise(exchanges: &[Arc<Exchange>]) -> Option<TraceSummary> {
+    let rows = waterfall(exchanges);
+    let roots = rows.iter().filter(|row| row.depth == 0);
+    let root = roots.min_by_key(|row| (row.detached, row.exchange.started))?;
+    let started = exchanges.iter().map(|one| one.started).min()?;
+    let ended = exchanges.iter().map(|one| one.ended()).max()?;
+    Some(TraceSummary {
+        trace: root.exchange.trace,
+        root: Arc::clone(&root.exchange),
+        spans: exchanges.len(),
+        started,
+        duration: between(started, ended),
+        errors: exchanges.iter().filter(|one| one.is_error()).count(),
+        services: services_of(&rows),
+    })
+}
+
+/// The rows of a trace: each exchange below its parent, siblings by their begin. Roots are those without a parent and
+/// those whose parent is missing; a circle of parents is cut at its earliest exchange.
+pub fn waterfall(exchanges: &[Arc<Exchange>]) -> Vec<Row> {
+    let mut order: Vec<&Arc<Exchange>> = exchanges.iter().collect();
+    order.sort_by_key(|one| (one.started, one.span));
+    let forest = Forest::of(&order);
+    let Some(began) = order.first().map(|first| first.started) else {
+        return Vec::new();
+    };
+    let row = |index: usize, depth: usize, circular: bool| Row {
+        depth,
+        exchange: Arc::clone(order[index]),
+        offset: between(began, order[index].started),
+        self_time: self_time(
+            order[index],
+            forest.children[index].iter().map(|&child| order[child]),
+        ),
+        detached: circular || (order[index].parent.is_some() && forest.parent[index].is_none()),
+    };
+    let mut rows = Vec::with_capacity(order.len());
+    let mut drawn = vec![false; order.len()];
+    let roots = (0..order.len()).filter(|&index| forest.parent[index].is_none());
+    // Whatever no root leads to lies on or below a circle: the second pass begins at its earliest exchange.
+    let starts = roots.map(|root| (root, false));
+    for (start, circular) in starts.chain((0..order.len()).map(|index| (index, true))) {
+        let mut open = vec![(start, 0)];
+        while let Some((index, depth)) = open.pop() {
+            if std::mem::replace(&mut drawn[index], true) {
+                continue;
+            }
+            rows.push(row(index, depth, circular && depth == 0));
+            let children = forest.children[index].iter().rev();
+            open.extend(children.map(|&child| (child, depth + 1)));
+        }
+    }
+    rows
+}
+
+/// Who is below whom, by index into the exchanges in order of their begin.
+struct Forest {
+    parent: Vec<Option<usize>>,
+    children: Vec<Vec<usize>>,
+}
+
+impl Forest {
+    fn of(order: &[&Arc<Exchange>]) -> Self {
+        let mut by_span: HashMap<SpanId, usize> = HashMap::with_capacity(order.len());
+        for (index, one) in order.iter().enumerate() {
+            by_span.entry(one.span).or_insert(index);
+        }
+        let mut children = vec![Vec::new(); order.len()];
+        let mut parents = vec![None; order.len()];
+        for (index, one) in order.iter().enumerate() {
+            let parent = one.parent.and_then(|parent| by_span.get(&parent).copied());
+            if let Some(parent) = parent.filter(|parent| *parent != index) {
+                parents[index] = Some(parent);
+                children[parent].push(index);
+            }
+        }
+        Self {
+            parent: parents,
+            children,
+        }
+    }
+}
+
+/// The exchange's time less the union of its children's, as far as they lie within it. Children come by their begin.
+fn self_time<'a>(own: &Exchange, children: impl Iterator<Item = &'a Arc<Exchange>>) -> Duration {
+    let end = own.ended();
+    let mut covered = Duration::ZERO;
+    let mut reached = own.started;
+    for child in children {
+        let from = child.started.max(reached);
+        let to = child.ended().min(end);
+        covered += between(from, to);
+        reached = reached.max(to);
+    }
+    own.took.saturating_sub(covered)
+}
+
+fn services_of(rows: &[Row]) -> Vec<ServiceName> {
+    let mut services: Vec<ServiceName> = Vec::new();
+    let first_caller = rows.first().and_then(|row| row.exchange.caller.as_ref());
+    for service in first_caller
+        .into_iter()
+        .chain(rows.iter().map(|row| &row.exchange.callee))
+    {
+        if !services.contains(service) {
+            services.push(service.clone());
+        }
+    }
+    services
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::exchange_fixture::timed;
+    use super::*;
+
+    /// span, parent, callee, begin and end in ms
+    type Given = (u64, Option<u64>, &'static str, u64, u64);
+
+    const SHOP: [Given; 4] = [
+        (1, None, "web", 0, 100),
+        (2, Some(1), "orders", 10, 60),
+        (3, Some(2), "payments", 20, 50),
+        (4, Some(1), "catalog", 55, 90),
+    ];
+
+    fn arcs(given: &[Given]) -> Vec<Arc<Exchange>> {
+        let one = |&(span, parent, callee, start, end): &Given| {
+            Arc::new(timed((7, span, parent), callee, start, end))
+        };
+        given.iter().map(one).collect()
+    }
+
+    fn drawn(given: &[Given]) -> Vec<String> {
+        let row = |row: &Row| {
+            let mark = if row.detached { "?" } else { "" };
+            let (offset, own) = (row.offset.as_millis(), row.self_time.as_millis());
+            format!(
+                "{}{}{mark} +{offset} {own}",
+                "  ".repeat(row.depth),
+                row.exchange.callee
+            )
+        };
+        waterfall(&arcs(given)).iter().map(row).collect()
+    }
+
+    #[test]
+    fn every_order_of_arrival_gives_the_same_waterfall() {
+        let expected = [
+            "web +0 20",
+            "  orders +10 20",
+            "    payments +20 30",
+            "  catalog +55 35",
+        ];
+        assert_eq!(drawn(&SHOP), expected);
+        let mut given = SHOP;
+        for turn in 0..24 {
+            given.swap(turn % 3, turn % 3 + 1);
+            assert_eq!(drawn(&given), expected);
+        }
+    }
+
+    #[test]
+    fn what_misses_its_parent_is_a_marked_root() {
+        assert_eq!(
+            drawn(&SHOP[1..]),
+            ["orders? +0 20", "  payments +10 30", "catalog? +45 35"]
+        );
+        assert_eq!(drawn(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn circles_and_doubles_are_drawn_once() {
+        let circle = [
+            (1, Some(2), "a", 0, 9),
+            (2, Some(1), "b", 1, 8),
+            (3, Some(3), "c", 2, 7),
+        ];
+        assert_eq!(drawn(&circle), ["c? +2 5", "a? +0 2", "  b +1 0"]);
+        let doubles = [
+            (1, None, "a", 0, 9),
+            (1, None, "b", 1, 8),
+            (2, Some(1), "c", 2, 7),
+        ];
+        assert_eq!(drawn(&doubles), ["a +0 4", "  c +2 5", "b +1 7"]);
+    }
+
+    #[test]
+    fn a_child_that_outlives_its_parent_takes_only_what_they_share() {
+        let fire_and_forget = [
+            (1, None, "web", 10, 20),
+            (2, Some(1), "mail", 15, 500),
+            (3, Some(1), "log", 0, 12),
+        ];
+        assert_eq!(
+            drawn(&fire_and_forget),
+            ["web +10 3", "  log +0 12", "  mail +15 485"]
+        );
+    }
+
+    #[test]
+    fn a_summary_tells_root_length_errors_and_services() {
+        let mut given = arcs(&SHOP);
+        Arc::make_mut(&mut given[2]).status = super::super::ExchangeStatus::Http(503);
+        given.reverse();
+        let summary = summarise(&given).unwrap();
+        assert_eq!(summary.root.span, SpanId(1));
+        assert_eq!((summary.spans, summary.errors), (4, 1));
+        assert_eq!(summary.duration, Duration::from_millis(100));
+        let services: Vec<_> = summary.services.iter().map(ServiceName::as_str).collect();
+        assert_eq!(services, ["web", "orders", "payments", "catalog"]);
+        assert_eq!(summarise(&[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_ids_give_each_exchange_one_row(
+            given in prop::collection::vec((0..8_u64, prop::option::of(0..8_u64), 0..50_u64, 0..50_u64), 0..20)
+        ) {
+            let given: Vec<_> = given.iter().map(|&(span, parent, start, long)| {
+                Arc::new(timed((1, span, parent), "x", start, start + long))
+            }).collect();
+            let rows = waterfall(&given);
+            prop_assert_eq!(rows.len(), given.len());
+            prop_assert!(rows.iter().all(|row| row.self_time <= row.exchange.took));
+            let mut depth = 0;
+            for row in &rows {
+                prop_assert!(row.depth <= depth + 1);
+                depth = row.depth;
+            }
+            prop_assert!(rows.first().is_none_or(|row| row.depth == 0));
+        }
+    }
+}
