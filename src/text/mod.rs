@@ -8,6 +8,6 @@ mod width;
 
 pub use measure::{bytes, duration};
 pub use redact::{MASK, Redactor};
-pub use sanitize::{plain, plain_lines, sanitize};
+pub use sanitize::{plain, plain_lines, readable, sanitize};
 pub use style::{Color, Span, Style, Styled};
 pub use width::{cut, pad, truncate, width};

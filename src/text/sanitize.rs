@@ -4,6 +4,8 @@
 //! obeyed: colour (SGR), tab, carriage return and "erase in line", which together make progress bars look right. All
 //! else (cursor movements, OSC, DCS, APC, PM, SOS, C0 and C1 controls in either encoding) is left out.
 
+use std::borrow::Cow;
+
 use vte::{Params, ParamsIter, Parser, Perform};
 
 use super::style::{Color, Style, Styled};
@@ -19,6 +21,10 @@ pub fn sanitize(bytes: &[u8]) -> Styled {
             spans: Vec::new(),
         };
     }
+    parsed(bytes)
+}
+
+fn parsed(bytes: &[u8]) -> Styled {
     let mut line = Line::default();
     // Decoded before it is parsed, so that a broken character at the very end is seen too.
     Parser::new().advance(&mut line, String::from_utf8_lossy(bytes).as_bytes());
@@ -27,7 +33,15 @@ pub fn sanitize(bytes: &[u8]) -> Styled {
 
 /// One line made harmless, without colours.
 pub fn plain(bytes: &[u8]) -> String {
-    sanitize(bytes).text
+    readable(bytes).into_owned()
+}
+
+/// One line made harmless, without colours; borrowed if it is harmless as it is.
+pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    match harmless(bytes) {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(parsed(bytes).text),
+    }
 }
 
 /// Several lines made harmless, without colours; line ends are kept as `\n`.
@@ -42,10 +56,18 @@ pub fn plain_lines(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes as text, if they are printable ASCII: most lines are, and need no parser.
+/// The bytes as text, if there is nothing in them to be removed: most lines need no parser.
 fn harmless(bytes: &[u8]) -> Option<&str> {
-    let simple = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
-    simple.then(|| str::from_utf8(bytes).ok()).flatten()
+    if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return str::from_utf8(bytes).ok();
+    }
+    if bytes.iter().any(|byte| *byte < 0x20) {
+        return None;
+    }
+    let text = str::from_utf8(bytes).ok()?;
+    text.chars()
+        .all(|letter| visible(letter) == Some(letter))
+        .then_some(text)
 }
 
 /// What has been read of a line, in strokes: each begins at the first column, over what is there already.

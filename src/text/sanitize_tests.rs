@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The folder of third-party data for tests, if this machine has it.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn corpus(part: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
     let root = std::env::var_os("BOATYARD_CORPUS").map_or_else(|| beside.into(), PathBuf::from);

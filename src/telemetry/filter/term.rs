@@ -1,0 +1,242 @@
+//! What a filter asks, and how log lines and exchanges answer.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+
+use crate::stack::ServiceName;
+use crate::telemetry::exchange::{Exchange, ExchangeStatus};
+use crate::telemetry::level::Level;
+use crate::telemetry::log::LogLine;
+use crate::telemetry::search::Search;
+use crate::text;
+
+/// The fields and what they mean.
+pub(super) const FIELDS: &[(&str, &str)] = &[
+    ("service", "who said it, called or was called"),
+    ("level", "trace, debug, info, warn, error, fatal"),
+    ("stream", "stdout, stderr, build, mark"),
+    ("run", "number of the run"),
+    ("caller", "who called; outside: nobody of the stack"),
+    ("callee", "who was called"),
+    ("method", "GET, POST, …"),
+    ("path", "path and query"),
+    (
+        "status",
+        "500, 5xx; an unreachable callee counts as 502, a caller that left as 499",
+    ),
+    ("ms", "time taken: 100, 1.5s"),
+    ("held", "time held: 100, 1.5s"),
+    ("bytes", "size of the answer's body"),
+    ("trace", "id of the trace, or its beginning"),
+];
+
+/// The caller of what came through a front door.
+const OUTSIDE: &str = "outside";
+
+/// A filter in the form of a tree.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// All of these.
+    All(Vec<Node>),
+    /// One of these.
+    Any(Vec<Node>),
+    /// Not this.
+    Not(Box<Node>),
+    /// Found in what it says.
+    Text(Search),
+    /// One of a name's values is one of these, whatever their case.
+    Name(NameField, Vec<String>),
+    /// One of a name's values has this in it.
+    NameHas(NameField, Search),
+    /// A number in this range, both ends included.
+    Number(NumberField, f64, f64),
+    /// A number beyond this one.
+    NumberIs(NumberField, Order, f64),
+    /// A level.
+    Level(Order, Level),
+    /// A trace whose id begins so.
+    Trace(String),
+}
+
+/// How what is found must compare with what is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Less,
+    LessOrEqual,
+    Equal,
+    GreaterOrEqual,
+    Greater,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameField {
+    Service,
+    Caller,
+    Callee,
+    Method,
+    Path,
+    Stream,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NumberField {
+    Run,
+    Status,
+    Millis,
+    Held,
+    Bytes,
+}
+
+impl Order {
+    fn holds(self, found: Option<Ordering>) -> bool {
+        match (self, found) {
+            (_, None) => false,
+            (Self::Less, Some(order)) => order.is_lt(),
+            (Self::LessOrEqual, Some(order)) => order.is_le(),
+            (Self::Equal, Some(order)) => order.is_eq(),
+            (Self::GreaterOrEqual, Some(order)) => order.is_ge(),
+            (Self::Greater, Some(order)) => order.is_gt(),
+        }
+    }
+}
+
+/// Something that can be asked.
+pub(super) trait Subject {
+    /// All that it says, as people see it.
+    fn text(&self) -> Cow<'_, str>;
+    /// The values of a name; empty where it has none.
+    fn names(&self, field: NameField) -> [&str; 2];
+    /// A number, if it has it.
+    fn number(&self, field: NumberField) -> Option<f64>;
+    /// How serious it is, if it says so.
+    fn level(&self) -> Option<Level>;
+    /// Whether it belongs to a trace whose id begins so.
+    fn is_of_trace(&self, beginning: &str) -> bool;
+}
+
+impl Node {
+    pub(super) fn matches(&self, subject: &impl Subject) -> bool {
+        match self {
+            Self::All(nodes) => nodes.iter().all(|node| node.matches(subject)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches(subject)),
+            Self::Not(node) => !node.matches(subject),
+            Self::Text(search) => search.is_in(&subject.text()),
+            Self::Name(field, wanted) => known(subject.names(*field)).any(|name| {
+                wanted
+                    .iter()
+                    .any(|wanted| wanted.eq_ignore_ascii_case(name))
+            }),
+            Self::NameHas(field, search) => {
+                known(subject.names(*field)).any(|name| search.is_in(name))
+            }
+            Self::Number(field, least, most) => subject
+                .number(*field)
+                .is_some_and(|number| (*least..=*most).contains(&number)),
+            Self::NumberIs(field, order, wanted) => {
+                let found = subject.number(*field);
+                order.holds(found.and_then(|found| found.partial_cmp(wanted)))
+            }
+            Self::Level(order, level) => order.holds(subject.level().map(|found| found.cmp(level))),
+            Self::Trace(beginning) => subject.is_of_trace(beginning),
+        }
+    }
+}
+
+fn known(names: [&str; 2]) -> impl Iterator<Item = &str> {
+    names.into_iter().filter(|name| !name.is_empty())
+}
+
+/// A log line whose text is made readable at most once.
+pub(super) struct Line<'a> {
+    line: &'a LogLine,
+    text: OnceCell<Cow<'a, str>>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn of(line: &'a LogLine) -> Self {
+        Self {
+            line,
+            text: OnceCell::new(),
+        }
+    }
+}
+
+impl Subject for Line<'_> {
+    fn text(&self) -> Cow<'_, str> {
+        let text = self
+            .text
+            .get_or_init(|| text::readable(&self.line.line.bytes));
+        Cow::Borrowed(text)
+    }
+
+    fn names(&self, field: NameField) -> [&str; 2] {
+        match field {
+            NameField::Service => [self.line.line.service.as_str(), ""],
+            NameField::Stream => [self.line.line.stream.name(), ""],
+            NameField::Caller | NameField::Callee | NameField::Method | NameField::Path => ["", ""],
+        }
+    }
+
+    fn number(&self, field: NumberField) -> Option<f64> {
+        (field == NumberField::Run).then_some(self.line.line.run as f64)
+    }
+
+    fn level(&self) -> Option<Level> {
+        self.line.level
+    }
+
+    fn is_of_trace(&self, beginning: &str) -> bool {
+        self.text().to_ascii_lowercase().contains(beginning)
+    }
+}
+
+impl Subject for Exchange {
+    fn text(&self) -> Cow<'_, str> {
+        let [from, to] = self.names(NameField::Service);
+        let from = if from.is_empty() { OUTSIDE } else { from };
+        let (method, path) = (&self.method, &self.path);
+        Cow::Owned(match &self.status {
+            ExchangeStatus::Http(code) => format!("{method} {path} {code} {from} {to}"),
+            ExchangeStatus::Failed(why) => format!("{method} {path} {why} {from} {to}"),
+            ExchangeStatus::CallerLeft | ExchangeStatus::Bytes | ExchangeStatus::Open => {
+                format!("{method} {path} {from} {to}")
+            }
+        })
+    }
+
+    fn names(&self, field: NameField) -> [&str; 2] {
+        let caller = self.caller.as_ref().map(ServiceName::as_str);
+        match field {
+            NameField::Service => [caller.unwrap_or(""), self.callee.as_str()],
+            NameField::Caller => [caller.unwrap_or(OUTSIDE), ""],
+            NameField::Callee => [self.callee.as_str(), ""],
+            NameField::Method => [&self.method, ""],
+            NameField::Path => [&self.path, ""],
+            NameField::Stream => ["", ""],
+        }
+    }
+
+    fn number(&self, field: NumberField) -> Option<f64> {
+        match field {
+            NumberField::Run => Some(self.run as f64),
+            NumberField::Millis => Some(self.took.as_secs_f64() * 1000.0),
+            NumberField::Held => Some(self.held.as_secs_f64() * 1000.0),
+            NumberField::Bytes => Some(self.response_bytes as f64),
+            NumberField::Status => match self.status {
+                ExchangeStatus::Http(code) => Some(f64::from(code)),
+                ExchangeStatus::Failed(_) => Some(502.0),
+                ExchangeStatus::CallerLeft => Some(499.0),
+                ExchangeStatus::Bytes | ExchangeStatus::Open => None,
+            },
+        }
+    }
+
+    fn level(&self) -> Option<Level> {
+        None
+    }
+
+    fn is_of_trace(&self, beginning: &str) -> bool {
+        self.trace.to_string().starts_with(beginning)
+    }
+}
