@@ -61,7 +61,8 @@ impl Builds {
         let at = noticed.at;
         match &noticed.notice {
             Notice::BuildStarted { service, build } => {
-                self.services.insert(service.clone(), BuildStory::new(*build, at));
+                self.services
+                    .insert(service.clone(), BuildStory::new(*build, at));
             }
             Notice::BuildOutput {
                 service,
@@ -209,7 +210,13 @@ mod tests {
         let steps: Vec<(u32, bool, Option<u128>)> = story
             .steps
             .iter()
-            .map(|step| (step.number, step.cached, step.took.map(|took| took.as_millis())))
+            .map(|step| {
+                (
+                    step.number,
+                    step.cached,
+                    step.took.map(|took| took.as_millis()),
+                )
+            })
             .collect();
         assert_eq!(steps, [(1, true, Some(30)), (2, true, Some(50))]);
         let took = Duration::from_millis(90);

@@ -121,7 +121,9 @@ fn truncated(content: &str, room: usize) -> String {
         return String::new();
     }
     match truncate(content, room, "…") {
-        Cow::Borrowed(whole) if width(whole) == room => format!("{}…", crate::text::cut(whole, room - 1)),
+        Cow::Borrowed(whole) if width(whole) == room => {
+            format!("{}…", crate::text::cut(whole, room - 1))
+        }
         other => other.into_owned(),
     }
 }
@@ -157,7 +159,9 @@ pub(super) fn sparkline(values: &[f64], room: usize, full: f64) -> String {
     let highest = shown.iter().copied().fold(full, f64::max);
     let bar = |value: &f64| {
         let share = if highest > 0.0 { value / highest } else { 0.0 };
-        let step = (0..7).rev().find(|step| share > (f64::from(*step) + 0.5) / 7.5);
+        let step = (0..7)
+            .rev()
+            .find(|step| share > (f64::from(*step) + 0.5) / 7.5);
         BARS[step.map_or(0, |step| usize::try_from(step + 1).unwrap_or(0))]
     };
     shown.iter().map(bar).collect()
@@ -168,7 +172,10 @@ mod tests {
     use super::*;
 
     fn text(line: &Line<'_>) -> String {
-        line.spans.iter().map(|span| span.content.as_ref()).collect()
+        line.spans
+            .iter()
+            .map(|span| span.content.as_ref())
+            .collect()
     }
 
     #[test]

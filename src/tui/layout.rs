@@ -137,10 +137,7 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
 fn wide(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
     let left_width = (body.width * 2 / 5).clamp(40, 58);
     let (left, right) = columns(body, left_width);
-    let (services, left) = top(
-        left,
-        (wish.services + 3).min(left.height * 3 / 5).max(4),
-    );
+    let (services, left) = top(left, (wish.services + 3).min(left.height * 3 / 5).max(4));
     let build_fits = left.height >= HEALTH + ROOM_FOR_BUILD;
     let (health, build) = if build_fits {
         top(left, HEALTH)

@@ -57,17 +57,36 @@ pub(super) struct Searching {
 }
 
 /// The state of the log pane.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LogView {
     pub(super) scope: Scope,
     pub(super) place: Place,
     pub(super) fold: Fold,
     /// Columns scrolled to the right.
     pub(super) left: usize,
-    /// The filter as typed, and as understood.
-    pub(super) filter: Option<(String, Filter)>,
     pub(super) searching: Option<Searching>,
+    /// The filter as typed; empty: none.
+    pub(super) filtered: String,
+    /// The filter as it is asked: builds have a pane of their own, and marks are seen whatever is filtered.
+    filter: Option<Filter>,
 }
+
+impl Default for LogView {
+    fn default() -> Self {
+        Self {
+            scope: Scope::default(),
+            place: Place::default(),
+            fold: Fold::default(),
+            left: 0,
+            searching: None,
+            filtered: String::new(),
+            filter: Filter::parse(NO_BUILDS).ok(),
+        }
+    }
+}
+
+/// What is always filtered.
+const NO_BUILDS: &str = "stream!=build";
 
 /// The lines to be drawn.
 #[derive(Debug, Default)]
@@ -133,7 +152,11 @@ impl LogView {
             let last = last.position();
             lines.extend(source.telemetry.page_after(select, last, missing).lines);
         }
-        let new = source.telemetry.page_after(select, newest, MANY).lines.len();
+        let new = source
+            .telemetry
+            .page_after(select, newest, MANY)
+            .lines
+            .len();
         Window {
             lines,
             cursor: at,
@@ -162,7 +185,11 @@ impl LogView {
             self.place = paused(cursor, rows.saturating_sub(1), newest);
             return;
         };
-        let below = if scroll { below } else { below + page.lines.len() };
+        let below = if scroll {
+            below
+        } else {
+            below + page.lines.len()
+        };
         self.place = paused(first.position(), below.min(rows.saturating_sub(1)), newest);
     }
 
@@ -180,7 +207,11 @@ impl LogView {
         let page = source.telemetry.page_after(select, cursor, lines);
         match page.lines.last() {
             Some(last) if page.lines.len() == lines || page.reached.is_some() => {
-                let below = if scroll { below } else { below.saturating_sub(page.lines.len()) };
+                let below = if scroll {
+                    below
+                } else {
+                    below.saturating_sub(page.lines.len())
+                };
                 self.place = paused(last.position(), below.min(rows.saturating_sub(1)), newest);
             }
             _ => self.place = Place::Following,
@@ -193,7 +224,10 @@ impl LogView {
             return;
         };
         let select = self.select(source, LONG_PATIENCE);
-        let first = source.telemetry.page_after(select, Position::FIRST, 1).lines;
+        let first = source
+            .telemetry
+            .page_after(select, Position::FIRST, 1)
+            .lines;
         let cursor = first.first().map_or(cursor, |line| line.position());
         self.place = paused(cursor, rows.saturating_sub(1), newest);
     }
@@ -214,7 +248,12 @@ impl LogView {
     ///
     /// # Errors
     /// What is wrong with the pattern, in one line.
-    pub(super) fn search(&mut self, source: Source<'_>, text: &str, rows: usize) -> Result<(), String> {
+    pub(super) fn search(
+        &mut self,
+        source: Source<'_>,
+        text: &str,
+        rows: usize,
+    ) -> Result<(), String> {
         self.searching = None;
         if text.is_empty() {
             return Ok(());
@@ -252,7 +291,12 @@ impl LogView {
     }
 
     /// Goes to the next hit in this direction; whether there is one.
-    pub(super) fn go_to_hit(&mut self, source: Source<'_>, direction: Direction, rows: usize) -> bool {
+    pub(super) fn go_to_hit(
+        &mut self,
+        source: Source<'_>,
+        direction: Direction,
+        rows: usize,
+    ) -> bool {
         let Some(searching) = &self.searching else {
             return false;
         };
@@ -279,12 +323,15 @@ impl LogView {
     /// # Errors
     /// What is wrong with it, in one line. The old filter stays.
     pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
-        if text.trim().is_empty() {
-            self.filter = None;
+        let asked = if text.trim().is_empty() {
+            NO_BUILDS.to_owned()
         } else {
-            let filter = Filter::parse(text).map_err(|wrong| wrong.to_string())?;
-            self.filter = Some((text.to_owned(), filter));
-        }
+            // First alone, so that a message tells the place in what was typed.
+            Filter::parse(text).map_err(|wrong| wrong.to_string())?;
+            format!("{NO_BUILDS} and (({text}) or stream=mark)")
+        };
+        self.filter = Some(Filter::parse(&asked).map_err(|wrong| wrong.to_string())?);
+        text.trim().clone_into(&mut self.filtered);
         if let Some(searching) = &mut self.searching {
             searching.counted = u64::MAX;
         }
@@ -300,7 +347,7 @@ impl LogView {
     fn select<'a>(&'a self, source: Source<'a>, patience: usize) -> Select<'a> {
         Select {
             services: source.services,
-            filter: self.filter.as_ref().map(|(_, filter)| filter),
+            filter: self.filter.as_ref(),
             patience,
         }
     }

@@ -64,10 +64,18 @@ fn entries(state: &State) -> Vec<Found> {
         }
     }
     for name in state.services.keys() {
-        entries.push(entry(Entry::Service(name.clone()), format!("go to {name}"), ""));
+        entries.push(entry(
+            Entry::Service(name.clone()),
+            format!("go to {name}"),
+            "",
+        ));
     }
     for (name, _) in BUILT_IN {
-        entries.push(entry(Entry::Theme((*name).to_owned()), format!("theme {name}"), ""));
+        entries.push(entry(
+            Entry::Theme((*name).to_owned()),
+            format!("theme {name}"),
+            "",
+        ));
     }
     entries
 }

@@ -39,7 +39,9 @@ impl Line {
     pub(super) fn key(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('u') if control => drop(self.text.drain(..std::mem::take(&mut self.cursor))),
+            KeyCode::Char('u') if control => {
+                drop(self.text.drain(..std::mem::take(&mut self.cursor)))
+            }
             KeyCode::Char('w') if control => self.delete_word(),
             KeyCode::Char('a') if control => self.cursor = 0,
             KeyCode::Char('e') if control => self.cursor = self.text.len(),

@@ -17,7 +17,8 @@ use crossterm::{cursor, queue, terminal};
 
 pub(super) use facts::{depth, ground};
 pub(super) use input::{Heard, listen};
-pub(super) use writer::{FrameWriter, Lane};
+pub use writer::FrameWriter;
+pub(super) use writer::Lane;
 
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -97,9 +98,7 @@ pub fn restore() {
 pub(super) fn suspend(mouse: bool) -> io::Result<()> {
     restore();
     // The whole job stops, as if the shell's own Ctrl-Z had been pressed.
-    drop(rustix::process::kill_current_process_group(
-        rustix::process::Signal::TSTP,
-    ));
+    rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
     take(mouse)
 }
 

@@ -12,7 +12,7 @@ pub(super) use file::BUILT_IN;
 /// Whether a theme, or a terminal, is dark or light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ground {
+pub(super) enum Ground {
     /// Light letters on dark.
     Dark,
     /// Dark letters on light.
@@ -21,7 +21,7 @@ pub enum Ground {
 
 /// How many colours the terminal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub(super) enum Depth {
     /// 24 bits.
     True,
     /// The 256 of xterm.
@@ -99,6 +99,16 @@ impl Theme {
         let at = BUILT_IN.iter().position(|(name, _)| *name == self.name);
         let next = at.map_or(0, |at| (at + 1) % BUILT_IN.len());
         Self::named(BUILT_IN[next].0, self.depth).unwrap_or_else(|| self.clone())
+    }
+
+    /// The theme of this name, as many-coloured as this one.
+    pub(super) fn other(&self, name: &str) -> Option<Self> {
+        Self::named(name, self.depth)
+    }
+
+    /// The theme for a terminal of this ground, as many-coloured as this one.
+    pub(super) fn on(&self, ground: Ground) -> Self {
+        Self::for_ground(ground, self.depth)
     }
 
     /// The style of a role.

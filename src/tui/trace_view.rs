@@ -24,8 +24,7 @@ pub(super) struct OpenTrace {
 #[derive(Debug, Default)]
 pub(super) struct TraceView {
     pub(super) chosen: Chosen,
-    /// The filter as typed, and as understood.
-    pub(super) filter: Option<(String, Filter)>,
+    filter: Option<Filter>,
     pub(super) open: Option<OpenTrace>,
 }
 
@@ -35,10 +34,15 @@ const LISTED: usize = 500;
 impl TraceView {
     /// The traces of the list, the newest first.
     pub(super) fn list(&self, telemetry: &Telemetry) -> Vec<TraceSummary> {
-        let filter = self.filter.as_ref().map(|(_, filter)| filter);
+        let filter = self.filter.as_ref();
         telemetry.exchanges().traces(LISTED, |trace| {
             filter.is_none_or(|filter| filter.matches_exchange(&trace.root))
         })
+    }
+
+    /// The filter as typed; empty: none.
+    pub(super) fn filtered(&self) -> &str {
+        self.filter.as_ref().map_or("", Filter::text)
     }
 
     /// Which of these is chosen.
@@ -94,7 +98,7 @@ impl TraceView {
             None
         } else {
             let filter = Filter::parse(text).map_err(|wrong| wrong.to_string())?;
-            Some((text.to_owned(), filter))
+            Some(filter)
         };
         Ok(())
     }
@@ -110,7 +114,8 @@ pub(super) fn first_shown(at: usize, rows: usize, len: usize) -> usize {
     if len <= rows {
         return 0;
     }
-    at.saturating_sub(rows.saturating_sub(1) * 2 / 3).min(len - rows)
+    at.saturating_sub(rows.saturating_sub(1) * 2 / 3)
+        .min(len - rows)
 }
 
 /// Where a bar begins and ends, in eighths of a column, on an axis of this many columns for `whole`.
@@ -119,7 +124,11 @@ pub(super) fn bar(row: &Row, whole: f64, columns: u16) -> (u32, u32) {
     let place = |seconds: f64| {
         let share = if whole > 0.0 { seconds / whole } else { 0.0 };
         // Between 0 and 8 × 65,535.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded"
+        )]
         let place = (share.clamp(0.0, 1.0) * eighths) as u32;
         place
     };

@@ -144,10 +144,7 @@ fn palette() -> Mode {
     }
 }
 
-fn log_source<'a>(
-    known: Known<'a>,
-    services: &'a [crate::stack::ServiceName],
-) -> Source<'a> {
+fn log_source<'a>(known: Known<'a>, services: &'a [crate::stack::ServiceName]) -> Source<'a> {
     Source {
         telemetry: known.telemetry,
         services,
@@ -261,8 +258,8 @@ fn open(ui: &mut Ui, known: Known<'_>) {
         Pane::Traces => ui.traces.open_chosen(known.telemetry),
         Pane::Services => {
             let service = ui.service(known.state);
-            let failed = service
-                .is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
+            let failed =
+                service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
         Pane::Health | Pane::Build => ui.go_to(Pane::Logs),
@@ -280,17 +277,15 @@ fn ask_filter(ui: &mut Ui) {
 }
 
 fn ask(ui: &mut Ui, what: Asked) {
-    let filter = |filter: &Option<(String, _)>| {
-        let filter = filter.as_ref();
-        filter.map(|(text, _)| text.clone()).unwrap_or_default()
-    };
     let before = match what {
         Asked::Search => {
             let searching = ui.logs.searching.as_ref();
-            searching.map(|searching| searching.text.clone()).unwrap_or_default()
+            searching
+                .map(|searching| searching.text.clone())
+                .unwrap_or_default()
         }
-        Asked::LogFilter => filter(&ui.logs.filter),
-        Asked::TraceFilter => filter(&ui.traces.filter),
+        Asked::LogFilter => ui.logs.filtered.clone(),
+        Asked::TraceFilter => ui.traces.filtered().to_owned(),
     };
     // A filter is mended, a search begins anew.
     let line = match what {
@@ -368,7 +363,10 @@ fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
     let rows = ui.rows(Pane::Logs);
     if ui.logs.searching.is_none() {
         ui.said = Some("nothing is searched for; / begins".into());
-    } else if !ui.logs.go_to_hit(log_source(known, &services), direction, rows) {
+    } else if !ui
+        .logs
+        .go_to_hit(log_source(known, &services), direction, rows)
+    {
         ui.said = Some(match direction {
             Direction::Forward => "no later hit".into(),
             Direction::Back => "no earlier hit".into(),
@@ -381,10 +379,10 @@ fn problems(ui: &mut Ui) {
     const LINES: &str = "level>=warn";
     const REQUESTS: &str = "status>=500";
     let outcome = if ui.focus == Pane::Traces {
-        let is_on = ui.traces.filter.as_ref().is_some_and(|(text, _)| text == REQUESTS);
+        let is_on = ui.traces.filtered() == REQUESTS;
         ui.traces.set_filter(if is_on { "" } else { REQUESTS })
     } else {
-        let is_on = ui.logs.filter.as_ref().is_some_and(|(text, _)| text == LINES);
+        let is_on = ui.logs.filtered == LINES;
         ui.logs.set_filter(if is_on { "" } else { LINES })
     };
     ui.said = outcome.err();
@@ -434,7 +432,10 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
 fn rebuild(ui: &mut Ui, state: &State) -> Option<Wish> {
     let service = ui.service(state)?;
     if service.service.build.is_none() {
-        ui.said = Some(format!("{} has no build; r restarts it", service.service.name));
+        ui.said = Some(format!(
+            "{} has no build; r restarts it",
+            service.service.name
+        ));
         return None;
     }
     command(ui, |service| Command::Rebuild { service })
@@ -452,7 +453,10 @@ fn stop_or_start(ui: &mut Ui, state: &State) -> Option<Wish> {
 
 fn give_mouse(ui: &mut Ui) -> Wish {
     let (mouse, said) = match ui.mouse {
-        Mouse::Ours => (Mouse::Terminals, "the mouse selects text now; m takes it back"),
+        Mouse::Ours => (
+            Mouse::Terminals,
+            "the mouse selects text now; m takes it back",
+        ),
         Mouse::Terminals => (Mouse::Ours, "the mouse works here again"),
     };
     ui.mouse = mouse;

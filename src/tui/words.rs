@@ -68,7 +68,10 @@ fn waiting(service: &ServiceState, now: Moment) -> (String, Option<Duration>) {
             let words = format!("{cause}; again in");
             (words, Some(until.since(now)))
         }
-        hold => (text::plain(hold.shown().as_bytes()), Some(now.since(held.since))),
+        hold => (
+            text::plain(hold.shown().as_bytes()),
+            Some(now.since(held.since)),
+        ),
     }
 }
 

@@ -54,7 +54,10 @@ pub(in crate::tui) fn words(state: &State) -> Vec<Words> {
 
 /// What a stop still waits for, and what would end it at once.
 fn remaining(state: &State) -> String {
-    let running = state.services.values().filter(|service| !service.runs.is_empty());
+    let running = state
+        .services
+        .values()
+        .filter(|service| !service.runs.is_empty());
     let names: Vec<&str> = running
         .map(|service| service.service.name.as_str())
         .collect();
@@ -70,7 +73,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, lines: &[Words],
         let style = scene.theme.style(words.role);
         let first = words.words.lines().next().unwrap_or_default();
         let spans = vec![
-            Span::styled(format!(" {}  ", words.lead), style.patch(Style::new().bold())),
+            Span::styled(
+                format!(" {}  ", words.lead),
+                style.patch(Style::new().bold()),
+            ),
             Span::styled(text::plain(first.as_bytes()), scene.theme.style(Role::Text)),
         ];
         frame.render_widget(spread(spans, Vec::new(), row.width), row);

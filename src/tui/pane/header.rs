@@ -22,7 +22,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     let theme = scene.theme;
     let mut left = vec![
         Span::raw(" "),
-        Span::styled(text::plain(scene.state.stack.name.as_bytes()), theme.style(Role::Strong)),
+        Span::styled(
+            text::plain(scene.state.stack.name.as_bytes()),
+            theme.style(Role::Strong),
+        ),
         Span::raw("  "),
     ];
     left.extend(counts(scene.state, theme, area.width >= 60));
@@ -41,18 +44,28 @@ fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
     match state.phase {
         Phase::Running => {}
         Phase::Stopping { .. } => {
-            spans.push(Span::styled("stopping  ", theme.style(Role::Waiting).bold()));
+            spans.push(Span::styled(
+                "stopping  ",
+                theme.style(Role::Waiting).bold(),
+            ));
         }
         Phase::Ended => spans.push(Span::styled("stopped  ", theme.style(Role::Dim))),
     }
     if let Goal::Smoke(_) = state.goal {
         spans.push(Span::styled("smoke test  ", theme.style(Role::Accent)));
     }
-    let statuses: Vec<Status> = state.services.values().map(|service| service.status()).collect();
+    let statuses: Vec<Status> = state
+        .services
+        .values()
+        .map(|service| service.status())
+        .collect();
     let total = statuses.len();
     if roomy {
         let word = if total == 1 { "service" } else { "services" };
-        spans.push(Span::styled(format!("{total} {word}   "), theme.style(Role::Dim)));
+        spans.push(Span::styled(
+            format!("{total} {word}   "),
+            theme.style(Role::Dim),
+        ));
     }
     for (symbol, word, role, is_in) in GROUPS {
         let count = statuses.iter().filter(|status| is_in(**status)).count();
@@ -135,5 +148,8 @@ fn engine(link: &EngineLink, theme: &Theme, roomy: bool) -> Vec<Span<'static>> {
         EngineLink::Missing { .. } => ("no engine".to_owned(), Role::Waiting),
         EngineLink::Lost { .. } => ("✗ engine lost".to_owned(), Role::Failed),
     };
-    vec![Span::styled(text::plain(words.as_bytes()), theme.style(role))]
+    vec![Span::styled(
+        text::plain(words.as_bytes()),
+        theme.style(role),
+    )]
 }

@@ -2,7 +2,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Stylize;
 use ratatui::text::{Line, Span};
 
 use super::Scene;
@@ -25,7 +24,10 @@ pub(in crate::tui) fn render(
     let theme = scene.theme;
     let mut head = Title::default();
     if let Some((at, service)) = service {
-        head.of = vec![Span::styled(service.service.name.as_str(), theme.series(at).bold())];
+        head.of = vec![Span::styled(
+            service.service.name.as_str(),
+            theme.series(at).bold(),
+        )];
     }
     let body = title(frame, area, Pane::Health, head, focus, theme);
     let Some((_, service)) = service else {
@@ -51,20 +53,34 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
     if let Some(up_to) = service.live_up_to {
         let at = scene.clock.zoned(up_to).strftime("%H:%M:%S").to_string();
         let took = service.live_times.last();
-        let took = took.map_or(String::new(), |took| format!(", live in {}", text::duration(*took)));
+        let took = took.map_or(String::new(), |took| {
+            format!(", live in {}", text::duration(*took))
+        });
         told.push(pair(theme, "edits", &format!("up to {at}{took}"), room));
     }
     for run in service.runs.iter().rev() {
         told.push(pair(theme, "run", &run_words(scene, run), room));
     }
     for (at, port) in service.service.ports.iter().enumerate() {
-        let host = port.host.map_or("any free port".to_owned(), |host| host.to_string());
+        let host = port
+            .host
+            .map_or("any free port".to_owned(), |host| host.to_string());
         let label = if at == 0 { "door" } else { "" };
-        told.push(pair(theme, label, &format!("{}:{host} → {}", port.address, port.container), room));
+        told.push(pair(
+            theme,
+            label,
+            &format!("{}:{host} → {}", port.address, port.container),
+            room,
+        ));
     }
     if let Some((at, _, exit)) = &service.last_exit {
         let at = scene.clock.zoned(*at).strftime("%H:%M:%S");
-        told.push(pair(theme, "ended", &format!("{at}  {}", exit.cause()), room));
+        told.push(pair(
+            theme,
+            "ended",
+            &format!("{at}  {}", exit.cause()),
+            room,
+        ));
     }
     if let Some((_, failure)) = &service.start_failure {
         for (at, line) in failure.message.lines().take(6).enumerate() {
@@ -74,7 +90,12 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
     told
 }
 
-fn probe<'a>(scene: Scene<'_>, health: Option<&Health>, run: Option<&Run>, room: u16) -> Vec<Line<'a>> {
+fn probe<'a>(
+    scene: Scene<'_>,
+    health: Option<&Health>,
+    run: Option<&Run>,
+    room: u16,
+) -> Vec<Line<'a>> {
     let theme = scene.theme;
     let Some(health) = health else {
         return match run {
@@ -89,11 +110,18 @@ fn probe<'a>(scene: Scene<'_>, health: Option<&Health>, run: Option<&Run>, room:
         let words = format!("{}  not asked yet", probe_words(&health.probe));
         return vec![pair(theme, "probe", &words, room)];
     };
-    let (mark, role) = if answer.healthy { ("✓", Role::Ready) } else { ("✗", Role::Failed) };
+    let (mark, role) = if answer.healthy {
+        ("✓", Role::Ready)
+    } else {
+        ("✗", Role::Failed)
+    };
     let said = text::plain(answer.said.lines().next().unwrap_or_default().as_bytes());
     let left = vec![
         label(theme, "probe"),
-        Span::styled(text::plain(probe_words(&health.probe).as_bytes()), theme.style(Role::Text)),
+        Span::styled(
+            text::plain(probe_words(&health.probe).as_bytes()),
+            theme.style(Role::Text),
+        ),
         Span::raw("  "),
         Span::styled(format!("{mark} {said}"), theme.style(role)),
     ];
@@ -126,7 +154,12 @@ fn history<'a>(theme: &Theme, run: &Run, room: u16) -> Option<Line<'a>> {
 
 fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>> {
     let theme = scene.theme;
-    let samples: Vec<Sample> = scene.telemetry.series().of(&service.service.name).copied().collect();
+    let samples: Vec<Sample> = scene
+        .telemetry
+        .series()
+        .of(&service.service.name)
+        .copied()
+        .collect();
     let Some(last) = samples.last().filter(|_| !service.runs.is_empty()) else {
         return Vec::new();
     };
@@ -164,8 +197,14 @@ fn run_words(scene: Scene<'_>, run: &Run) -> String {
         RunPhase::Probing { since } => format!("up since {}", at(since)),
         RunPhase::Ready { since } => format!("ready since {}", at(since)),
         RunPhase::Unhealthy { since } => format!("unhealthy since {}", at(since)),
-        RunPhase::Stopping { since, killed: false } => format!("stopping since {}", at(since)),
-        RunPhase::Stopping { since, killed: true } => format!("killed {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: false,
+        } => format!("stopping since {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: true,
+        } => format!("killed {}", at(since)),
     };
     let place = match &run.place {
         Some(Place::Container { id, name }) if name.is_empty() => format!("container {id:.12}"),

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Style, Stylize};
+use ratatui::style::Style;
 use ratatui::text::Span;
 use ratatui::widgets::Block;
 
@@ -20,19 +20,31 @@ use crate::tui::words;
 /// Names take no more columns than this.
 const WIDEST_NAME: usize = 18;
 
-pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>, chosen: usize, focus: Pane) {
+pub(in crate::tui) fn render(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: Scene<'_>,
+    chosen: usize,
+    focus: Pane,
+) {
     let services = &scene.state.services;
     let rows = usize::from(area.height.saturating_sub(1));
     let first = first_shown(chosen, rows, services.len());
     let hidden = services.len().saturating_sub(rows);
     let mut head = Title::default();
     if hidden > 0 {
-        let words = format!("{}–{} of {}", first + 1, services.len().min(first + rows), services.len());
+        let words = format!(
+            "{}–{} of {}",
+            first + 1,
+            services.len().min(first + rows),
+            services.len()
+        );
         head.note = vec![Span::styled(words, scene.theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Services, head, focus, scene.theme);
     if services.is_empty() {
-        let words = "The stack has no services. Add one to its stack file: it is read again when saved.";
+        let words =
+            "The stack has no services. Add one to its stack file: it is read again when saved.";
         empty(frame, body, words, scene.theme);
         return;
     }
@@ -45,7 +57,11 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     let shown = services.values().enumerate().skip(first);
     for ((at, service), row) in shown.zip(body.rows()) {
         // The row's ground reaches from edge to edge.
-        let whole = Rect { x: area.x, width: area.width, ..row };
+        let whole = Rect {
+            x: area.x,
+            width: area.width,
+            ..row
+        };
         if at == chosen {
             frame.render_widget(Block::new().style(scene.theme.selection()), whole);
         }
@@ -53,7 +69,13 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         frame.render_widget(spread(left, right, row.width), row);
         if at == chosen {
             let mark = Span::styled("▸", scene.theme.style(Role::Accent));
-            frame.render_widget(mark, Rect { width: 1.min(area.width), ..whole });
+            frame.render_widget(
+                mark,
+                Rect {
+                    width: 1.min(area.width),
+                    ..whole
+                },
+            );
         }
     }
 }
@@ -93,7 +115,10 @@ fn line<'a>(
 fn figures<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let now = scene.clock.timestamp(scene.now);
-    let rates = scene.telemetry.exchanges().rates(&service.service.name, WINDOW, now);
+    let rates = scene
+        .telemetry
+        .exchanges()
+        .rates(&service.service.name, WINDOW, now);
     if rates.requests == 0 || room < 34 {
         return Vec::new();
     }

@@ -102,7 +102,9 @@ fn read_answer(heard: &[u8]) -> Answer {
             let end = after.find(['\x07', '\x1b']).unwrap_or(after.len());
             ground = ground.or(background(&after[..end]));
             let after = &after[end..];
-            rest = after.strip_prefix("\x1b\\").unwrap_or(after.get(1..).unwrap_or(""));
+            rest = after
+                .strip_prefix("\x1b\\")
+                .unwrap_or(after.get(1..).unwrap_or(""));
         } else if let Some(after) = rest.strip_prefix("\x1b[") {
             let end = after.find(|letter: char| ('@'..='~').contains(&letter));
             rest = end.map_or("", |end| &after[end + 1..]);
@@ -119,7 +121,9 @@ fn read_answer(heard: &[u8]) -> Answer {
 /// `11;rgb:RRRR/GGGG/BBBB`, with one to four hexadecimal digits each (X11's colour names).
 fn background(answer: &str) -> Option<Ground> {
     let colour = answer.strip_prefix("11;")?;
-    let colour = colour.strip_prefix("rgb:").or(colour.strip_prefix("rgba:"))?;
+    let colour = colour
+        .strip_prefix("rgb:")
+        .or(colour.strip_prefix("rgba:"))?;
     let share = |digits: &str| {
         let most = 16_u32.checked_pow(u32::try_from(digits.len()).ok()?)? - 1;
         let value = u32::from_str_radix(digits, 16).ok()?;
@@ -128,7 +132,11 @@ fn background(answer: &str) -> Option<Ground> {
     let mut shares = colour.split('/').map(share);
     let (red, green, blue) = (shares.next()??, shares.next()??, shares.next()??);
     let light = 0.299 * red + 0.587 * green + 0.114 * blue;
-    Some(if light > 0.5 { Ground::Light } else { Ground::Dark })
+    Some(if light > 0.5 {
+        Ground::Light
+    } else {
+        Ground::Dark
+    })
 }
 
 #[cfg(test)]
@@ -163,8 +171,16 @@ mod tests {
     #[test]
     fn the_answer_is_read_and_typing_is_kept() {
         let cases: [(&[u8], Option<Ground>, &str); 5] = [
-            (b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62;c", Some(Ground::Light), ""),
-            (b"\x1b]11;rgb:10/15/1c\x07\x1b[?1;2c", Some(Ground::Dark), ""),
+            (
+                b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62;c",
+                Some(Ground::Light),
+                "",
+            ),
+            (
+                b"\x1b]11;rgb:10/15/1c\x07\x1b[?1;2c",
+                Some(Ground::Dark),
+                "",
+            ),
             (b"q\x1b]11;rgb:0/0/0\x07\x1b[?6cj", Some(Ground::Dark), "qj"),
             (b"\x1b[?62;4c", None, ""),
             (b"\x1b]11;rgb:zz//\x07", None, ""),

@@ -30,9 +30,10 @@ pub(in crate::tui) fn listen(ask: bool) -> io::Result<mpsc::UnboundedReceiver<He
         .spawn(move || {
             if ask {
                 let answer = facts::ask_ground();
-                let typed = answer.typed.into_iter().map(|letter| {
-                    Heard::Event(Event::Key(KeyEvent::from(KeyCode::Char(letter))))
-                });
+                let typed = answer
+                    .typed
+                    .into_iter()
+                    .map(|letter| Heard::Event(Event::Key(KeyEvent::from(KeyCode::Char(letter)))));
                 for told in answer.ground.map(Heard::Ground).into_iter().chain(typed) {
                     drop(heard.send(told));
                 }

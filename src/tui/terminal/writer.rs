@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::Notify;
 
-/// Where the backend writes: memory, until [`Lane::commit`].
+/// Where the backend writes: memory, until the frame is whole.
 #[derive(Debug)]
-pub(in crate::tui) struct FrameWriter(Arc<Mutex<Vec<u8>>>);
+pub struct FrameWriter(Arc<Mutex<Vec<u8>>>);
 
 impl Write for FrameWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -153,7 +153,8 @@ fn own_theme(name: &str) -> Option<PathBuf> {
 
 fn colour<'de, D: Deserializer<'de>>(from: D) -> Result<Color, D::Error> {
     let text = String::deserialize(from)?;
-    hexadecimal(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is no colour like #10151c")))
+    hexadecimal(&text)
+        .ok_or_else(|| D::Error::custom(format!("`{text}` is no colour like #10151c")))
 }
 
 fn colours<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Color>, D::Error> {
