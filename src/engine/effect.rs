@@ -14,6 +14,11 @@ use crate::stack::{Check, Runtime, Service, ServiceName, Stack, Then};
 pub enum Effect {
     /// Watch what matters to this stack and make its front doors and edges; sent at start and after each reload.
     Prepare { stack: Arc<Stack> },
+    /// From now on this service runs as this: what is watched and how others reach it depend on it.
+    UseRuntime {
+        service: ServiceName,
+        runtime: Runtime,
+    },
     /// Make an image. Answered by `BuildFinished`, `BuildFailed` or `BuildCancelled`.
     StartBuild {
         build: BuildId,

@@ -105,6 +105,10 @@ fn choose(service: &mut ServiceState, runtime: Runtime, why: String, turn: &mut 
             BuildState::NotNeeded
         };
     }
+    turn.ask(Effect::UseRuntime {
+        service: service.service.name.clone(),
+        runtime,
+    });
     turn.tell(Notice::RuntimeChosen {
         service: service.service.name.clone(),
         runtime: runtime.word().into(),

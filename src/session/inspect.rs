@@ -37,7 +37,7 @@ pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
 fn rendered(loaded: &Loaded) -> String {
     let color = report::stderr_has_color();
     let mut text: Vec<String> = loaded.problems.iter().map(|problem| problem.render(color)).collect();
-    text.push(count(&loaded.problems));
+    text.push(summary(loaded));
     text.join("\n")
 }
 
@@ -65,8 +65,27 @@ pub(super) fn check(global: &Global) -> Result<u8, Failure> {
     for problem in &loaded.problems {
         report::complain(&problem.render(report::stderr_has_color()));
     }
-    report::print(&format!("{}\n", loaded.summary()));
+    report::print(&format!("{}\n", summary(&loaded)));
     Ok(0)
+}
+
+/// One line about a stack file: what it holds, or how much is wrong with it.
+fn summary(loaded: &Loaded) -> String {
+    let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let warnings = loaded.warnings();
+    let shown = loaded.file.file_name().unwrap_or_default().to_string_lossy();
+    let mut text = match &loaded.stack {
+        Some(stack) => {
+            format!("{shown}: {}, {}", many(stack.services.len(), "service"), many(stack.smoke.len(), "smoke check"))
+        }
+        None => format!("{shown}: {}", many(loaded.errors(), "error")),
+    };
+    if warnings > 0 {
+        text.push_str(&format!(", {}", many(warnings, "warning")));
+    } else if loaded.stack.is_some() {
+        text.push_str(", no problems");
+    }
+    text
 }
 
 /// `boatyard graph`
