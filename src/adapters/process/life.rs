@@ -29,6 +29,9 @@ const SHIM_LATE: Duration = Duration::from_secs(5);
 /// How long output may come after the last process has gone: only if one was left that cannot be killed.
 const OUTPUT_LATE: Duration = Duration::from_secs(2);
 
+/// How many last lines an end's report has.
+const LAST_LINES: usize = 20;
+
 /// What is asked of a run.
 #[derive(Debug)]
 pub(super) enum Ask {
@@ -78,7 +81,7 @@ struct Life {
     asks: mpsc::UnboundedReceiver<Ask>,
     terminals: [Box<dyn MasterPty + Send>; 2],
     input: blocking::Sender<Vec<u8>>,
-    output: JoinHandle<Vec<String>>,
+    output: JoinHandle<()>,
     end: Option<End>,
     /// When the shim must have ended.
     shim_due: Option<Instant>,
@@ -105,12 +108,18 @@ async fn begin(
         return Ok(life);
     }
     let ended = life.bury(inner).await;
-    Err(match said {
-        Some(Report::Failed { errno }) => {
-            words::exec_failed(errno, &launch.argv, &launch.directory, &path)
-        }
-        _ => format!("its shim ended before the program was started ({ended})"),
-    })
+    if let Some(Report::Failed { errno }) = said {
+        return Err(words::exec_failed(
+            errno,
+            &launch.argv,
+            &launch.directory,
+            &path,
+        ));
+    }
+    let how = ended.map_or_else(|| "nobody knows how".into(), |status| status.to_string());
+    Err(format!(
+        "its shim ended before the program was started ({how})"
+    ))
 }
 
 fn own_path() -> String {
@@ -176,14 +185,16 @@ impl Life {
         let run = self.who.run;
         let service = self.who.service.clone();
         let end = self.end;
-        let (shim, last_lines) = self.bury_with_output(inner).await;
+        let shim = self.bury(inner).await;
         let mut exit = match end {
             Some(End::Code(code)) => Exit::code(code),
             Some(End::Signal(number)) => by_signal(number),
             // The shim itself was killed, and the program with it.
             None => by_signal(shim.and_then(|status| status.signal()).unwrap_or(9)),
         };
-        exit.last_lines = last_lines;
+        let logs = inner.wires.telemetry.logs();
+        exit.last_lines = logs.run_tail(&service, run.0, LAST_LINES);
+        drop(logs);
         tracing::debug!(%service, %run, ?exit, "run ended");
         inner.over(run);
         inner.wires.tell(Event::RunExited { run, exit });
@@ -240,13 +251,8 @@ impl Life {
         }
     }
 
-    /// Waits for the shim's end; whatever it left is ended. In words, how the shim ended.
-    async fn bury(self, inner: &Inner) -> String {
-        let (status, _) = self.bury_with_output(inner).await;
-        status.map_or_else(|| "nobody knows how".into(), |status| status.to_string())
-    }
-
-    async fn bury_with_output(self, inner: &Inner) -> (Option<ExitStatus>, Vec<String>) {
+    /// Waits for the shim's end, ends whatever it left, and waits for the last of the output.
+    async fn bury(self, inner: &Inner) -> Option<ExitStatus> {
         let Self {
             mut shim,
             who,
@@ -265,13 +271,10 @@ impl Life {
         };
         let status = tokio::task::spawn_blocking(wait).await.ok().flatten();
         let stop_reading = output.abort_handle();
-        let last_lines = if let Ok(lines) = timeout(OUTPUT_LATE, output).await {
-            lines.unwrap_or_default()
-        } else {
+        if timeout(OUTPUT_LATE, output).await.is_err() {
             stop_reading.abort();
-            Vec::new()
-        };
-        (status, last_lines)
+        }
+        status
     }
 }
 

@@ -1,6 +1,5 @@
 //! From a run's terminals to the log store: nothing is lost, and lines go in by the batch.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::thread;
 use std::time::Duration;
@@ -19,9 +18,6 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// Chunks between the readers and the cutter. A terminal gives at most 4 KiB at a time; a full lane makes the program wait,
 /// as a slow terminal would.
 const LANE: usize = 256;
-
-/// How many last lines are kept for the end's report.
-const LAST_LINES: usize = 20;
 
 /// Bytes that came on one stream.
 pub(super) type Chunk = (Stream, Vec<u8>);
@@ -68,19 +64,14 @@ pub(super) struct Speaker {
     pub(super) run: u64,
 }
 
-/// Keeps what comes, until all readers have reached the end; answers with the last lines.
-pub(super) async fn keep(
-    wires: Wires,
-    speaker: Speaker,
-    mut chunks: mpsc::Receiver<Chunk>,
-) -> Vec<String> {
+/// Keeps what comes, until all readers have reached the end.
+pub(super) async fn keep(wires: Wires, speaker: Speaker, mut chunks: mpsc::Receiver<Chunk>) {
     let mut keeper = Keeper {
         wires,
         speaker,
         stdout: LineCutter::default(),
         stderr: LineCutter::default(),
         batch: Vec::new(),
-        last: VecDeque::new(),
     };
     let mut received = Vec::with_capacity(LANE);
     loop {
@@ -97,7 +88,6 @@ pub(super) async fn keep(
         }
     }
     keeper.flush();
-    keeper.last.into()
 }
 
 struct Keeper {
@@ -106,7 +96,6 @@ struct Keeper {
     stdout: LineCutter,
     stderr: LineCutter,
     batch: Vec<NewLine>,
-    last: VecDeque<String>,
 }
 
 impl Keeper {
@@ -147,13 +136,6 @@ impl Keeper {
     fn push(&mut self) {
         if self.batch.is_empty() {
             return;
-        }
-        for line in &self.batch[self.batch.len().saturating_sub(LAST_LINES)..] {
-            self.last
-                .push_back(String::from_utf8_lossy(&line.bytes).into_owned());
-        }
-        while self.last.len() > LAST_LINES {
-            self.last.pop_front();
         }
         let mut logs = self.wires.telemetry.logs();
         for line in self.batch.drain(..) {

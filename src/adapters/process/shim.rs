@@ -6,6 +6,10 @@
 //! and the parent-death signal arrives. When Boatyard or the program ends, it kills all that is left below it and
 //! goes only when it has no child any more.
 //!
+//! If the shim itself is killed by SIGKILL, Boatyard (or the next session's sweep) ends what it left: the members of its
+//! session and whatever carries the run's mark in its environment. Only a process that left the session *and* wiped its
+//! environment is not found then.
+//!
 //! It is one thread with tokio's single-threaded runtime, whose signal streams need no `unsafe` and no further crate.
 
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! One session per stack: a lock that the kernel gives back however its holder ends.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::Identity;
 
+/// How often a lock is tried that nobody living says to hold, which lasts for an instant only.
+const TRIES: usize = 30;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+
 /// The right to run a stack. Given back when dropped, and by the kernel when the process ends.
 #[derive(Debug)]
 pub struct SessionLock {
-    _file: File,
+    file: File,
 }
 
 /// Who runs the stack.
@@ -63,15 +67,33 @@ impl SessionLock {
             .truncate(false)
             .open(&path)
             .map_err(unusable)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockRefused::Held(holder(&path, identity)));
+        for _ in 0..TRIES {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    write_holder(&mut file, identity).map_err(unusable)?;
+                    return Ok(Self { file });
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(errno) => return Err(unusable(errno.into())),
             }
-            Err(errno) => return Err(unusable(errno.into())),
+            if let Some(held) = holder(&path) {
+                return Err(LockRefused::Held(held));
+            }
+            thread::sleep(BETWEEN_TRIES);
         }
-        write_holder(&mut file, identity).map_err(unusable)?;
-        Ok(Self { _file: file })
+        Err(LockRefused::Held(Held {
+            stack: identity.stack.clone(),
+            pid: 0,
+            command: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+        }))
+    }
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        // A process that is just being made holds a copy of the file for an instant; it must not look like ours.
+        drop(self.file.set_len(0));
     }
 }
 
@@ -99,25 +121,11 @@ fn own_command() -> String {
     words.join(" ")
 }
 
-/// Reads who holds the lock. The holder writes its name just after it got the lock, so a short wait may be needed.
-fn holder(path: &Path, identity: &Identity) -> Held {
-    for _ in 0..20 {
-        let mut text = String::new();
-        let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
-        if read.is_ok()
-            && let Ok(held) = serde_json::from_str::<Held>(&text)
-            && super::proc::ProcStat::read(held.pid).is_some_and(|stat| !stat.is_dead())
-        {
-            return held;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    Held {
-        stack: identity.stack.clone(),
-        pid: 0,
-        command: String::new(),
-        since: Timestamp::UNIX_EPOCH,
-    }
+/// Who says to hold the lock, if that session lives. The holder writes its name just after it got the lock.
+fn holder(path: &Path) -> Option<Held> {
+    let held: Held = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let stat = super::proc::ProcStat::read(held.pid)?;
+    (!stat.is_dead()).then_some(held)
 }
 
 fn describe(held: &Held) -> String {

@@ -53,23 +53,28 @@ pub fn sweep(identity: &Identity) -> Vec<String> {
         forget(identity);
     }
     said.into_iter()
-        .map(|(pid, what)| match survivors.contains(&pid) {
-            true => format!("could not kill {what}: it runs with other rights"),
-            false => format!("killed {what}"),
+        .map(|(pid, what)| {
+            if survivors.contains(&pid) {
+                format!("could not kill {what}: it runs with other rights")
+            } else {
+                format!("killed {what}")
+            }
         })
         .collect()
 }
 
 /// Everything that earlier sessions left: process id, and what it belonged to.
 fn find(identity: &Identity) -> BTreeMap<u32, String> {
-    let mut found = recorded(identity);
-    found.extend(marked(identity));
+    // Somebody may run us inside a run of an earlier session.
+    let own = proc::own_line();
+    let mut found = marked(identity);
+    found.extend(recorded(identity));
+    found.retain(|pid, _| !own.contains(pid));
     for (pid, whose) in found.clone() {
         for child in proc::descendants(pid) {
             found.entry(child).or_insert_with(|| whose.clone());
         }
     }
-    let own = proc::own_line();
     found.retain(|pid, _| {
         !own.contains(pid) && ProcStat::read(*pid).is_some_and(|stat| !stat.is_dead())
     });
