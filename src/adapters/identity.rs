@@ -39,11 +39,10 @@ impl Identity {
             .canonicalize()
             .unwrap_or_else(|_| directory.to_path_buf());
         let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
-        let hash = digest
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = format!(
+            "{:08x}",
+            u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+        );
         Self {
             stack: stack.to_owned(),
             directory,

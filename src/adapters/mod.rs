@@ -9,6 +9,7 @@ mod identity;
 pub mod ignore_rules;
 pub mod probe;
 pub mod process;
+pub mod state;
 pub mod watch;
 
 use std::sync::Arc;

@@ -1,1 +1,303 @@
 //! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// A terminal workbench for people who develop a group of services on their own machine.
+///
+/// It watches source trees, rebuilds container images or restarts processes when they change, runs the service graph,
+/// and shows logs, health and request traces.
+#[derive(Debug, Parser)]
+#[command(
+    name = "boatyard",
+    version,
+    styles = STYLES,
+    propagate_version = true,
+    after_help = "Examples:
+  boatyard                      run the stack of this folder in the workbench (the same as `boatyard up`)
+  boatyard up web orders        only these services and what they need
+  boatyard watch --json         the same without a screen, one JSON object a line
+  boatyard smoke --junit r.xml  bring up, check, report, take down
+  boatyard check                look for mistakes in the stack file
+  boatyard init                 write a first boatyard.toml
+
+Exit codes: 0 all went well; 1 a build, a run or a check failed; 2 the command line or the stack file is wrong;
+3 something needed is missing; 130 and 143 after SIGINT and SIGTERM."
+)]
+pub struct Cli {
+    /// What to do; `up` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The stack file [default: boatyard.toml in this folder or one of its parents]
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub file: Option<PathBuf>,
+    /// Act as if started in this folder
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Also run the services of this profile; may be given several times
+    #[arg(long = "profile", global = true, value_name = "NAME")]
+    pub profiles: Vec<String>,
+    /// What services run as
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeArg::Auto, hide_default_value = true)]
+    pub runtime: RuntimeArg,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, hide_default_value = true)]
+    pub color: ColorArg,
+    /// Say more about what Boatyard itself does, on standard error; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What services run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeArg {
+    /// Containers where an engine answers, else plain processes (the default)
+    Auto,
+    /// Containers only
+    Engine,
+    /// Plain processes only
+    Process,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// When the output is a terminal and `NO_COLOR` is not set (the default)
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the stack, watch its sources, and show the workbench
+    #[command(after_help = "Examples:
+  boatyard up                   the whole stack
+  boatyard up web               web and what it needs
+  boatyard up --runtime process without containers
+
+Without a terminal on standard output it behaves as `boatyard watch`.")]
+    Up(Up),
+    /// The same without a screen: a line for each notice and log line
+    #[command(after_help = "Examples:
+  boatyard watch                for people
+  boatyard watch --json         for programs; docs/notices.md describes each line
+  boatyard watch --no-logs      notices only")]
+    Watch(Watch),
+    /// Bring the stack up, wait until it is ready, run its checks, report, and take it down
+    #[command(after_help = "Examples:
+  boatyard smoke                          every check
+  boatyard smoke 'an order can be placed' this one
+  boatyard smoke --junit report.xml --timeout 2m
+  boatyard smoke --keep                   stay up after the checks until Ctrl-C")]
+    Smoke(Smoke),
+    /// Read the stack file and print every problem with its place
+    Check,
+    /// Print the graph of the services
+    Graph {
+        /// In which form
+        #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+        format: GraphFormat,
+    },
+    /// Write a first boatyard.toml from the Dockerfiles and compose files found here
+    Init {
+        /// Print it instead of writing it
+        #[arg(long)]
+        print: bool,
+    },
+    /// Remove every container, network and process that this stack left behind
+    Down {
+        /// Remove its named volumes too, with all their data
+        #[arg(long)]
+        volumes: bool,
+    },
+    /// Print the stack as Boatyard understands it, secrets masked
+    Config {
+        /// In which form
+        #[arg(long, value_enum, default_value_t = ConfigFormat::Toml)]
+        format: ConfigFormat,
+    },
+    /// Look at what this machine has, and say what to do about what is missing
+    Doctor,
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  boatyard completions bash > ~/.local/share/bash-completion/completions/boatyard")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:
+  boatyard man > ~/.local/share/man/man1/boatyard.1")]
+    Man,
+}
+
+/// What `up` and `watch` have in common.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Serve {
+    /// Only these services and what they need
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// When a front door's port is taken: stop and say who has it, or take the next free one
+    #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
+    pub ports: PortsArg,
+}
+
+/// What to do when a front door's port is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PortsArg {
+    /// Stop and say who has it (the default)
+    #[default]
+    Fixed,
+    /// Take the next free one
+    Auto,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Up {
+    /// What it shares with `watch`.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Colour theme: a name or a file [default: by the terminal's background]
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Watch {
+    /// What it shares with `up`.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Leave out what the services print
+    #[arg(long)]
+    pub no_logs: bool,
+}
+
+/// Arguments of `smoke`.
+#[derive(Debug, Clone, Args)]
+pub struct Smoke {
+    /// Only the checks whose name is one of these
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
+    /// Write a JUnit XML report
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Stay up after the checks until interrupted
+    #[arg(long)]
+    pub keep: bool,
+    /// Time for everything together
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_time)]
+    pub timeout: Duration,
+    /// When a front door's port is taken: stop and say who has it, or take the next free one
+    #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
+    pub ports: PortsArg,
+}
+
+/// The form of `graph`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For people
+    Text,
+    /// A Mermaid diagram
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// For programs
+    Json,
+}
+
+/// The form of `config`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    /// As the stack file
+    Toml,
+    /// For programs
+    Json,
+    /// As Compose files
+    Yaml,
+}
+
+/// A time as `90s`, `5m`, `1m30s`, `500ms` or `2h`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write it as 90s, 5m, 1m30s or 500ms");
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let after = &rest[digits..];
+        let letters = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
+        let millis = match &after[..letters] {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(wrong()),
+        };
+        total += Duration::from_millis(number.checked_mul(millis).ok_or_else(wrong)?);
+        rest = &after[letters..];
+    }
+    if total.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(parse_time("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "5", "m", "5x", "-1s", "99999999999999999999s", "0s"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn options_may_stand_before_and_behind_the_command() {
+        let before = Cli::parse_from(["boatyard", "-C", "shop", "watch", "--json"]);
+        let behind = Cli::parse_from(["boatyard", "watch", "--json", "-C", "shop"]);
+        assert_eq!(before.global.directory, behind.global.directory);
+    }
+}

@@ -1,1 +1,1 @@
-//! The views without a screen: lines, JSON, JUnit, summaries.
+//! The views without a screen: lines, JSON, `JUnit`, summaries.

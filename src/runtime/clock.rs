@@ -34,6 +34,15 @@ impl Clock {
         }
     }
 
+    /// A clock for tests of a session that has lasted for some time: began at this time, in UTC.
+    pub fn fixed_since(began_at: Timestamp, lasted: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            began: now.checked_sub(lasted).unwrap_or(now),
+            ..Self::fixed(began_at)
+        }
+    }
+
     /// Which moment it is.
     pub fn now(&self) -> Moment {
         Moment(self.began.elapsed())

@@ -1,21 +1,30 @@
 //! The one loop: facts in, effects and notices out.
 
 mod clock;
+mod pump;
+mod signals;
+mod tape;
 
 use std::future::Future;
 
 pub use clock::Clock;
+pub use pump::{Ended, Parts, run};
+pub use signals::{Interrupt, Interrupts};
+pub use tape::{Tape, TapeError, TapeHead, replay};
 
 use crate::engine::{Command, Effect, Event, Noticed, State};
 use crate::telemetry::Telemetry;
 
-/// Where effects are performed and facts come from: the adapters, a script, a seeded one, a tape.
+/// Where effects are performed and facts come from: the adapters, a scripted one, a seeded one.
 pub trait World {
     /// Begins to do this, and returns at once. Its answer comes as an event.
     fn perform(&mut self, effect: Effect);
 
     /// The next fact. Dropping the future loses nothing.
     fn next_event(&mut self) -> impl Future<Output = Event>;
+
+    /// Takes down what served the session as a whole, looks for leftovers, and names what could not be removed.
+    fn finish(&mut self) -> impl Future<Output = Vec<String>>;
 }
 
 /// Where the session is shown and commands come from: the screen, lines, JSON, the smoke report.

@@ -1,1 +1,108 @@
-//! Wiring: what each command puts together.
+//! Wiring: what each command puts together, and the exit code it ends with.
+
+mod addresses;
+mod doctor;
+mod down;
+mod engine_side;
+mod exec;
+mod failure;
+mod inspect;
+mod opening;
+mod reload;
+mod serve;
+mod smoke;
+mod world;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::adapters::process;
+use crate::cli::{Cli, ColorArg, Command, Global};
+use crate::report;
+
+use failure::Failure;
+
+/// The program: reads the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.nth(1).is_some_and(|first| first == process::SHIM_WORD) {
+        return process::shim_main(arguments);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results; everything else is a wrong command line.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { Failure::WRONG } else { 0 });
+        }
+    };
+    log_to_stderr(cli.global.verbose);
+    match dispatch(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            report::complain(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let Cli { command, global } = cli;
+    match command.unwrap_or_else(|| Command::Up(crate::cli::Up::default())) {
+        Command::Up(up) => serve::up(&global, &up),
+        Command::Watch(watch) => serve::watch(&global, &watch),
+        Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
+        Command::Check => inspect::check(&global),
+        Command::Graph { format } => inspect::graph(&global, format),
+        Command::Config { format } => inspect::config(&global, format),
+        Command::Init { print } => inspect::init(&global, print),
+        Command::Down { volumes } => down::down(&global, volumes),
+        Command::Doctor => doctor::doctor(&global),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "boatyard", &mut script);
+            report::print(&String::from_utf8_lossy(&script));
+            Ok(0)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| Failure::io("the page", &error))?;
+            report::print(&String::from_utf8_lossy(&page));
+            Ok(0)
+        }
+    }
+}
+
+/// Boatyard's own log, for whoever looks for a fault in Boatyard.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "boatyard=info,warn",
+        2 => "boatyard=debug,info",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Whether standard output gets colour.
+fn use_color(global: &Global) -> bool {
+    match global.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => {
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+        }
+    }
+}
+
+/// The asynchronous runtime of commands that need one: two threads do for what runs on one machine.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("threads for the session", &error))
+}

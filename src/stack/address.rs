@@ -1,5 +1,8 @@
 //! Environment values, which may name the address of another service: `{{payments.url}}`.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 
 use super::ServiceName;
@@ -35,6 +38,29 @@ impl Address {
             AddressPart::Url => format!("http://{}:{}", self.host, self.port),
             AddressPart::Host => self.host.clone(),
             AddressPart::Port => self.port.to_string(),
+        }
+    }
+}
+
+/// How a run is reached from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// At its own address, at the container's port numbers.
+    Host(IpAddr),
+    /// At one address for each container port.
+    Ports(BTreeMap<u16, SocketAddr>),
+    /// At one address, whatever the port: a process.
+    Only(SocketAddr),
+}
+
+impl Reach {
+    /// The address for this container port.
+    pub fn at(&self, port: u16) -> Option<SocketAddr> {
+        match self {
+            Self::Host(address) => (port != 0).then(|| SocketAddr::new(*address, port)),
+            Self::Ports(ports) if port == 0 => ports.values().next().copied(),
+            Self::Ports(ports) => ports.get(&port).copied(),
+            Self::Only(address) => Some(*address),
         }
     }
 }

@@ -11,7 +11,7 @@ mod service;
 mod smoke;
 mod watch;
 
-pub use address::{Address, AddressPart, EnvValue, Fragment};
+pub use address::{Address, AddressPart, EnvValue, Fragment, Reach};
 pub use command::CommandWords;
 pub use graph::{Cycle, Graph};
 pub use health::{Health, HttpProbe, Probe};

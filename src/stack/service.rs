@@ -134,10 +134,9 @@ impl Service {
     pub fn swap(&self, runtime: Runtime) -> Swap {
         let shares_storage = !self.volumes.is_empty();
         match (self.overlap, runtime) {
-            (Some(true), Runtime::Process) => Swap::Overlap,
             (Some(false), _) => Swap::Exclusive,
             (None, _) if shares_storage => Swap::Exclusive,
-            (None, Runtime::Process) => Swap::Overlap,
+            (_, Runtime::Process) => Swap::Overlap,
             (_, Runtime::Container) => Swap::Handover,
         }
     }

@@ -27,6 +27,7 @@ pub struct Check {
 /// A request with an expected answer, or a command with an expected end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 pub enum CheckKind {
     /// An HTTP request.
     Http {

@@ -1,1 +1,30 @@
 //! The workbench: the view with a screen.
+//!
+//! [`Workbench`] draws with the files of `pane`, each of which only reads; keys and clicks change the screen's own state
+//! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
+
+mod builds;
+mod draw;
+mod frame;
+mod heartbeat;
+mod keys;
+mod layout;
+mod log_view;
+mod palette;
+mod pane;
+mod prompt;
+mod terminal;
+mod theme;
+mod trace_view;
+mod ui;
+mod update;
+mod words;
+mod workbench;
+
+pub use terminal::{FrameWriter, restore};
+pub use workbench::{Options, Workbench};
+
+/// Names of the themes that are built in.
+pub fn themes() -> impl Iterator<Item = &'static str> {
+    theme::BUILT_IN.iter().map(|(name, _)| *name)
+}

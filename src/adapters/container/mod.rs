@@ -1,1 +1,199 @@
 //! The container engine: finding it, and running, watching and removing what belongs to the stack.
+//!
+//! [`Link`] finds the engine and keeps the connection; [`Containers`] runs the stack's containers through it, one task a run.
+
+mod abort;
+mod cgroup;
+mod create;
+mod ending;
+mod endpoint;
+mod exec;
+mod find;
+mod frames;
+mod image;
+mod life;
+mod link;
+mod model;
+mod network;
+mod output;
+mod pack;
+mod sink;
+mod spec;
+mod stats;
+mod surroundings;
+mod sweep;
+mod sync;
+mod words;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+pub use endpoint::{ByteStream, CONNECT_TIMEOUT, Endpoint, RawStream, Upgraded};
+pub use exec::ExecResult;
+pub use find::{ContainerEngine, EngineFacts, NoEngine, OLDEST_API, find};
+pub use link::Link;
+pub use model::StackNetwork;
+pub use surroundings::{Candidate, Surroundings};
+pub use sweep::{Swept, sweep};
+
+use crate::adapters::{Identity, Wires};
+use crate::engine::{Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
+use crate::stack::Reach;
+use crate::stack::{Service, Then};
+use abort::AbortOnDrop;
+use model::{Order, Request, Shared};
+
+/// The containers of one session. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Containers {
+    shared: Arc<Shared>,
+    _stats: Arc<AbortOnDrop>,
+}
+
+impl Containers {
+    /// Containers for this session, through this link. The receiver gives runs whose address has changed (a sync with a
+    /// restart): they need to be routed again.
+    pub fn new(
+        wires: Wires,
+        identity: Identity,
+        link: Link,
+    ) -> (Self, mpsc::UnboundedReceiver<RunId>) {
+        let (moved, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(wires, identity, link, moved));
+        let stats = AbortOnDrop::spawn(stats::sample(shared.clone()));
+        let containers = Self {
+            shared,
+            _stats: Arc::new(stats),
+        };
+        (containers, receiver)
+    }
+
+    /// The link to the engine.
+    pub fn link(&self) -> &Link {
+        &self.shared.link
+    }
+
+    /// The stack's network; made if it is not there. `start` does that too; this is for who needs the gateway's address.
+    ///
+    /// # Errors
+    /// The engine's reason, with what to do.
+    pub async fn ensure_network(&self) -> Result<StackNetwork, String> {
+        let engine = self.engine()?;
+        let network = self.shared.ensure_network(&engine).await;
+        network.map_err(|error| words::network_failure(&error))
+    }
+
+    /// Starts a run. Returns at once; answered by `RunStarted` or `RunFailed`, and later, once, by `RunExited`.
+    ///
+    /// `environment` is final; `extra_hosts` are `NAME:ADDRESS` lines beside those of the stack file. An image that is not
+    /// here, and that no build makes, is pulled.
+    pub fn start(
+        &self,
+        start: StartRun,
+        environment: Vec<(String, String)>,
+        extra_hosts: Vec<String>,
+    ) {
+        let orders = self.shared.enter(start.run, start.service.name.clone());
+        let request = Request {
+            start,
+            environment,
+            extra_hosts,
+        };
+        tokio::spawn(life::live(self.shared.clone(), request, orders));
+    }
+
+    /// Waits for `drained` (no longer than `grace`), sends the stop signal, and kills after `grace`. Returns at once;
+    /// answered by `RunExited`. Does nothing for a run that has ended.
+    pub fn stop(
+        &self,
+        run: RunId,
+        grace: Duration,
+        drained: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let drained = Box::pin(drained);
+        self.shared.order(run, Order::Stop { drained, grace });
+    }
+
+    /// Kills a run at once, whatever else was asked of it. Returns at once; answered by `RunExited`.
+    pub fn kill(&self, run: RunId) {
+        self.shared.order(run, Order::Kill);
+    }
+
+    /// How a run is reached from here; `None` before it has been started and after it has ended.
+    pub fn reach(&self, run: RunId) -> Option<Reach> {
+        self.shared.container(run)?.reach
+    }
+
+    /// Whether this run is one of ours that has not ended.
+    pub fn has(&self, run: RunId) -> bool {
+        self.shared.service(run).is_some()
+    }
+
+    /// Runs a command inside a run, as its own user.
+    ///
+    /// # Errors
+    /// In words: no such run, the engine's reason, or that the time was over.
+    pub async fn exec(
+        &self,
+        run: RunId,
+        argv: &[String],
+        timeout: Duration,
+    ) -> Result<ExecResult, String> {
+        let engine = self.engine()?;
+        exec::exec(&engine, &self.container_id(run)?, argv, None, timeout).await
+    }
+
+    /// Unpacks a tar, rooted at `/`, inside a run.
+    pub async fn upload(&self, run: RunId, tar: Vec<u8>) -> Result<(), String> {
+        let engine = self.engine()?;
+        sync::upload(&engine, &self.container_id(run)?, tar).await
+    }
+
+    /// Deletes paths inside a run, whatever they are. Needs an `rm` in its image, and says so when there is none.
+    pub async fn remove_paths(&self, run: RunId, paths: &[String]) -> Result<(), String> {
+        let engine = self.engine()?;
+        sync::remove(&engine, &self.container_id(run)?, paths).await
+    }
+
+    /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.
+    pub fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let done = sync::sync(&shared, &runs, copies, &then).await;
+            shared.wires.tell(match done {
+                Ok(files) => Event::Synced { sync, files },
+                Err(why) => Event::SyncFailed { sync, why },
+            });
+        });
+    }
+
+    /// Whether the engine has this image.
+    pub async fn image_exists(&self, image: &str) -> Result<bool, String> {
+        let engine = self.engine()?;
+        let found = image::exists(&engine, image).await;
+        found.map_err(|error| words::reason(&error))
+    }
+
+    /// Fetches an image from its registry; its progress goes to the service's log.
+    pub async fn pull(&self, service: &Service, run: u64, image: &str) -> Result<(), StartFailure> {
+        let engine = self.engine().map_err(|message| StartFailure {
+            message,
+            missing_image: Some(image.to_owned()),
+        })?;
+        image::pull(&self.shared.wires, &engine, service, run, image).await
+    }
+
+    fn engine(&self) -> Result<ContainerEngine, String> {
+        let engine = self.shared.link.engine();
+        engine.ok_or_else(|| "the container engine does not answer; is its daemon running?".into())
+    }
+
+    fn container_id(&self, run: RunId) -> Result<String, String> {
+        let container = self.shared.container(run);
+        let container = container.ok_or_else(|| format!("run {run} does not run (any more)"))?;
+        Ok(container.id)
+    }
+}

@@ -1,0 +1,107 @@
+//! Reading everything that a build is made from, before a builder is asked.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sha2::{Digest, Sha256};
+
+use super::cache::ContextCache;
+use super::dockerfile::Dockerfile;
+use super::tree::{Entry, EntryKind, Tree};
+use crate::adapters::ignore_rules::DockerIgnore;
+use crate::stack::{Build, SecretSource};
+
+/// Everything that is read before a builder is asked.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub context: Arc<Tree>,
+    /// A tree with the Dockerfile alone.
+    pub dockerfile_tree: Arc<Tree>,
+    pub dockerfile: PathBuf,
+    pub dockerfile_name: String,
+    pub dockerfile_text: Vec<u8>,
+    pub bases: Vec<String>,
+    pub syntax: Option<String>,
+    pub secrets: HashMap<String, Vec<u8>>,
+    pub key: String,
+}
+
+/// Reads all that a build is made from; errors in words.
+pub(super) fn pack(
+    build: &Build,
+    cache: &ContextCache,
+    stop: &AtomicBool,
+) -> Result<Packed, String> {
+    let text = std::fs::read(&build.dockerfile).map_err(|error| {
+        let place = build.dockerfile.display();
+        format!(
+            "no Dockerfile can be read at {place} ({error}); create it, or set `build.dockerfile`"
+        )
+    })?;
+    let rules = DockerIgnore::for_build(&build.context, &build.dockerfile)
+        .map_err(|error| error.to_string())?;
+    if let Some(problem) = rules.problems().first() {
+        let place = rules
+            .source()
+            .unwrap_or(Path::new(".dockerignore"))
+            .display()
+            .to_string();
+        return Err(format!("{place}: {problem}; correct or remove the line"));
+    }
+    let context =
+        Tree::walk(&build.context, &rules, cache, stop).map_err(|error| error.to_string())?;
+    let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
+    let name = build.dockerfile.file_name().and_then(|name| name.to_str());
+    let name = name
+        .ok_or("the Dockerfile's name is not UTF-8; rename it")?
+        .to_owned();
+    Ok(Packed {
+        context: Arc::new(context),
+        dockerfile_tree: Arc::new(lone(&build.dockerfile, &name, &text)),
+        dockerfile: build.dockerfile.clone(),
+        dockerfile_name: name,
+        bases: dockerfile.bases(&build.args),
+        syntax: dockerfile.syntax,
+        dockerfile_text: text,
+        secrets: secrets(build)?,
+        key: String::new(),
+    })
+}
+
+/// A tree with one file.
+fn lone(place: &Path, name: &str, content: &[u8]) -> Tree {
+    let kind = EntryKind::File {
+        size: content.len() as u64,
+        hash: Sha256::digest(content).into(),
+    };
+    Tree {
+        root: place.parent().unwrap_or(place).to_path_buf(),
+        entries: vec![Entry {
+            path: name.to_owned(),
+            kind,
+            mode: 0o644,
+            modified: 0,
+        }],
+        skipped: Vec::new(),
+    }
+}
+
+fn secrets(build: &Build) -> Result<HashMap<String, Vec<u8>>, String> {
+    let mut values = HashMap::new();
+    for secret in &build.secrets {
+        let id = &secret.id;
+        let value = match &secret.source {
+            SecretSource::File(path) => std::fs::read(path).map_err(|error| {
+                let place = path.display();
+                format!("the build secret {id} cannot be read from {place} ({error}); create the file, or correct `build.secrets`")
+            })?,
+            SecretSource::Environment(name) => std::env::var_os(name)
+                .map(std::ffi::OsString::into_encoded_bytes)
+                .ok_or_else(|| format!("the build secret {id} comes from the environment variable {name}, which is not set; set it before starting"))?,
+        };
+        values.insert(id.clone(), value);
+    }
+    Ok(values)
+}

@@ -1,0 +1,183 @@
+//! What the parts of this adapter share: the runs that live, and what they are told.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::link::Link;
+use super::pack::Owner;
+use crate::adapters::{Identity, Wires};
+use crate::engine::{RunId, StartRun};
+use crate::stack::Reach;
+use crate::stack::{Service, ServiceName};
+
+/// What is waited for before a run is asked to stop.
+pub(super) type Drained = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Everything that the runs' tasks share.
+pub(super) struct Shared {
+    pub(super) wires: Wires,
+    pub(super) identity: Identity,
+    pub(super) link: Link,
+    pub(super) network: tokio::sync::Mutex<Option<StackNetwork>>,
+    pub(super) moved: mpsc::UnboundedSender<RunId>,
+    runs: Mutex<HashMap<RunId, Entry>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The network of the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackNetwork {
+    /// The engine's id of it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// This machine's side of it, or the engine's.
+    pub gateway: Option<IpAddr>,
+    /// Whether addresses on it can be reached from here; if not, ports are published on 127.0.0.1.
+    pub direct: bool,
+}
+
+/// A run to be started, complete.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) start: StartRun,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) extra_hosts: Vec<String>,
+}
+
+/// What a run's task can be told.
+pub(super) enum Order {
+    /// Wait until drained, send the stop signal, and kill after the grace time.
+    Stop { drained: Drained, grace: Duration },
+    /// Kill at once.
+    Kill,
+    /// End the program and start it again in the same container.
+    Restart(oneshot::Sender<Result<(), String>>),
+}
+
+/// A run that lives: its task, and its container once there is one.
+#[derive(Debug)]
+struct Entry {
+    service: ServiceName,
+    orders: mpsc::UnboundedSender<Order>,
+    container: Option<Container>,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stop { .. } => "Stop",
+            Self::Kill => "Kill",
+            Self::Restart(_) => "Restart",
+        })
+    }
+}
+
+/// A container of ours that runs.
+#[derive(Debug, Clone)]
+pub(super) struct Container {
+    pub(super) id: String,
+    pub(super) service: Arc<Service>,
+    pub(super) reach: Option<Reach>,
+    /// Its first process, as the engine's machine numbers it.
+    pub(super) pid: Option<u32>,
+    /// The user its program runs as, as the image or the stack file names it.
+    pub(super) user: String,
+    /// That user by number, once somebody has needed it.
+    pub(super) owner: Option<Owner>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        wires: Wires,
+        identity: Identity,
+        link: Link,
+        moved: mpsc::UnboundedSender<RunId>,
+    ) -> Self {
+        Self {
+            wires,
+            identity,
+            link,
+            network: tokio::sync::Mutex::new(None),
+            moved,
+            runs: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// A run's task begins.
+    pub(super) fn enter(&self, run: RunId, service: ServiceName) -> mpsc::UnboundedReceiver<Order> {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let entry = Entry {
+            service,
+            orders,
+            container: None,
+        };
+        self.runs().insert(run, entry);
+        receiver
+    }
+
+    /// A run's task ends.
+    pub(super) fn leave(&self, run: RunId) {
+        self.runs().remove(&run);
+    }
+
+    /// The run's program has been started in this container.
+    pub(super) fn running(&self, run: RunId, container: Container) {
+        if let Some(entry) = self.runs().get_mut(&run) {
+            entry.container = Some(container);
+        }
+    }
+
+    /// The user of the run's program by number.
+    pub(super) fn owned_by(&self, run: RunId, owner: Owner) {
+        let mut runs = self.runs();
+        if let Some(container) = runs
+            .get_mut(&run)
+            .and_then(|entry| entry.container.as_mut())
+        {
+            container.owner = Some(owner);
+        }
+    }
+
+    /// The run's container, while its program runs.
+    pub(super) fn container(&self, run: RunId) -> Option<Container> {
+        self.runs().get(&run)?.container.clone()
+    }
+
+    /// Every container whose program runs.
+    pub(super) fn containers(&self) -> Vec<(RunId, Container)> {
+        let runs = self.runs();
+        runs.iter()
+            .filter_map(|(run, entry)| Some((*run, entry.container.clone()?)))
+            .collect()
+    }
+
+    /// The service of a run that lives.
+    pub(super) fn service(&self, run: RunId) -> Option<ServiceName> {
+        Some(self.runs().get(&run)?.service.clone())
+    }
+
+    /// Tells a run's task something; false when there is no such run any more.
+    pub(super) fn order(&self, run: RunId, order: Order) -> bool {
+        self.runs()
+            .get(&run)
+            .is_some_and(|entry| entry.orders.send(order).is_ok())
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Entry>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

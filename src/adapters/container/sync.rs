@@ -1,0 +1,182 @@
+//! Saved files copied into live runs, and what is to follow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::query_parameters::{
+    DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::oneshot;
+
+use super::ending;
+use super::exec::exec;
+use super::find::ContainerEngine;
+use super::model::{Container, Order, Shared};
+use super::pack::{Owner, first_file, is_plain, owner, pack};
+use super::words::reason;
+use crate::engine::{RunId, SyncCopy};
+use crate::stack::Then;
+
+/// How long what follows a sync, or a deletion, may take.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Copies files into every run at once, deletes what is gone, then does what follows. Gives the number of files.
+///
+/// # Errors
+/// In words, with the run that it happened to.
+pub(super) async fn sync(
+    shared: &Arc<Shared>,
+    runs: &[RunId],
+    copies: Vec<SyncCopy>,
+    then: &Then,
+) -> Result<usize, String> {
+    let copies = Arc::new(copies);
+    let each = runs.iter().map(|run| {
+        let copies = copies.clone();
+        async move {
+            let done = sync_one(shared, *run, copies, then).await;
+            done.map_err(|why| format!("run {run}: {why}"))
+        }
+    });
+    try_join_all(each).await?;
+    Ok(copies.len())
+}
+
+async fn sync_one(
+    shared: &Arc<Shared>,
+    run: RunId,
+    copies: Arc<Vec<SyncCopy>>,
+    then: &Then,
+) -> Result<(), String> {
+    let (engine, container) = reachable(shared, run)?;
+    let gone: Vec<String> = copies
+        .iter()
+        .filter(|copy| copy.from.is_none())
+        .map(|copy| copy.to.clone())
+        .collect();
+    remove(&engine, &container.id, &gone).await?;
+    let owner = owner_in(shared, run, &engine, &container).await;
+    let packing = tokio::task::spawn_blocking(move || pack(&copies, owner));
+    let packed = packing.await.map_err(|error| error.to_string())?;
+    if let Some(tar) = packed.map_err(|error| error.to_string())? {
+        upload(&engine, &container.id, tar).await?;
+    }
+    follow(shared, run, &engine, &container, then).await
+}
+
+/// Unpacks a tar at `/` of a container.
+pub(super) async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> Result<(), String> {
+    let options = UploadToContainerOptionsBuilder::default().path("/").build();
+    let body = bollard::body_full(Bytes::from(tar));
+    let uploading = engine.client.upload_to_container(id, Some(options), body);
+    uploading
+        .await
+        .map_err(|error| format!("cannot copy files: {}", reason(&error)))
+}
+
+/// Deletes paths inside, as root. The engine cannot do that itself, so the image needs `rm`.
+pub(super) async fn remove(
+    engine: &ContainerEngine,
+    id: &str,
+    paths: &[String],
+) -> Result<(), String> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut argv: Vec<String> = ["rm", "-rf", "--"].map(str::to_owned).into();
+    argv.extend_from_slice(paths);
+    let done = exec(engine, id, &argv, Some("0:0"), TIME_LIMIT).await;
+    let why = match done {
+        Ok(result) if result.code == 0 => return Ok(()),
+        Ok(result) if result.complaint().contains("executable file not found") => {
+            "its image has no `rm`; use `action = \"rebuild\"` for this path".into()
+        }
+        Ok(result) => result.complaint(),
+        Err(why) => why,
+    };
+    Err(format!("cannot delete {}: {why}", paths.join(", ")))
+}
+
+async fn follow(
+    shared: &Arc<Shared>,
+    run: RunId,
+    engine: &ContainerEngine,
+    container: &Container,
+    then: &Then,
+) -> Result<(), String> {
+    match then {
+        Then::Nothing => Ok(()),
+        Then::Restart => restart(shared, run).await,
+        Then::Signal(signal) => ending::send(shared, &container.id, &signal.0).await,
+        Then::Exec(command) => {
+            let result = exec(engine, &container.id, &command.argv(), None, TIME_LIMIT).await?;
+            if result.code == 0 {
+                return Ok(());
+            }
+            Err(format!(
+                "`{}` after the sync: {}",
+                command.shown(),
+                result.complaint()
+            ))
+        }
+    }
+}
+
+async fn restart(shared: &Arc<Shared>, run: RunId) -> Result<(), String> {
+    let (reply, done) = oneshot::channel();
+    if !shared.order(run, Order::Restart(reply)) {
+        return Err("it has ended".into());
+    }
+    done.await
+        .unwrap_or_else(|_| Err("it ended meanwhile".into()))
+}
+
+fn reachable(shared: &Shared, run: RunId) -> Result<(ContainerEngine, Container), String> {
+    let container = shared.container(run).ok_or("it does not run (any more)")?;
+    let engine = shared
+        .link
+        .engine()
+        .ok_or("the container engine does not answer")?;
+    Ok((engine, container))
+}
+
+/// Who owns the files of a run's program. Read from the image once for each run, and only when a name needs it.
+async fn owner_in(
+    shared: &Shared,
+    run: RunId,
+    engine: &ContainerEngine,
+    container: &Container,
+) -> Owner {
+    if let Some(known) = container.owner {
+        return known;
+    }
+    let found = if is_plain(&container.user) {
+        owner(&container.user, "", "")
+    } else {
+        let (passwd, group) = tokio::join!(
+            read(engine, &container.id, "/etc/passwd"),
+            read(engine, &container.id, "/etc/group")
+        );
+        owner(&container.user, &passwd, &group)
+    };
+    shared.owned_by(run, found);
+    found
+}
+
+/// A small file of a container; empty if it cannot be had.
+async fn read(engine: &ContainerEngine, id: &str, path: &str) -> String {
+    let options = DownloadFromContainerOptionsBuilder::default()
+        .path(path)
+        .build();
+    let download = engine.client.download_from_container(id, Some(options));
+    let tar: Result<Vec<u8>, _> = download
+        .map(|piece| piece.map(|bytes| bytes.to_vec()))
+        .try_concat()
+        .await;
+    tar.ok()
+        .and_then(|tar| first_file(&tar))
+        .unwrap_or_default()
+}

@@ -1,0 +1,145 @@
+//! Starting a shim on two fresh terminals.
+//!
+//! Standard output and standard error have a terminal each: the program sees a terminal on both, so it colours both, and
+//! Boatyard can still tell them apart. (One terminal for both would mix them; a pipe would take the colours of errors
+//! away and make some programs buffer.) What is written on the two within the same instant may change places.
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use portable_pty::{MasterPty, PtySize, native_pty_system};
+use rustix::fs::{Mode, OFlags};
+use tokio::sync::oneshot;
+
+use super::shim::SHIM_WORD;
+
+/// Width and height of a run's terminal, in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+impl Default for TerminalSize {
+    fn default() -> Self {
+        Self {
+            columns: 120,
+            rows: 40,
+        }
+    }
+}
+
+impl From<TerminalSize> for PtySize {
+    fn from(size: TerminalSize) -> Self {
+        Self {
+            rows: size.rows.max(1),
+            cols: size.columns.max(1),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is to be started.
+#[derive(Debug, Clone)]
+pub(super) struct Launch {
+    pub(super) shim: PathBuf,
+    pub(super) argv: Vec<String>,
+    pub(super) directory: PathBuf,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) size: TerminalSize,
+}
+
+/// A shim that has been started.
+pub(super) struct Launched {
+    pub(super) shim: Child,
+    pub(super) control: StdStream,
+    pub(super) output: Terminal,
+    pub(super) errors: Terminal,
+    pub(super) input: Box<dyn Write + Send>,
+}
+
+/// Our end of a terminal.
+pub(super) struct Terminal {
+    pub(super) master: Box<dyn MasterPty + Send>,
+    pub(super) reader: Box<dyn Read + Send>,
+}
+
+type Order = (Launch, oneshot::Sender<io::Result<Launched>>);
+
+/// The one thread that starts shims. The parent-death signal tells a shim of the end of the *thread* that started it, so
+/// that thread must live as long as the session.
+#[derive(Debug, Clone)]
+pub(super) struct Spawner {
+    orders: mpsc::Sender<Order>,
+}
+
+impl Spawner {
+    /// Starts the thread; it ends with the last clone of this.
+    pub(super) fn new() -> io::Result<Self> {
+        let (orders, received) = mpsc::channel::<Order>();
+        let serve = move || {
+            for (launch, answer) in received {
+                drop(answer.send(start(&launch)));
+            }
+        };
+        thread::Builder::new()
+            .name("start processes".into())
+            .spawn(serve)?;
+        Ok(Self { orders })
+    }
+
+    /// Starts a shim.
+    pub(super) async fn start(&self, launch: Launch) -> io::Result<Launched> {
+        let gone = || io::Error::other("the thread that starts processes has ended");
+        let (answer, answered) = oneshot::channel();
+        self.orders.send((launch, answer)).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn start(launch: &Launch) -> io::Result<Launched> {
+    let (output, output_end) = open_terminal(launch.size)?;
+    let (errors, errors_end) = open_terminal(launch.size)?;
+    let input = output.master.take_writer().map_err(io::Error::other)?;
+    let (control, shim_end) = StdStream::pair()?;
+    let shim = Command::new(&launch.shim)
+        .arg0("boatyard")
+        .args([SHIM_WORD, "--parent", &std::process::id().to_string(), "--"])
+        .args(&launch.argv)
+        .current_dir(&launch.directory)
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(OwnedFd::from(shim_end)))
+        .stdout(Stdio::from(output_end))
+        .stderr(Stdio::from(errors_end))
+        .spawn()?;
+    Ok(Launched {
+        shim,
+        control,
+        output,
+        errors,
+        input,
+    })
+}
+
+/// Opens a terminal: our end, and the program's.
+fn open_terminal(size: TerminalSize) -> io::Result<(Terminal, OwnedFd)> {
+    let pair = native_pty_system()
+        .openpty(size.into())
+        .map_err(io::Error::other)?;
+    let reader = pair.master.try_clone_reader().map_err(io::Error::other)?;
+    let name = pair.master.tty_name();
+    let name = name.ok_or_else(|| io::Error::other("a fresh terminal has no name"))?;
+    // Without NOCTTY it could become the controlling terminal of Boatyard itself.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let end = rustix::fs::open(name, flags, Mode::empty())?;
+    let master = pair.master;
+    Ok((Terminal { master, reader }, end))
+}

@@ -1,0 +1,222 @@
+//! Reads a stack file from disk: every problem at once, and the stack when nothing is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::stack::Stack;
+
+use super::discover::{Options, STACK_FILE, find, is_compose};
+use super::environment::{read_text, reason, values};
+use super::parse::parse;
+use super::problem::{Place, Problem, Severity};
+use super::scope::{Scope, Variables};
+use super::source::{Source, shown_from};
+use super::{file, variables};
+
+/// Greatest size of a stack file, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// What came of reading a stack file.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The stack; `None` when there is any error.
+    pub stack: Option<Stack>,
+    /// Everything that is wrong with it, in the order of the file.
+    pub problems: Vec<Problem>,
+    /// The file, absolute. When none was found, where one would be.
+    pub file: PathBuf,
+    /// Every other file that was read, or would have been had it been there: `.env`, `env_file`s, Dockerfiles.
+    pub also_read: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// Whether anything is wrong enough to stop.
+    pub fn has_errors(&self) -> bool {
+        self.errors() > 0
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+        self.problems.iter().filter(is_error).count()
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.problems.len() - self.errors()
+    }
+}
+
+/// The files whose save must make the stack be read again. Some may not exist yet.
+pub fn read_files(loaded: &Loaded) -> Vec<PathBuf> {
+    let mut files = vec![loaded.file.clone()];
+    files.extend(loaded.also_read.iter().cloned());
+    files
+}
+
+/// Finds and reads the stack file.
+pub fn load(options: &Options) -> Loaded {
+    let file = match find(options) {
+        Ok(file) => file,
+        Err(not_found) => {
+            let mut problem = Problem::error(None, not_found.to_string());
+            problem.help(not_found.help());
+            return failed(options.start().join(STACK_FILE), problem);
+        }
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = shown_from(&here, &file);
+    if is_compose(&file) {
+        return failed(file, compose_problem(&shown));
+    }
+    match read_source(&file, &shown) {
+        Ok(source) => read(&source, &file, options),
+        Err(problem) => failed(file, *problem),
+    }
+}
+
+fn failed(file: PathBuf, problem: Problem) -> Loaded {
+    Loaded {
+        stack: None,
+        problems: vec![problem],
+        file,
+        also_read: Vec::new(),
+    }
+}
+
+fn compose_problem(shown: &Path) -> Problem {
+    let message = format!(
+        "{} is a compose file, which this version of Boatyard does not run directly",
+        shown.display()
+    );
+    let mut problem = Problem::error(None, message);
+    problem.help("\"boatyard init\" makes a boatyard.toml from it");
+    problem
+}
+
+fn read_source(file: &Path, shown: &Path) -> Result<Source, Box<Problem>> {
+    let unreadable = |why: String| {
+        let message = format!("{} cannot be read: {why}", shown.display());
+        Box::new(Problem::error(None, message))
+    };
+    let size = std::fs::metadata(file)
+        .map_err(|error| unreadable(reason(&error)))?
+        .len();
+    if size > LARGEST {
+        return Err(unreadable(format!(
+            "it is larger than {} MB",
+            LARGEST >> 20
+        )));
+    }
+    let bytes = std::fs::read(file).map_err(|error| unreadable(reason(&error)))?;
+    String::from_utf8(bytes)
+        .map(|text| Source::new(shown.to_path_buf(), text))
+        .map_err(|error| Box::new(not_text(shown, &error)))
+}
+
+/// The place of the first byte that is not UTF-8.
+fn not_text(shown: &Path, error: &std::string::FromUtf8Error) -> Problem {
+    let at = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(error.as_bytes());
+    let source = Source::new(shown.to_path_buf(), text.into_owned());
+    let place = source.place(&(at..at + char::REPLACEMENT_CHARACTER.len_utf8()));
+    let mut problem = Problem::error(Some(place), "the stack file is not UTF-8 text");
+    problem.help("save it as UTF-8");
+    problem
+}
+
+/// Reads the text of a stack file as if it were this file.
+pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    let profiles: BTreeSet<String> = options.profiles.iter().cloned().collect();
+    let process = Variables {
+        process: options.environment.clone(),
+        dotenv: BTreeMap::new(),
+    };
+    let mut problems = Vec::new();
+    let mut also_read = Vec::new();
+    let variables = with_dotenv(source, directory, process, &mut problems, &mut also_read);
+    let mut table = parse(source, &mut problems);
+    let mut scope = Scope {
+        source,
+        directory,
+        variables: &variables,
+        profiles: &profiles,
+        service_names: BTreeSet::new(),
+        problems,
+        also_read,
+        active: true,
+    };
+    variables::fill(&mut table, &mut scope);
+    let mut stack = file::read(&table, &mut scope);
+    let Scope {
+        mut problems,
+        also_read,
+        ..
+    } = scope;
+    sort(&mut problems, &source.file);
+    stack.file = file.to_path_buf();
+    stack.also_read.clone_from(&also_read);
+    let mut loaded = Loaded {
+        stack: None,
+        problems,
+        file: file.to_path_buf(),
+        also_read,
+    };
+    if !loaded.has_errors() {
+        loaded.stack = Some(stack);
+    }
+    loaded
+}
+
+/// Adds what `.env` beside the stack file says, if there is one.
+fn with_dotenv(
+    source: &Source,
+    directory: &Path,
+    process: Variables,
+    problems: &mut Vec<Problem>,
+    also_read: &mut Vec<PathBuf>,
+) -> Variables {
+    let path = directory.join(".env");
+    also_read.push(path.clone());
+    let text = match read_text(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            if !matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) {
+                let message = format!("{} cannot be read: {}", path.display(), reason(&error));
+                problems.push(Problem::warning(None, message));
+            }
+            return process;
+        }
+    };
+    let mut scope = Scope {
+        source,
+        directory,
+        variables: &process,
+        profiles: &BTreeSet::new(),
+        service_names: BTreeSet::new(),
+        problems: Vec::new(),
+        also_read: Vec::new(),
+        active: true,
+    };
+    let dotenv = values(&path, text, &mut scope).into_iter().collect();
+    problems.append(&mut scope.problems);
+    Variables { dotenv, ..process }
+}
+
+/// By place: what has none first, then the stack file, then other files. The same thing is told once.
+fn sort(problems: &mut Vec<Problem>, main: &Path) {
+    let key = |place: &Place| {
+        (
+            place.file != main,
+            place.file.clone(),
+            place.line,
+            place.column,
+        )
+    };
+    problems.sort_by_cached_key(|problem| (problem.place.as_ref().map(key), problem.severity));
+    problems.dedup();
+}

@@ -1,0 +1,96 @@
+//! TOML text into the [`Node`] tree, with every syntax error in its place.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+use super::source::Source;
+use super::tree::{Entry, Node, Span, Table, Value};
+
+/// The tree of this file; what could not be read is left out of it and told in `problems`.
+pub(super) fn parse(source: &Source, problems: &mut Vec<Problem>) -> Table {
+    if let Some(span) = too_deep(&source.text) {
+        problems.push(Problem::error(
+            Some(source.place(&span)),
+            "this key has too many parts",
+        ));
+        return Table::default();
+    }
+    let (tree, errors) = DeTable::parse_recoverable(&source.text);
+    for error in errors {
+        problems.push(syntax_problem(source, &error));
+    }
+    convert_table(tree.get_ref(), source, problems)
+}
+
+/// The first line with more dots than any sensible key has: nested tables that deep would exhaust the stack.
+fn too_deep(text: &str) -> Option<Span> {
+    const MOST_PARTS: usize = 256;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let key = line.split('=').next().unwrap_or("");
+        if key.bytes().filter(|byte| *byte == b'.').count() > MOST_PARTS {
+            return Some(start..start + line.trim_end().len());
+        }
+        start += line.len();
+    }
+    None
+}
+
+fn syntax_problem(source: &Source, error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let message = error.message().trim().replace('\n', "; ");
+    let raw = source.text.get(span.clone()).unwrap_or("").trim();
+    if message == "duplicate key" && !raw.is_empty() {
+        return duplicate(source, &span, raw);
+    }
+    Problem::error(
+        Some(source.place(&span)),
+        format!("not valid TOML: {message}"),
+    )
+}
+
+fn duplicate(source: &Source, span: &Span, raw: &str) -> Problem {
+    let message = format!("the key \"{}\" is given twice", raw.trim_matches('"'));
+    let mut problem = Problem::error(Some(source.place(span)), message);
+    problem.help("remove one of the two, or join them");
+    problem
+}
+
+fn convert_table(table: &DeTable<'_>, source: &Source, problems: &mut Vec<Problem>) -> Table {
+    let mut entries: Vec<Entry> = table
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            node: convert(value, source, problems),
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.key_span.start);
+    Table { entries }
+}
+
+fn convert(value: &Spanned<DeValue<'_>>, source: &Source, problems: &mut Vec<Problem>) -> Node {
+    let span = value.span();
+    let converted = match value.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            if parsed.is_err() {
+                let message = format!("the number {number} is too large");
+                problems.push(Problem::error(Some(source.place(&span)), message));
+            }
+            Value::Integer(parsed.unwrap_or_default())
+        }
+        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or_default()),
+        DeValue::Boolean(yes) => Value::Boolean(*yes),
+        DeValue::Datetime(moment) => Value::Moment(moment.to_string()),
+        DeValue::Array(list) => Value::List(
+            list.iter()
+                .map(|item| convert(item, source, problems))
+                .collect(),
+        ),
+        DeValue::Table(table) => Value::Table(convert_table(table, source, problems)),
+    };
+    Node::new(converted, span)
+}

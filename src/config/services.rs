@@ -1,0 +1,365 @@
+//! `[services.NAME]`: one service, key by key.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use crate::stack::{Build, MountKind, Reaction, RestartPolicy, Service};
+
+use super::address::Mention;
+use super::depends_on::{self, Edge};
+use super::item::{Item, Section};
+use super::problem::quoted;
+use super::scope::Scope;
+use super::tree::{Span, Value};
+use super::{build, environment, health, ports, signal, volumes, watch, words};
+
+/// A service as the file gives it, and where the parts stand that are checked against other services.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The service; its `depends_on` is still empty.
+    pub(super) service: Service,
+    /// Whether it belongs to the chosen profiles.
+    pub(super) active: bool,
+    /// The profiles it belongs to; none: it always runs.
+    pub(super) profiles: Vec<String>,
+    /// Where its name stands.
+    pub(super) name_span: Span,
+    /// Where its probe stands.
+    pub(super) health_span: Option<Span>,
+    /// What it depends on.
+    pub(super) edges: Vec<Edge>,
+    /// Where each of its front doors stands.
+    pub(super) port_spans: Vec<Span>,
+    /// Addresses of other services that its environment mentions.
+    pub(super) mentions: Vec<(Mention, Span)>,
+    /// Named volumes it uses.
+    pub(super) volume_names: Vec<(String, Span)>,
+}
+
+/// What other tools call things, or what has no place here.
+const HINTS: [(&str, &str); 22] = [
+    ("healthcheck", "did you mean \"health\"?"),
+    ("env", "did you mean \"environment\"?"),
+    ("cmd", "did you mean \"command\"?"),
+    ("args", "did you mean \"command\", or build = { args = … }?"),
+    (
+        "dockerfile",
+        "write build = { context = \"…\", dockerfile = \"…\" }",
+    ),
+    ("context", "write build = \"…\""),
+    (
+        "target",
+        "write build = { context = \"…\", target = \"…\" }",
+    ),
+    ("port", "did you mean \"ports\"?"),
+    ("needs", "did you mean \"depends_on\"?"),
+    (
+        "cwd",
+        "did you mean \"directory\" (of a process) or \"working_dir\" (in a container)?",
+    ),
+    (
+        "dir",
+        "did you mean \"directory\" (of a process) or \"working_dir\" (in a container)?",
+    ),
+    ("deploy", "for several runs side by side write replicas = 2"),
+    ("scale", "did you mean \"replicas\"?"),
+    (
+        "develop",
+        "write its \"watch\" rules directly into the service",
+    ),
+    (
+        "networks",
+        "all services of a stack share one network; leave it out",
+    ),
+    (
+        "network_mode",
+        "all services of a stack share one network; leave it out",
+    ),
+    (
+        "container_name",
+        "containers are named after the stack and the service; leave it out",
+    ),
+    (
+        "hostname",
+        "a service is reached by its own name; leave it out",
+    ),
+    (
+        "links",
+        "every service is reached by its name; for the order use \"depends_on\"",
+    ),
+    ("privileged", "a container gets no privilege; leave it out"),
+    ("logging", "Boatyard keeps the logs itself; leave it out"),
+    (
+        "tmpfs",
+        "write volumes = [{ type = \"tmpfs\", target = \"/tmp\" }]",
+    ),
+];
+
+/// Reads one service.
+pub(super) fn read(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
+    let of = format!("service {}", quoted(name));
+    check_name(name, &item.key_span, scope);
+    let mut section = item.section(of.clone(), scope)?;
+    let profiles = section.take("profiles").map(|item| item.texts(scope));
+    let mut draft = Draft {
+        service: Service::named(name),
+        active: true,
+        profiles: profiles.unwrap_or_default(),
+        name_span: item.key_span.clone(),
+        health_span: None,
+        edges: Vec::new(),
+        port_spans: Vec::new(),
+        mentions: Vec::new(),
+        volume_names: Vec::new(),
+    };
+    let chosen =
+        |profile: &String| scope.profiles.contains(profile) || scope.profiles.contains("*");
+    draft.active = draft.profiles.is_empty() || draft.profiles.iter().any(chosen);
+    scope.active = draft.active;
+    origin(&mut draft, &mut section, &of, scope);
+    surroundings(&mut draft, &mut section, scope);
+    reaching(&mut draft, &mut section, &of, scope);
+    life(&mut draft.service, &mut section, scope);
+    reactions(&mut draft.service, &mut section, &of, scope);
+    section.finish(&HINTS, scope);
+    scope.active = true;
+    Some(draft)
+}
+
+/// A service's name is a host name and part of a container's name.
+fn check_name(name: &str, span: &Span, scope: &mut Scope<'_>) {
+    const LONGEST: usize = 63;
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if starts_well && name.len() <= LONGEST && name.chars().all(fits) {
+        return;
+    }
+    scope
+        .error(span, format!("{} cannot be the name of a service", quoted(name)))
+        .help("use letters, digits, \"-\", \"_\" and \".\", beginning with a letter or digit, 63 at most");
+}
+
+/// Where its program comes from.
+fn origin(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+    let service = &mut draft.service;
+    let build_item = section.take("build");
+    let built = build_item
+        .as_ref()
+        .and_then(|item| build::read(item, of, scope));
+    let image = section.take("image");
+    let run = section.take("run");
+    if build_item.is_none() && image.is_none() && run.is_none() {
+        scope
+            .error(
+                &draft.name_span,
+                format!("{of} has neither build, image nor run"),
+            )
+            .help("say what it is: build = \"FOLDER\", image = \"NAME:TAG\", or run = \"COMMAND\"");
+    }
+    service.image = image.and_then(|item| item.filled_text(scope).map(str::to_owned));
+    service.run = run.and_then(|item| words::shell_command(&item, scope));
+    service.command = section
+        .take("command")
+        .and_then(|item| words::split_command(&item, scope));
+    service.entrypoint = section
+        .take("entrypoint")
+        .and_then(|item| words::split_command(&item, scope));
+    let directory = section.take("directory");
+    service.directory = folder(
+        built.as_ref().map(|(build, _)| build),
+        directory.as_ref(),
+        scope,
+    );
+    service.init = built.is_some();
+    if let Some((build, expose)) = built {
+        service.build = Some(build);
+        service.expose = expose;
+    }
+}
+
+/// The folder in which its process starts.
+fn folder(
+    build: Option<&Build>,
+    directory: Option<&Item<'_>>,
+    scope: &mut Scope<'_>,
+) -> std::path::PathBuf {
+    let default = build.map_or_else(
+        || scope.directory.to_path_buf(),
+        |build| build.context.clone(),
+    );
+    let Some(item) = directory else {
+        return default;
+    };
+    let Some(text) = item.filled_text(scope) else {
+        return default;
+    };
+    let path = scope.path(text);
+    if scope.active && !path.is_dir() {
+        let message = format!("{}: there is no folder {}", item.what, path.display());
+        scope
+            .error(item.span(), message)
+            .help("it is relative to the stack file; create it or correct the name");
+    }
+    path
+}
+
+/// What its program finds around it.
+fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<'_>) {
+    let service = &mut draft.service;
+    let files = section.take("env_file");
+    let values = section.take("environment");
+    let read = environment::read(files.as_ref(), values.as_ref(), scope);
+    service.environment = read.values;
+    draft.mentions = read.mentions;
+    if let Some(item) = section.take("volumes") {
+        for (mount, span) in volumes::read(&item, scope) {
+            if let MountKind::Volume(name) = &mount.kind {
+                draft.volume_names.push((name.clone(), span));
+            }
+            service.volumes.push(mount);
+        }
+    }
+    service.working_dir = section
+        .take("working_dir")
+        .and_then(|item| item.filled_text(scope).map(str::to_owned));
+    service.user = section.take("user").and_then(|item| item.scalar(scope));
+    service.labels = section
+        .take("labels")
+        .map(|item| labels(&item, scope))
+        .unwrap_or_default();
+    service.extra_hosts = section
+        .take("extra_hosts")
+        .map(|item| hosts(&item, scope))
+        .unwrap_or_default();
+    if let Some(init) = section.take("init").and_then(|item| item.boolean(scope)) {
+        service.init = init;
+    }
+    if let Some(tty) = section.take("tty").and_then(|item| item.boolean(scope)) {
+        service.tty = tty;
+    }
+}
+
+fn labels(item: &Item<'_>, scope: &mut Scope<'_>) -> IndexMap<String, String> {
+    environment::pairs(item, scope)
+        .into_iter()
+        .map(|(name, value, _)| (name, value.unwrap_or_default()))
+        .collect()
+}
+
+/// `"NAME:ADDRESS"` or `"NAME=ADDRESS"`, or a table.
+fn hosts(item: &Item<'_>, scope: &mut Scope<'_>) -> Vec<String> {
+    if item.as_table().is_some() {
+        let entries = item.entries(scope).unwrap_or_default();
+        return entries
+            .into_iter()
+            .filter_map(|(name, item)| Some(format!("{name}:{}", item.filled_text(scope)?)))
+            .collect();
+    }
+    let members = item.list(scope).unwrap_or_default();
+    let mut lines = Vec::new();
+    for member in members {
+        let Some(text) = member.text(scope) else {
+            continue;
+        };
+        match text.split_once(['=', ':']) {
+            Some((name, address)) if !name.is_empty() && !address.is_empty() => {
+                lines.push(format!("{}:{}", name.trim(), address.trim()));
+            }
+            _ => member.invalid(&format!("{} is not NAME:ADDRESS", quoted(text)), scope),
+        }
+    }
+    lines
+}
+
+/// How it is reached, and what it reaches.
+fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+    let service = &mut draft.service;
+    if let Some(item) = section.take("ports") {
+        for (port, span) in ports::read(&item, scope) {
+            service.ports.push(port);
+            draft.port_spans.push(span);
+        }
+    }
+    if let Some(item) = section.take("expose") {
+        service.expose = ports::read_expose(&item, scope);
+    }
+    if let Some(item) = section.take("depends_on") {
+        draft.edges = depends_on::read(&item, scope);
+    }
+    if let Some(item) = section.take("health") {
+        service.health = health::read(&item, of, scope);
+        draft.health_span = Some(item.span().clone());
+    }
+    if let Some(trace) = section.take("trace").and_then(|item| item.boolean(scope)) {
+        service.trace = trace;
+    }
+}
+
+/// How it lives and dies.
+fn life(service: &mut Service, section: &mut Section<'_>, scope: &mut Scope<'_>) {
+    const MOST_REPLICAS: i64 = 100;
+    if let Some(number) = section
+        .take("replicas")
+        .and_then(|item| item.integer(1, MOST_REPLICAS, scope))
+    {
+        service.replicas = u32::try_from(number).unwrap_or(1);
+    }
+    if let Some(policy) = section
+        .take("restart")
+        .and_then(|item| restart(&item, scope))
+    {
+        service.restart = policy;
+    }
+    service.overlap = section.take("overlap").and_then(|item| item.boolean(scope));
+    if let Some(signal) = section
+        .take("stop_signal")
+        .and_then(|item| signal::read(&item, scope))
+    {
+        service.stop_signal = signal;
+    }
+    let grace: Option<Duration> = section
+        .take("stop_grace_period")
+        .and_then(|item| item.duration(scope));
+    if let Some(grace) = grace {
+        service.stop_grace_period = grace;
+    }
+}
+
+fn restart(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<RestartPolicy> {
+    if item.node.value == Value::Boolean(false) {
+        return Some(RestartPolicy::No);
+    }
+    let policies = [
+        ("no", RestartPolicy::No),
+        ("on-failure", RestartPolicy::OnFailure),
+        ("always", RestartPolicy::Always),
+        ("unless-stopped", RestartPolicy::Always),
+    ];
+    item.choice(&policies, scope)
+}
+
+/// What saved files mean for it.
+fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+    let Some(item) = section.take("watch") else {
+        return;
+    };
+    for found in watch::read(&item, of, scope) {
+        let why = match found.rule.reaction {
+            Reaction::Rebuild if service.build.is_none() => "it has no \"build\"",
+            Reaction::Sync { .. } if !service.has_image() => {
+                "it has neither \"build\" nor \"image\""
+            }
+            _ => {
+                service.watch.push(found.rule);
+                continue;
+            }
+        };
+        scope
+            .error(
+                &found.action_span,
+                format!("this watch rule cannot apply to {of}: {why}"),
+            )
+            .help("for a service that only runs as a process use action = \"restart\"");
+    }
+}

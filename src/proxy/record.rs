@@ -1,0 +1,147 @@
+//! An exchange while it is under way: begun with the request's head, handed on when it has ended, however it ended.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::HeaderMap;
+use jiff::Timestamp;
+
+use super::headers::{kept, masked};
+use super::route::Edge;
+use crate::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext};
+
+/// Where ended exchanges go. Called from the relay's tasks, so it must not wait.
+#[derive(Clone)]
+pub(super) struct Recorder(Arc<dyn Fn(Exchange) + Send + Sync>);
+
+impl Recorder {
+    pub(super) fn new(record: impl Fn(Exchange) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(record))
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+/// A recorder that keeps exchanges in the session's store.
+pub fn into_store(telemetry: Arc<Telemetry>) -> impl Fn(Exchange) + Clone + Send + Sync + 'static {
+    move |exchange| {
+        telemetry.exchanges().push(exchange);
+        telemetry.touch();
+    }
+}
+
+/// What a request's head tells.
+pub(super) struct Opening<'a> {
+    pub(super) edge: &'a Edge,
+    pub(super) context: TraceContext,
+    pub(super) parent: Option<SpanId>,
+    pub(super) method: &'a str,
+    pub(super) path: String,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) redact: Arc<[String]>,
+}
+
+/// An exchange under way. Dropped, it is one whose caller left.
+#[derive(Debug)]
+pub(super) struct Recording {
+    recorder: Recorder,
+    /// Taken when it is handed on.
+    exchange: Option<Box<Exchange>>,
+    began: Instant,
+    redact: Arc<[String]>,
+    /// Bytes of the request's body that have passed.
+    pub(super) asked: Arc<AtomicU64>,
+}
+
+impl Recording {
+    pub(super) fn begin(recorder: &Recorder, opening: Opening<'_>) -> Self {
+        let Opening {
+            edge,
+            context,
+            parent,
+            method,
+            path,
+            headers,
+            redact,
+        } = opening;
+        let exchange = Exchange {
+            trace: context.trace,
+            span: context.span,
+            parent,
+            caller: edge.caller.clone(),
+            callee: edge.callee.clone(),
+            run: 0,
+            method: method.to_owned(),
+            path: masked(path, &redact),
+            status: ExchangeStatus::Open,
+            started: Timestamp::now(),
+            took: Duration::ZERO,
+            held: Duration::ZERO,
+            request_bytes: 0,
+            response_bytes: 0,
+            request_headers: kept(headers, &redact),
+            response_headers: Headers::default(),
+        };
+        Self {
+            recorder: recorder.clone(),
+            exchange: Some(Box::new(exchange)),
+            began: Instant::now(),
+            redact,
+            asked: Arc::default(),
+        }
+    }
+
+    /// It was held for this long.
+    pub(super) fn held(&mut self, held: Duration) {
+        self.change(|exchange| exchange.held = held);
+    }
+
+    /// This run has it now.
+    pub(super) fn given_to(&mut self, run: u64) {
+        self.change(|exchange| exchange.run = run);
+    }
+
+    /// The head of the answer has come.
+    pub(super) fn answered(&mut self, headers: &HeaderMap) {
+        let headers = kept(headers, &self.redact);
+        self.change(|exchange| exchange.response_headers = headers);
+    }
+
+    /// Hands it on.
+    pub(super) fn end(mut self, status: ExchangeStatus, response_bytes: u64) {
+        self.hand_on(status, response_bytes);
+    }
+
+    /// Forgets it: it was none after all.
+    pub(super) fn discard(mut self) {
+        self.exchange = None;
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Exchange)) {
+        if let Some(exchange) = &mut self.exchange {
+            change(exchange);
+        }
+    }
+
+    fn hand_on(&mut self, status: ExchangeStatus, response_bytes: u64) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.status = status;
+            exchange.took = self.began.elapsed();
+            exchange.request_bytes = self.asked.load(Ordering::Relaxed);
+            exchange.response_bytes = response_bytes;
+            (self.recorder.0)(*exchange);
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.hand_on(ExchangeStatus::CallerLeft, 0);
+    }
+}

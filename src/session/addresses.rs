@@ -1,0 +1,126 @@
+//! Where each service reaches the others, and the relays that make it so.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::proxy::{DoorError, Doors, Edge};
+use crate::stack::{Address, Protocol, Runtime, Service, ServiceName, Stack};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The doors of a session: the world opens edges, a reload opens and closes front doors.
+pub(super) struct SharedDoors(Mutex<Doors>);
+
+impl SharedDoors {
+    pub(super) fn new(doors: Doors) -> Self {
+        Self(Mutex::new(doors))
+    }
+
+    /// The doors. Keep the guard for one call.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Doors> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All edges that have an open door.
+    pub(super) fn edges(&self) -> Vec<Edge> {
+        self.lock().all().map(|(edge, _)| edge.clone()).collect()
+    }
+
+    /// Closes a door, and does not wait for what still passes through it.
+    pub(super) fn close(&self, edge: &Edge) {
+        // The port is free a moment later; nobody here waits for it.
+        drop(self.lock().close(edge));
+    }
+}
+
+/// The front doors that a stack wants, and the addresses they want.
+pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
+    let doors = stack.services.values().flat_map(|service| {
+        let tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        tcp.map(|port| {
+            let edge = Edge { caller: None, callee: service.name.clone(), port: port.container };
+            (edge, SocketAddr::new(port.address, port.host.unwrap_or(0)))
+        })
+    });
+    doors.collect()
+}
+
+/// Opens the front doors that are missing and closes those that are not wanted any more.
+/// `any_port`: a taken port is replaced by the next free one.
+pub(super) fn keep_front_doors(doors: &SharedDoors, stack: &Stack, any_port: bool) -> Result<(), Vec<DoorError>> {
+    let wanted = front_doors(stack);
+    let edges: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
+    for edge in doors.edges() {
+        if edge.caller.is_none() && !edges.contains(&edge) {
+            doors.close(&edge);
+        }
+    }
+    let mut errors = Vec::new();
+    for (edge, address) in &wanted {
+        if doors.lock().address(edge).is_some() {
+            continue;
+        }
+        if let Err(error) = open(doors, edge, *address, any_port) {
+            errors.push(error);
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn open(doors: &SharedDoors, edge: &Edge, address: SocketAddr, any_port: bool) -> Result<SocketAddr, DoorError> {
+    let mut tried = doors.lock().open(edge.clone(), address);
+    let mut next = address.port();
+    while any_port && tried.is_err() && next < u16::MAX {
+        next += 1;
+        tried = doors.lock().open(edge.clone(), SocketAddr::new(address.ip(), next));
+    }
+    tried
+}
+
+/// What a caller's address depends on.
+pub(super) struct Caller<'a> {
+    /// The caller.
+    pub(super) service: &'a Service,
+    /// What it runs as.
+    pub(super) runtime: Runtime,
+    /// What the others run as, as far as is known.
+    pub(super) runtimes: &'a HashMap<ServiceName, Runtime>,
+    /// The address of this machine on the stack's network, where containers reach it.
+    pub(super) gateway: Option<IpAddr>,
+}
+
+impl Caller<'_> {
+    /// Where this caller reaches a callee: by name between containers, else through a relay that is opened here.
+    pub(super) fn reaches(&self, doors: &SharedDoors, callee: &Service) -> Option<Address> {
+        let callee_is_container = self.runtimes.get(&callee.name) != Some(&Runtime::Process);
+        if self.runtime == Runtime::Container && callee_is_container {
+            return Some(Address { host: callee.name.to_string(), port: callee.port()? });
+        }
+        let ip = match self.runtime {
+            Runtime::Process => LOOPBACK,
+            Runtime::Container => self.gateway?,
+        };
+        let edge = Edge {
+            caller: Some(self.service.name.clone()),
+            callee: callee.name.clone(),
+            port: callee.port().unwrap_or(0),
+        };
+        let open = doors.lock().address(&edge).filter(|address| address.ip() == ip);
+        let address = match open {
+            Some(address) => address,
+            None => doors.lock().open(edge, SocketAddr::new(ip, 0)).ok()?,
+        };
+        Some(Address { host: address.ip().to_string(), port: address.port() })
+    }
+
+    /// Its whole environment: what the stack file says, addresses filled in, and `PORT`.
+    pub(super) fn environment(&self, doors: &SharedDoors, stack: &Stack, port: Option<u16>) -> Vec<(String, String)> {
+        let mut environment: Vec<(String, String)> = port.map(|port| ("PORT".into(), port.to_string())).into_iter().collect();
+        environment.extend(self.service.environment.iter().map(|(name, value)| {
+            let value = value.resolve(|callee| self.reaches(doors, stack.service(callee)?));
+            (name.clone(), value)
+        }));
+        environment
+    }
+}

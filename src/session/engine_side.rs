@@ -1,0 +1,107 @@
+//! The container engine's side of the world: what there is once an engine answers, and what is done first.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc;
+
+use crate::adapters::build::{self, Builds, Workshop, probe_builder};
+use crate::adapters::container::{ContainerEngine, Containers, Endpoint, Link, StackNetwork, Surroundings, sweep};
+use crate::adapters::{Identity, Wires};
+use crate::engine::{EngineLink, Event, RunId};
+
+/// The engine, once it answers, and all that needs it.
+pub(super) struct EngineSide {
+    wires: Wires,
+    identity: Identity,
+    /// Runs containers.
+    pub(super) containers: Containers,
+    /// Runs whose address has changed and that must be routed again.
+    pub(super) moved: mpsc::UnboundedReceiver<RunId>,
+    ready: Arc<OnceLock<Ready>>,
+}
+
+/// What was made ready before the engine was used for the first time.
+struct Ready {
+    builds: Builds,
+    builder: String,
+    network: StackNetwork,
+}
+
+impl EngineSide {
+    /// Begins to look for an engine.
+    pub(super) fn start(wires: &Wires, identity: &Identity) -> Self {
+        let link = Link::start(wires.clone(), Surroundings::of_this_process(), identity);
+        let (containers, moved) = Containers::new(wires.clone(), identity.clone(), link);
+        Self {
+            wires: wires.clone(),
+            identity: identity.clone(),
+            containers,
+            moved,
+            ready: Arc::new(OnceLock::new()),
+        }
+    }
+
+    /// The builds, once the engine was made ready.
+    pub(super) fn builds(&self) -> Option<&Builds> {
+        self.ready.get().map(|ready| &ready.builds)
+    }
+
+    /// This machine's address on the stack's network.
+    pub(super) fn gateway(&self) -> Option<IpAddr> {
+        let network = &self.ready.get()?.network;
+        network.gateway.filter(|_| network.direct)
+    }
+
+    /// What is known of the link, as the engine is to be told: nothing yet, while an engine that answers for the first
+    /// time is being made ready. When it is, the same fact comes again.
+    pub(super) fn link(&self, link: EngineLink) -> Option<EngineLink> {
+        let EngineLink::Connected { name, version, .. } = link else { return Some(link) };
+        if let Some(ready) = self.ready.get() {
+            return Some(EngineLink::Connected { name, version, builder: ready.builder.clone() });
+        }
+        let engine = self.containers.link().engine()?;
+        let (wires, identity) = (self.wires.clone(), self.identity.clone());
+        let (containers, ready) = (self.containers.clone(), Arc::clone(&self.ready));
+        tokio::spawn(async move {
+            let link = match make_ready(&wires, &identity, &containers, &engine).await {
+                Ok(made) => {
+                    let builder = made.builder.clone();
+                    drop(ready.set(made));
+                    EngineLink::Connected { name, version, builder }
+                }
+                Err(why) => EngineLink::Missing { looked: vec![format!("{}: {why}", engine.endpoint())] },
+            };
+            wires.tell(Event::ContainerEngine { link });
+        });
+        None
+    }
+}
+
+/// Removes what a dead session left, makes the network, and finds out which builder works.
+async fn make_ready(
+    wires: &Wires,
+    identity: &Identity,
+    containers: &Containers,
+    engine: &ContainerEngine,
+) -> Result<Ready, String> {
+    // First: containers of a dead session would answer to the same names on the same network.
+    sweep(engine, identity, Some(&identity.session), false).await?;
+    let endpoint = endpoint(engine);
+    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(&endpoint));
+    let shown = builder.to_string();
+    let workshop = Workshop::new(engine.client.clone(), endpoint, builder, identity.clone());
+    let builds = Builds::new(wires.clone(), Arc::new(workshop));
+    Ok(Ready { builds, builder: shown, network: network? })
+}
+
+/// Where the builder speaks to this engine.
+pub(super) fn endpoint(engine: &ContainerEngine) -> build::Endpoint {
+    match engine.endpoint() {
+        Endpoint::Unix(path) => build::Endpoint::Unix(path.clone()),
+        Endpoint::Tcp(address) => {
+            let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+            build::Endpoint::Tcp(host.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or(2375))
+        }
+    }
+}

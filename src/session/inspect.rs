@@ -1,0 +1,127 @@
+//! The commands that read and print, and run nothing: `check`, `graph`, `config`, `init`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+
+use super::{Failure, use_color};
+use crate::cli::{ConfigFormat, Global, GraphFormat};
+use crate::config::{self, Loaded};
+use crate::report;
+use crate::stack::{ServiceName, Stack};
+
+
+/// What the command line says about the stack file.
+pub(super) fn options(global: &Global) -> config::Options {
+    config::Options {
+        file: global.file.clone(),
+        directory: global.directory.clone(),
+        profiles: global.profiles.clone(),
+        environment: std::env::vars().collect(),
+    }
+}
+
+/// The stack, or every problem of its file on standard error. Warnings are printed either way.
+pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
+    let mut loaded = config::load(&options(global));
+    match loaded.stack.take() {
+        Some(stack) => {
+            for problem in &loaded.problems {
+                report::complain(&problem.render(report::stderr_has_color()));
+            }
+            Ok((stack, loaded))
+        }
+        None => Err(Failure::Wrong(rendered(&loaded))),
+    }
+}
+
+fn rendered(loaded: &Loaded) -> String {
+    let color = report::stderr_has_color();
+    let mut text: Vec<String> = loaded.problems.iter().map(|problem| problem.render(color)).collect();
+    text.push(count(&loaded.problems));
+    text.join("\n")
+}
+
+/// Keeps the named services and what they need; a name that the stack does not have is the command line's fault.
+pub(super) fn keep_only(stack: &mut Stack, names: &[String]) -> Result<(), Failure> {
+    let unknown: Vec<&String> = names.iter().filter(|name| !stack.services.contains_key(name.as_str())).collect();
+    if let Some(name) = unknown.first() {
+        let known: Vec<&str> = stack.services.keys().map(ServiceName::as_str).collect();
+        return Err(Failure::Wrong(format!(
+            "error: the stack has no service \"{name}\"\nhelp: its services are {}",
+            known.join(", ")
+        )));
+    }
+    let names: Vec<ServiceName> = names.iter().map(ServiceName::new).collect();
+    stack.keep_only(&names);
+    Ok(())
+}
+
+/// `boatyard check`
+pub(super) fn check(global: &Global) -> Result<u8, Failure> {
+    let loaded = config::load(&options(global));
+    if loaded.stack.is_none() {
+        return Err(Failure::Wrong(rendered(&loaded)));
+    }
+    for problem in &loaded.problems {
+        report::complain(&problem.render(report::stderr_has_color()));
+    }
+    report::print(&format!("{}\n", loaded.summary()));
+    Ok(0)
+}
+
+/// `boatyard graph`
+pub(super) fn graph(global: &Global, format: GraphFormat) -> Result<u8, Failure> {
+    let (stack, _) = stack(global)?;
+    let format = match format {
+        GraphFormat::Text => config::graph::Format::Text,
+        GraphFormat::Mermaid => config::graph::Format::Mermaid,
+        GraphFormat::Dot => config::graph::Format::Dot,
+        GraphFormat::Json => config::graph::Format::Json,
+    };
+    report::print(&config::graph::render(&stack, format));
+    Ok(0)
+}
+
+/// `boatyard config`
+pub(super) fn config(global: &Global, format: ConfigFormat) -> Result<u8, Failure> {
+    let (stack, _) = stack(global)?;
+    report::print(&match format {
+        ConfigFormat::Toml => config::to_toml(&stack),
+        ConfigFormat::Json => config::to_json(&stack),
+        ConfigFormat::Yaml => config::to_yaml(&stack),
+    });
+    Ok(0)
+}
+
+/// `boatyard init`
+pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
+    let directory = global.directory.clone().unwrap_or_else(|| ".".into());
+    let outcome = config::init(&directory).map_err(|error| Failure::Failed(format!("error: {error}")))?;
+    if print {
+        report::print(&outcome.text);
+        return Ok(0);
+    }
+    let path = global.file.clone().unwrap_or_else(|| directory.join("boatyard.toml"));
+    // `create_new`: a file that somebody wrote is never overwritten, also not in a race.
+    let written = OpenOptions::new().write(true).create_new(true).open(&path);
+    match written.and_then(|mut file| file.write_all(outcome.text.as_bytes())) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Failure::Wrong(format!(
+                "error: {} is there already and is left as it is\nhelp: `boatyard init --print` shows what would be written",
+                path.display()
+            )));
+        }
+        Err(error) => return Err(Failure::io(&format!("cannot write {}", path.display()), &error)),
+    }
+    let mut text = format!("wrote {}\n", path.display());
+    for line in outcome.found {
+        text.push_str(&format!("  found {line}\n"));
+    }
+    for line in outcome.notes {
+        text.push_str(&format!("  note: {line}\n"));
+    }
+    text.push_str(if use_color(global) { "next: \x1b[1mboatyard check\x1b[0m\n" } else { "next: boatyard check\n" });
+    report::print(&text);
+    Ok(0)
+}

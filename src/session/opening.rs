@@ -1,0 +1,167 @@
+//! What every session begins with: the stack, its lock, a clean slate, and its front doors.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::addresses::{SharedDoors, keep_front_doors};
+use super::engine_side::EngineSide;
+use super::world::RealWorld;
+use super::{Failure, inspect, reload};
+use crate::adapters::check::Checks;
+use crate::adapters::probe::Probes;
+use crate::adapters::process::{Processes, ShimProgram};
+use crate::adapters::state::{self, LockRefused, SessionLock};
+use crate::adapters::watch::Watcher;
+use crate::adapters::{Identity, Wires};
+use crate::cli::{Global, PortsArg, RuntimeArg};
+use crate::config;
+use crate::engine::{Engine, Options, RuntimeChoice};
+use crate::proxy::{Doors, Limits, Routes, into_store};
+use crate::runtime::{Clock, Interrupts, Parts, Tape, TapeHead};
+use crate::stack::Stack;
+use crate::telemetry::Telemetry;
+
+/// Names the file to which the session tape is written.
+const TAPE: &str = "BOATYARD_TAPE";
+
+/// What the command line asks of a session.
+pub(super) struct Wish {
+    /// What holds for every command.
+    pub(super) global: Global,
+    /// Only these services and what they need.
+    pub(super) services: Vec<String>,
+    /// What to do when a front door's port is taken.
+    pub(super) ports: PortsArg,
+    /// Whether sources and the stack file are watched.
+    pub(super) watch: bool,
+}
+
+/// A stack that this process alone may run, with nothing of an earlier session left but in the container engine.
+pub(super) struct Opening {
+    /// The stack.
+    pub(super) stack: Arc<Stack>,
+    /// What it is called, and by which labels it is known.
+    pub(super) identity: Identity,
+    wish: Wish,
+    read_files: Vec<std::path::PathBuf>,
+    // Given back when the session is over.
+    lock: SessionLock,
+}
+
+impl Opening {
+    /// Reads the stack, takes its lock, and ends what a dead session left of its processes.
+    pub(super) fn new(wish: Wish) -> Result<Self, Failure> {
+        let (mut stack, loaded) = inspect::stack(&wish.global)?;
+        inspect::keep_only(&mut stack, &wish.services)?;
+        let identity = identity(&stack);
+        let lock = SessionLock::acquire(&identity).map_err(|refused| refuse(&refused))?;
+        for line in state::sweep(&identity) {
+            tracing::info!("left by an earlier session: {line}");
+        }
+        let read_files = config::read_files(&loaded);
+        Ok(Self { stack: Arc::new(stack), identity, wish, read_files, lock })
+    }
+
+    /// Opens the front doors and makes the world and the loop's parts. Needs the asynchronous runtime.
+    pub(super) fn open(self, options: Options, telemetry: Arc<Telemetry>, clock: Clock) -> Result<Opened, Failure> {
+        let (events, received) = mpsc::unbounded_channel();
+        let wires = Wires { events, telemetry: Arc::clone(&telemetry), clock: clock.clone() };
+        let routes = Arc::new(Routes::default());
+        let doors = Doors::new(Arc::clone(&routes), into_store(Arc::clone(&telemetry)), Limits::default());
+        let doors = Arc::new(SharedDoors::new(doors));
+        let any_port = self.wish.ports == PortsArg::Auto;
+        keep_front_doors(&doors, &self.stack, any_port).map_err(|errors| {
+            let mut text: Vec<String> = errors.iter().map(|error| format!("error: {error}")).collect();
+            text.push("help: `--ports auto` takes the next free port instead".into());
+            Failure::Missing(text.join("\n"))
+        })?;
+        let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
+            .map_err(|error| Failure::io("cannot start processes", &error))?;
+        let watcher = self.wish.watch.then(|| self.watcher(&wires, &doors)).transpose()?;
+        let world = RealWorld {
+            engine: EngineSide::start(&wires, &self.identity),
+            identity: self.identity.clone(),
+            stack: Arc::clone(&self.stack),
+            any_port,
+            choice: options.runtime,
+            routes,
+            doors,
+            processes,
+            probes: Probes::new(wires.clone()),
+            checks: Checks::new(wires.clone()),
+            watcher,
+            wires,
+            events: received,
+            runtimes: HashMap::new(),
+            runs: HashMap::new(),
+            missing: None,
+            routed: HashMap::new(),
+        };
+        let interrupts = Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
+        let tape = tape(&self.stack, &options)?;
+        let start = Engine::new(Arc::clone(&self.stack), options);
+        let parts = Parts { start, telemetry, clock, interrupts, tape };
+        Ok(Opened { world, parts, lock: self.lock })
+    }
+
+    /// What the engine is asked to be, apart from smoke tests.
+    pub(super) fn options(&self) -> Options {
+        let runtime = match self.wish.global.runtime {
+            RuntimeArg::Auto => RuntimeChoice::Auto,
+            RuntimeArg::Engine => RuntimeChoice::Engine,
+            RuntimeArg::Process => RuntimeChoice::Process,
+        };
+        Options { runtime, ..Options::default() }
+    }
+
+    fn watcher(&self, wires: &Wires, doors: &Arc<SharedDoors>) -> Result<Watcher, Failure> {
+        let (saved, saves) = mpsc::unbounded_channel();
+        let mut watcher = Watcher::new(wires.clone(), saved).map_err(|error| Failure::Failed(format!("error: {error}")))?;
+        watcher.watch_stack_files(&self.read_files);
+        let reloader = reload::Reloader {
+            wires: wires.clone(),
+            options: inspect::options(&self.wish.global),
+            services: self.wish.services.clone(),
+            doors: Arc::clone(doors),
+            any_port: self.wish.ports == PortsArg::Auto,
+            identity: self.identity.clone(),
+        };
+        tokio::spawn(reloader.run(saves));
+        Ok(watcher)
+    }
+}
+
+/// A session about to begin.
+pub(super) struct Opened {
+    /// The world.
+    pub(super) world: RealWorld,
+    /// The loop's parts.
+    pub(super) parts: Parts,
+    /// The stack's lock, given back when the session is over.
+    pub(super) lock: SessionLock,
+}
+
+/// The identity of a stack in a session of this process.
+pub(super) fn identity(stack: &Stack) -> Identity {
+    let session = format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_millisecond());
+    Identity::new(&stack.name, &stack.directory, session)
+}
+
+/// A lock that was not given, as a failure with what to do.
+pub(super) fn refuse(refused: &LockRefused) -> Failure {
+    let help = match refused {
+        LockRefused::Held(_) => "\nhelp: end that session first, or work in a copy of the folder",
+        LockRefused::Unusable { .. } => "",
+    };
+    Failure::Missing(format!("error: {refused}{help}"))
+}
+
+fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> {
+    let Some(path) = std::env::var_os(TAPE) else { return Ok(None) };
+    let head = TapeHead { stack: Arc::clone(stack), options: options.clone() };
+    let failed = |error: io::Error| Failure::io(&format!("cannot write the tape {}", path.display()), &error);
+    Tape::create(path.as_ref(), &head).map(Some).map_err(failed)
+}

@@ -1,0 +1,67 @@
+//! Reading the stack file again when it, or a file it reads, was saved.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::addresses::{SharedDoors, keep_front_doors};
+use super::inspect;
+use crate::adapters::watch::StackSaved;
+use crate::adapters::{Identity, Wires};
+use crate::config;
+use crate::engine::Event;
+
+/// What is needed to read the stack again as it was read at first.
+pub(super) struct Reloader {
+    pub(super) wires: Wires,
+    pub(super) options: config::Options,
+    pub(super) services: Vec<String>,
+    pub(super) doors: Arc<SharedDoors>,
+    pub(super) any_port: bool,
+    pub(super) identity: Identity,
+}
+
+impl Reloader {
+    /// Reads it at every save, until the watcher is gone.
+    pub(super) async fn run(self, mut saves: mpsc::UnboundedReceiver<StackSaved>) {
+        let this = Arc::new(self);
+        while saves.recv().await.is_some() {
+            let reader = Arc::clone(&this);
+            // Reading looks into build contexts; the loop's thread has better things to do.
+            let read = tokio::task::spawn_blocking(move || reader.read()).await;
+            if let Ok(event) = read {
+                this.wires.tell(event);
+            }
+        }
+    }
+
+    fn read(&self) -> Event {
+        let loaded = config::load(&self.options);
+        let Some(mut stack) = loaded.stack else {
+            let problems = loaded.problems.iter().map(|problem| problem.render(false)).collect();
+            return Event::StackRefused { problems };
+        };
+        if stack.name != self.identity.stack {
+            return Event::StackRefused { problems: vec![renamed(&self.identity.stack, &stack.name)] };
+        }
+        if let Err(failure) = inspect::keep_only(&mut stack, &self.services) {
+            return Event::StackRefused { problems: vec![failure.to_string()] };
+        }
+        // A port that cannot be had is a reason to stay with what runs; doors that go are closed when the rest is applied.
+        let mut wanted = stack.clone();
+        wanted.services.retain(|_, service| !service.ports.is_empty());
+        match keep_front_doors(&self.doors, &wanted, self.any_port) {
+            Ok(()) => Event::StackReloaded { stack: Arc::new(stack) },
+            Err(errors) => {
+                Event::StackRefused { problems: errors.iter().map(|error| format!("error: {error}")).collect() }
+            }
+        }
+    }
+}
+
+fn renamed(old: &str, new: &str) -> String {
+    format!(
+        "error: the stack was renamed from \"{old}\" to \"{new}\"\nhelp: end this session and start again; the name is part of \
+         what its containers and volumes are called"
+    )
+}

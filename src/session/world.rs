@@ -1,0 +1,335 @@
+//! The real world: which adapter performs which effect, and what the session itself must know to do so.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::addresses::{Caller, SharedDoors, keep_front_doors};
+use super::engine_side::EngineSide;
+use super::exec;
+use crate::adapters::check::Checks;
+use crate::adapters::container::sweep;
+use crate::adapters::probe::Probes;
+use crate::adapters::process::Processes;
+use crate::adapters::watch::Watcher;
+use crate::adapters::{Exec, Identity, Wires};
+use crate::engine::{
+    BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice, StartFailure, StartRun,
+};
+use crate::proxy::{Edge, Routes, Target, Upstream};
+use crate::runtime::World;
+use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
+
+/// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The adapters of one session, and what ties them together.
+pub(super) struct RealWorld {
+    pub(super) wires: Wires,
+    pub(super) identity: Identity,
+    pub(super) stack: Arc<Stack>,
+    /// A front door's port that is taken is replaced by the next free one.
+    pub(super) any_port: bool,
+    /// Which runtime was asked for.
+    pub(super) choice: RuntimeChoice,
+    pub(super) routes: Arc<Routes>,
+    pub(super) doors: Arc<SharedDoors>,
+    pub(super) engine: EngineSide,
+    pub(super) processes: Processes,
+    pub(super) probes: Probes,
+    pub(super) checks: Checks,
+    pub(super) watcher: Option<Watcher>,
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    pub(super) runtimes: HashMap<ServiceName, Runtime>,
+    pub(super) runs: HashMap<RunId, Live>,
+    /// What is missing without which the session cannot go on, with what to do.
+    pub(super) missing: Option<String>,
+    /// Which runs the engine wants requests to go to.
+    pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+}
+
+/// A run that has not ended.
+pub(super) struct Live {
+    service: Arc<Service>,
+    runtime: Runtime,
+    environment: Vec<(String, String)>,
+    reach: Option<Reach>,
+}
+
+impl World for RealWorld {
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Prepare { stack } => self.prepare(stack),
+            Effect::UseRuntime { service, runtime } => self.use_runtime(service, runtime),
+            Effect::StartBuild { build, service, fresh } => match self.engine.builds() {
+                Some(builds) => builds.start(build, service, fresh),
+                None => self.wires.tell(Event::BuildFailed { build, failure: no_engine_to_build() }),
+            },
+            Effect::CancelBuild { build } => {
+                if let Some(builds) = self.engine.builds() {
+                    builds.cancel(build);
+                }
+            }
+            Effect::StartRun(start) => self.start_run(start),
+            Effect::StopRun { run, grace } => self.stop_run(run, grace),
+            Effect::KillRun { run } => self.kill_run(run),
+            Effect::Route { service, runs } => {
+                self.routed.insert(service.clone(), runs);
+                self.route(&service);
+            }
+            Effect::Refuse { service, why } => {
+                self.routed.remove(&service);
+                self.routes.set(&service, Target::Refuse(why));
+            }
+            Effect::Probe { run, service } => self.probe(run, &service),
+            Effect::PaceProbe { run, calm } => self.probes.pace(run, calm),
+            Effect::Sync { sync, runs, copies, then } => self.engine.containers.sync(sync, runs, copies, then),
+            Effect::RunCheck { check, spec } => self.check(check, spec),
+            Effect::Forget { service } => {
+                self.routed.remove(&service);
+                self.runtimes.remove(&service);
+                self.routes.forget(&service);
+                for edge in self.doors.edges().iter().filter(|edge| edge.callee == service) {
+                    self.doors.close(edge);
+                }
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        loop {
+            tokio::select! {
+                Some(event) = self.events.recv() => {
+                    if let Some(event) = self.heard(event) {
+                        return event;
+                    }
+                }
+                Some(run) = self.engine.moved.recv() => self.moved(run),
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Vec<String> {
+        self.watcher = None;
+        let closing = self.doors.lock().close_all();
+        closing.await;
+        let mut left: Vec<String> = Vec::new();
+        if let Some(engine) = self.engine.containers.link().engine() {
+            // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
+            match sweep(&engine, &self.identity, None, false).await {
+                Ok(swept) => left.extend(swept.containers.iter().map(|name| format!("container {name} had to be removed"))),
+                Err(why) => left.push(format!("containers or networks: {why}; `boatyard down` tries again")),
+            }
+        }
+        let identity = self.identity.clone();
+        let killed = tokio::task::spawn_blocking(move || crate::adapters::state::sweep(&identity)).await;
+        left.extend(killed.unwrap_or_default());
+        left
+    }
+}
+
+impl RealWorld {
+    fn prepare(&mut self, stack: Arc<Stack>) {
+        self.stack = stack;
+        if let Err(errors) = keep_front_doors(&self.doors, &self.stack, self.any_port) {
+            for error in errors {
+                tracing::warn!(%error, "a front door stays closed");
+            }
+        }
+        self.watch();
+    }
+
+    fn use_runtime(&mut self, service: ServiceName, runtime: Runtime) {
+        self.runtimes.insert(service, runtime);
+        self.watch();
+    }
+
+    fn watch(&mut self) {
+        let runtimes = &self.runtimes;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.watch(&self.stack, |service| runtimes.get(service).copied());
+        }
+    }
+
+    fn start_run(&mut self, start: StartRun) {
+        let process_port = match start.runtime {
+            Runtime::Process => self.processes.free_port(),
+            Runtime::Container => None,
+        };
+        let caller = Caller {
+            service: &start.service,
+            runtime: start.runtime,
+            runtimes: &self.runtimes,
+            gateway: self.engine.gateway(),
+        };
+        let port = process_port.or_else(|| start.service.port());
+        let environment = caller.environment(&self.doors, &self.stack, port);
+        let live = Live {
+            service: Arc::clone(&start.service),
+            runtime: start.runtime,
+            environment: environment.clone(),
+            reach: None,
+        };
+        self.runs.insert(start.run, live);
+        match (start.runtime, process_port) {
+            (Runtime::Container, _) => self.engine.containers.start(start, environment, Vec::new()),
+            (Runtime::Process, Some(port)) => self.processes.start(&start, environment, port),
+            (Runtime::Process, None) => self.wires.tell(Event::RunFailed { run: start.run, why: no_port() }),
+        }
+    }
+
+    fn stop_run(&mut self, run: RunId, grace: Duration) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let drained = self.routes.drained(run.0);
+        match live.runtime {
+            Runtime::Container => self.engine.containers.stop(run, grace, async move {
+                drop(tokio::time::timeout(DRAIN, drained).await);
+            }),
+            Runtime::Process => {
+                let processes = self.processes.clone();
+                tokio::spawn(async move {
+                    drop(tokio::time::timeout(DRAIN.min(grace), drained).await);
+                    processes.stop(run, grace);
+                });
+            }
+        }
+    }
+
+    fn kill_run(&mut self, run: RunId) {
+        match self.runs.get(&run).map(|live| live.runtime) {
+            Some(Runtime::Container) => self.engine.containers.kill(run),
+            Some(Runtime::Process) => self.processes.kill(run),
+            None => {}
+        }
+    }
+
+    /// Sends requests for a service to the runs that the engine named, as far as they can be reached.
+    fn route(&self, service: &ServiceName) {
+        let Some(runs) = self.routed.get(service) else { return };
+        let upstreams: Vec<Upstream> = runs
+            .iter()
+            .filter_map(|run| Some(Upstream { run: run.0, reach: self.runs.get(run)?.reach.clone()? }))
+            .collect();
+        let target = if upstreams.is_empty() { Target::Hold } else { Target::Runs(upstreams) };
+        self.routes.set(service, target);
+    }
+
+    fn probe(&mut self, run: RunId, service: &Arc<Service>) {
+        let Some(live) = self.runs.get(&run) else { return };
+        let (reach, own) = (live.reach.clone(), service.port().unwrap_or(0));
+        let address = move |port: Option<u16>| reach.as_ref()?.at(port.unwrap_or(own));
+        let exec = self.exec(run, live);
+        self.probes.start(run, service, address, exec);
+    }
+
+    fn exec(&self, run: RunId, live: &Live) -> Exec {
+        match live.runtime {
+            Runtime::Container => exec::in_container(self.engine.containers.clone(), run),
+            Runtime::Process => exec::on_this_machine(live.service.directory.clone(), live.environment.clone()),
+        }
+    }
+
+    fn check(&mut self, check: CheckId, spec: Arc<Check>) {
+        let inside = match &spec.kind {
+            CheckKind::Command { inside: Some(service), .. } => {
+                let run = self.runs.iter().find(|(_, live)| live.service.name == *service);
+                run.map(|(run, live)| self.exec(*run, live))
+            }
+            _ => Some(exec::on_this_machine(self.stack.directory.clone(), Vec::new())),
+        };
+        let doors = self.front_doors();
+        self.checks.run(check, spec, move |service| doors.get(service).copied(), inside);
+    }
+
+    /// Where each service's front door is; services without one get one that only the checks know.
+    fn front_doors(&self) -> HashMap<ServiceName, SocketAddr> {
+        let door = |service: &Service| {
+            let edges = self.doors.edges();
+            let open = edges.iter().find(|edge| edge.caller.is_none() && edge.callee == service.name);
+            open.and_then(|edge| self.doors.lock().address(edge)).or_else(|| {
+                let port = service.port().unwrap_or(0);
+                let edge = Edge { caller: None, callee: service.name.clone(), port };
+                self.doors.lock().open(edge, SocketAddr::from(([127, 0, 0, 1], 0))).ok()
+            })
+        };
+        self.stack.services.values().filter_map(|service| Some((service.name.clone(), door(service)?))).collect()
+    }
+
+    /// Takes note of what the session itself needs to know; `None` when the engine is to be told later.
+    fn heard(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::ContainerEngine { link } => {
+                let link = self.engine.link(link)?;
+                if let EngineLink::Missing { looked } = &link {
+                    self.do_without_engine(looked);
+                }
+                Some(Event::ContainerEngine { link })
+            }
+            Event::RunStarted { run, ref place } => {
+                let reach = match place {
+                    Place::Process { port, .. } => Some(Reach::Only(([127, 0, 0, 1], *port).into())),
+                    Place::Container { .. } => self.engine.containers.reach(run),
+                };
+                if let Some(live) = self.runs.get_mut(&run) {
+                    live.reach = reach;
+                }
+                Some(event)
+            }
+            Event::RunExited { run, .. } | Event::RunFailed { run, .. } => {
+                self.probes.stop(run);
+                self.runs.remove(&run);
+                Some(event)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// Ends the session when a service cannot run without the engine that was not found.
+    fn do_without_engine(&mut self, looked: &[String]) {
+        let cannot = |service: &&Service| match self.choice {
+            RuntimeChoice::Process => false,
+            RuntimeChoice::Engine => service.has_image(),
+            RuntimeChoice::Auto => service.has_image() && service.run.is_none(),
+        };
+        let stuck: Vec<&str> = self.stack.services.values().filter(cannot).map(|service| service.name.as_str()).collect();
+        if stuck.is_empty() || self.missing.is_some() {
+            return;
+        }
+        self.missing = Some(format!(
+            "error: no container engine answers, and {} cannot run without one\n  looked at:\n    {}\nhelp: start the engine \
+             (`boatyard doctor` looks closer), or give each service a `run` command, to run it as a plain process",
+            stuck.join(", "),
+            looked.join("\n    ")
+        ));
+        self.wires.tell(Event::Command { command: Command::Quit });
+    }
+
+    fn moved(&mut self, run: RunId) {
+        let Some(live) = self.runs.get_mut(&run) else { return };
+        live.reach = self.engine.containers.reach(run);
+        let service = Arc::clone(&live.service);
+        self.route(&service.name);
+        if service.health.is_some() {
+            self.probe(run, &service);
+        }
+    }
+}
+
+fn no_engine_to_build() -> BuildFailure {
+    BuildFailure {
+        step: None,
+        message: "the container engine went away before the build began".into(),
+        last_lines: Vec::new(),
+        missing_base: None,
+    }
+}
+
+fn no_port() -> StartFailure {
+    StartFailure {
+        message: "no free port on 127.0.0.1: too many connections are open on this machine".into(),
+        missing_image: None,
+    }
+}

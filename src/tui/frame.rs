@@ -1,0 +1,75 @@
+//! One frame: every piece of the screen in its place.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::widgets::Block;
+
+use super::builds::Builds;
+use super::layout::{Layout, Pane, layout};
+use super::palette;
+use super::pane::{self, Scene};
+use super::ui::{Mode, Ui};
+
+/// Where everything stands on a screen of this size.
+pub(super) fn arrange(screen: Rect, scene: Scene<'_>, ui: &Ui) -> Layout {
+    let banner = pane::banner::words(scene.state).len();
+    layout(screen, ui.wish(scene.state, banner))
+}
+
+/// Draws the screen; `ui.layout` says where.
+pub(super) fn render(frame: &mut Frame<'_>, scene: Scene<'_>, ui: &Ui, builds: &Builds) {
+    let screen = frame.area();
+    let layout = &ui.layout;
+    frame.render_widget(Block::new().style(scene.theme.base()), screen);
+    pane::header::render(frame, layout.header, scene);
+    pane::banner::render(
+        frame,
+        layout.banner,
+        &pane::banner::words(scene.state),
+        scene,
+    );
+    pane::tabs::render(frame, layout.tabs, ui.focus, scene.theme);
+    for (pane, area) in &layout.panes {
+        render_pane(frame, *pane, *area, scene, ui, builds);
+    }
+    pane::footer::render(frame, layout.footer, scene, ui);
+    match &ui.mode {
+        Mode::Palette { line, chosen } => {
+            let found = palette::found(line.text(), scene.state);
+            pane::palette::render(frame, screen, line, &found, *chosen, scene.theme);
+        }
+        Mode::Help { scrolled } => {
+            pane::help::render(frame, screen, ui.places_of_panes(), *scrolled, scene.theme);
+        }
+        Mode::Panes | Mode::Typing(_) => {}
+    }
+}
+
+fn render_pane(
+    frame: &mut Frame<'_>,
+    pane: Pane,
+    area: Rect,
+    scene: Scene<'_>,
+    ui: &Ui,
+    builds: &Builds,
+) {
+    let place = ui.index(scene.state);
+    let service = ui.service(scene.state).map(|service| (place, service));
+    let chosen = ui.chosen.as_ref();
+    match pane {
+        Pane::Services => pane::services::render(frame, area, scene, place, ui.focus),
+        Pane::Health => {
+            pane::health::render(frame, area, scene, service, ui.health_scrolled, ui.focus);
+        }
+        Pane::Build => {
+            let story = chosen.and_then(|name| builds.of(name));
+            let scrolled = ui.build_scrolled;
+            pane::build::render(frame, area, scene, service, story, scrolled, ui.focus);
+        }
+        Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, ui.focus),
+        Pane::Traces => match ui.traces.open {
+            Some(open) => pane::waterfall::render(frame, area, scene, open, ui.focus),
+            None => pane::traces::render(frame, area, scene, &ui.traces, ui.focus),
+        },
+    }
+}

@@ -1,0 +1,326 @@
+//! The table of keys, from which dispatch, help, footer and palette are made.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::layout::Pane;
+
+/// What a person can ask of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Left,
+    Right,
+    NextPane,
+    PreviousPane,
+    Focus(Pane),
+    Zoom,
+    Back,
+    Open,
+    Search,
+    NextHit,
+    PreviousHit,
+    Filter,
+    Problems,
+    Merge,
+    Wrap,
+    Copy,
+    Restart,
+    Rebuild,
+    StopOrStart,
+    Palette,
+    Help,
+    Mouse,
+    NextTheme,
+    Redraw,
+    Suspend,
+    Quit,
+    Interrupt,
+    Submit,
+}
+
+/// Where a key works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Where {
+    /// Whatever is shown.
+    Always,
+    /// While panes are worked in.
+    Panes,
+    /// In the logs.
+    Logs,
+    /// In the list of traces.
+    Traces,
+    /// In one trace.
+    Trace,
+    /// While text is typed.
+    Prompt,
+    /// In the palette.
+    Palette,
+    /// In the help.
+    Help,
+}
+
+impl Where {
+    /// The place in words, as a heading of the help.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::Panes => "Everywhere",
+            Self::Logs => "Logs",
+            Self::Traces => "Traces",
+            Self::Trace => "One trace",
+            Self::Prompt => "Typing",
+            Self::Palette => "Palette",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Binding {
+    /// Names of the keys, as [`key_name`] gives them; the first is the one that is shown.
+    pub(super) keys: &'static [&'static str],
+    /// What they do.
+    pub(super) action: Action,
+    /// That in words, for help and palette.
+    pub(super) words: &'static str,
+    /// One word for the footer; empty: not shown there.
+    pub(super) short: &'static str,
+    /// Where they do it.
+    pub(super) at: Where,
+}
+
+macro_rules! keys {
+    ($($at:ident { $([$($key:literal)+] $action:expr, $words:literal $(, $short:literal)?;)+ })+) => {
+        &[$($(Binding {
+            keys: &[$($key),+],
+            action: $action,
+            words: $words,
+            short: concat!($($short)?),
+            at: Where::$at,
+        }),+),+]
+    };
+}
+
+/// Every key.
+pub(super) const KEYS: &[Binding] = keys! {
+    Logs {
+        ["/"] Action::Search, "search in the logs", "search";
+        ["n"] Action::NextHit, "next hit";
+        ["N"] Action::PreviousHit, "hit before";
+        ["f"] Action::Filter, "filter the logs", "filter";
+        ["e"] Action::Problems, "only warnings and errors, or all", "problems";
+        ["l"] Action::Merge, "all services, or the chosen one", "merge";
+        ["w"] Action::Wrap, "wrap long lines, or cut them";
+        ["left" "H"] Action::Left, "scroll left";
+        ["right" "L"] Action::Right, "scroll right";
+        ["y"] Action::Copy, "copy the line", "copy";
+    }
+    Trace {
+        ["y"] Action::Copy, "copy the trace's id", "copy id";
+    }
+    Traces {
+        ["enter"] Action::Open, "open the trace", "open";
+        ["f"] Action::Filter, "filter the traces", "filter";
+        ["e"] Action::Problems, "only failed requests, or all", "problems";
+        ["y"] Action::Copy, "copy the trace's id";
+    }
+    Panes {
+        ["j" "down"] Action::Down, "down";
+        ["k" "up"] Action::Up, "up";
+        ["pgdn" "ctrl-d" "space"] Action::PageDown, "a page down";
+        ["pgup" "ctrl-u"] Action::PageUp, "a page up";
+        ["g" "home"] Action::Top, "to the beginning";
+        ["G" "end"] Action::Bottom, "to the end; logs follow again";
+        ["tab"] Action::NextPane, "next pane";
+        ["shift-tab"] Action::PreviousPane, "pane before";
+        ["1"] Action::Focus(Pane::Services), "to the services";
+        ["2"] Action::Focus(Pane::Logs), "to the logs";
+        ["3"] Action::Focus(Pane::Traces), "to the traces";
+        ["4"] Action::Focus(Pane::Health), "to the health";
+        ["5"] Action::Focus(Pane::Build), "to the build";
+        ["enter"] Action::Open, "to its logs, or to its failed build";
+        ["esc"] Action::Back, "back";
+        ["r"] Action::Restart, "restart the service", "restart";
+        ["b"] Action::Rebuild, "rebuild the service", "rebuild";
+        ["s"] Action::StopOrStart, "stop the service, or start it", "stop";
+        ["/"] Action::Search, "search in the logs", "search";
+        ["f"] Action::Filter, "filter the logs", "filter";
+        ["l"] Action::Merge, "logs of all services, or of the chosen one";
+        ["z"] Action::Zoom, "this pane alone, or all", "zoom";
+        [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
+        ["?" "f1"] Action::Help, "the keys that work here", "keys";
+        ["t"] Action::NextTheme, "next theme";
+        ["m"] Action::Mouse, "give the mouse to the terminal, or take it";
+        ["q"] Action::Quit, "stop everything and quit", "quit";
+    }
+    Help {
+        ["j" "down"] Action::Down, "down";
+        ["k" "up"] Action::Up, "up";
+        ["pgdn" "space"] Action::PageDown, "a page down";
+        ["pgup"] Action::PageUp, "a page up";
+        ["g" "home"] Action::Top, "to the beginning";
+        ["G" "end"] Action::Bottom, "to the end";
+        ["esc" "?" "q" "f1"] Action::Back, "close the help", "close";
+    }
+    Palette {
+        ["enter"] Action::Submit, "do it", "do it";
+        ["down" "ctrl-n" "tab"] Action::Down, "down";
+        ["up" "ctrl-p" "shift-tab"] Action::Up, "up";
+        ["esc"] Action::Back, "close the palette", "close";
+    }
+    Prompt {
+        ["enter"] Action::Submit, "keep it", "keep";
+        ["down"] Action::NextHit, "next hit";
+        ["up"] Action::PreviousHit, "hit before";
+        ["esc"] Action::Back, "as it was before", "cancel";
+    }
+    Always {
+        ["ctrl-c"] Action::Interrupt, "stop everything and quit; again: kill what remains";
+        ["ctrl-z"] Action::Suspend, "back to the shell; `fg` returns";
+        ["ctrl-l"] Action::Redraw, "draw everything again";
+    }
+};
+
+/// What a key does in these places, the first of which goes first.
+pub(super) fn action(key: &str, places: &[Where]) -> Option<Action> {
+    places.iter().find_map(|place| {
+        let mut here = KEYS.iter().filter(|binding| binding.at == *place);
+        here.find(|binding| binding.keys.contains(&key))
+            .map(|binding| binding.action)
+    })
+}
+
+/// The bindings that work in these places; what an earlier place has taken is left out.
+pub(super) fn working(places: &[Where]) -> Vec<&'static Binding> {
+    let mut found: Vec<&Binding> = Vec::new();
+    for place in places {
+        for binding in KEYS.iter().filter(|binding| binding.at == *place) {
+            let taken = found.iter().any(|other| other.keys[0] == binding.keys[0]);
+            if !taken {
+                found.push(binding);
+            }
+        }
+    }
+    found
+}
+
+/// The name of a key: what stands in [`KEYS`]. `None` for a key that has none there.
+pub(super) fn key_name(key: KeyEvent) -> Option<String> {
+    let base = match key.code {
+        KeyCode::Char(' ') => "space".to_owned(),
+        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+            letter.to_ascii_lowercase().to_string()
+        }
+        KeyCode::Char(letter) => letter.to_string(),
+        KeyCode::F(number) => format!("f{number}"),
+        code => plain_name(code)?.to_owned(),
+    };
+    let mut name = String::new();
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        name.push_str("ctrl-");
+    }
+    if key.modifiers.contains(KeyModifiers::ALT) {
+        name.push_str("alt-");
+    }
+    let shifted = key.modifiers.contains(KeyModifiers::SHIFT);
+    if shifted && !matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
+        name.push_str("shift-");
+    }
+    Some(name + &base)
+}
+
+fn plain_name(code: KeyCode) -> Option<&'static str> {
+    Some(match code {
+        KeyCode::Enter => "enter",
+        KeyCode::Esc => "esc",
+        KeyCode::Tab => "tab",
+        KeyCode::BackTab => "shift-tab",
+        KeyCode::Up => "up",
+        KeyCode::Down => "down",
+        KeyCode::Left => "left",
+        KeyCode::Right => "right",
+        KeyCode::Home => "home",
+        KeyCode::End => "end",
+        KeyCode::PageUp => "pgup",
+        KeyCode::PageDown => "pgdn",
+        KeyCode::Backspace => "backspace",
+        KeyCode::Delete => "delete",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        let mut seen = HashSet::new();
+        for binding in KEYS {
+            for key in binding.keys {
+                assert!(seen.insert((binding.at, *key)), "{key} twice: {binding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_table_can_be_typed() {
+        let named = [
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::F(1),
+        ];
+        let letters = (' '..='~').map(KeyCode::Char);
+        let mut typed = HashSet::new();
+        for code in named.into_iter().chain(letters) {
+            for modifiers in [KeyModifiers::NONE, KeyModifiers::CONTROL] {
+                typed.extend(key_name(KeyEvent::new(code, modifiers)));
+            }
+        }
+        for binding in KEYS {
+            for key in binding.keys {
+                assert!(typed.contains(*key), "{key} cannot be typed");
+                assert_eq!(action(key, &[binding.at]), Some(binding.action));
+            }
+        }
+    }
+
+    #[test]
+    fn a_nearer_place_goes_first() {
+        let places = [Where::Traces, Where::Panes, Where::Always];
+        assert_eq!(action("enter", &places), Some(Action::Open));
+        assert_eq!(action("ctrl-c", &places), Some(Action::Interrupt));
+        let open: Vec<&str> = working(&places)
+            .iter()
+            .filter(|binding| binding.keys[0] == "enter")
+            .map(|binding| binding.words)
+            .collect();
+        assert_eq!(open, ["open the trace"]);
+    }
+
+    #[test]
+    fn shifted_and_control_letters_have_one_name() {
+        let shifted = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
+        assert_eq!(key_name(shifted).as_deref(), Some("G"));
+        let control = KeyEvent::new(KeyCode::Char('C'), KeyModifiers::CONTROL);
+        assert_eq!(key_name(control).as_deref(), Some("ctrl-c"));
+    }
+}

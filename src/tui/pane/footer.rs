@@ -1,0 +1,119 @@
+//! The last line: what is typed, what was just done, or how the chosen service stands; and keys that work here.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+use ratatui::widgets::Block;
+
+use super::Scene;
+use crate::engine::ServiceState;
+use crate::text;
+use crate::tui::draw::{spans_width, spread};
+use crate::tui::keys::{Binding, working};
+use crate::tui::log_view::LogView;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::ui::{Asked, Mode, Typing, Ui};
+use crate::tui::words;
+
+pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>, ui: &Ui) {
+    let theme = scene.theme;
+    frame.render_widget(Block::new().style(theme.surface()), area);
+    let left = match (&ui.mode, &ui.said) {
+        (Mode::Typing(typing), _) => typed(typing, &ui.logs, theme),
+        (_, Some(said)) => vec![Span::styled(format!(" {said}"), theme.style(Role::Accent))],
+        (_, None) => ui
+            .service(scene.state)
+            .map_or(Vec::new(), |service| standing(scene, service)),
+    };
+    let room =
+        usize::from(area.width).saturating_sub(spans_width(&left).min(usize::from(area.width) / 2));
+    let right = keys(&working(ui.places()), theme, room);
+    frame.render_widget(spread(left, right, area.width), area);
+}
+
+/// The line that is being typed, with its cursor, and what it finds.
+fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>> {
+    let sign = match typing.what {
+        Asked::Search => " / ",
+        Asked::LogFilter | Asked::TraceFilter => " only ",
+    };
+    let (before, after) = typing.line.parts();
+    let under = after.chars().next().map_or(" ".to_owned(), String::from);
+    let rest = after
+        .get(after.chars().next().map_or(0, char::len_utf8)..)
+        .unwrap_or("");
+    let text = theme.style(Role::Strong).not_bold();
+    let mut spans = vec![
+        Span::styled(sign, theme.style(Role::Accent).bold()),
+        Span::styled(before, text),
+        Span::styled(under, text.reversed()),
+        Span::styled(rest, text),
+    ];
+    let (words, role) = match (&typing.wrong, &logs.searching, typing.what) {
+        (Some(wrong), _, _) => (wrong.clone(), Role::Failed),
+        (None, Some(searching), Asked::Search) => (
+            super::logs::hits(searching.hits, searching.complete),
+            Role::Dim,
+        ),
+        (None, _, Asked::LogFilter) if typing.line.text().is_empty() => (
+            "level>=warn  service=web  ~regex  text".to_owned(),
+            Role::Dim,
+        ),
+        (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
+            ("status>=500  ms>100  path~orders".to_owned(), Role::Dim)
+        }
+        _ => return spans,
+    };
+    spans.push(Span::styled(format!("   {words}"), theme.style(role)));
+    spans
+}
+
+/// How the chosen service stands: which edits are live, or what it is at.
+fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
+    let theme = scene.theme;
+    let at = |moment| scene.clock.zoned(moment).strftime("%H:%M:%S").to_string();
+    let (words, _) = words::standing(service, scene.now);
+    let words = match (service.pending, service.live_up_to) {
+        (Some(edits), _) => format!("edits up to {} on their way", at(edits.last_save)),
+        (None, Some(up_to)) => match service.live_times.last() {
+            Some(took) => format!(
+                "running edits up to {}, live in {}",
+                at(up_to),
+                text::duration(*took)
+            ),
+            None => format!("running edits up to {}", at(up_to)),
+        },
+        (None, None) => words,
+    };
+    vec![
+        Span::styled(
+            format!(" {}", service.service.name),
+            theme.style(Role::Strong),
+        ),
+        Span::styled(format!("  {words}"), theme.style(Role::Dim)),
+    ]
+}
+
+/// As many keys as there is room for; the help's own is always among them.
+fn keys<'a>(bindings: &[&Binding], theme: &Theme, room: usize) -> Vec<Span<'a>> {
+    let shown = bindings.iter().filter(|binding| !binding.short.is_empty());
+    let (help, others): (Vec<&&Binding>, Vec<&&Binding>) =
+        shown.partition(|binding| matches!(binding.short, "keys" | "quit"));
+    let of = |binding: &Binding| {
+        [
+            Span::styled(binding.keys[0], theme.style(Role::Accent)),
+            Span::styled(format!(" {}   ", binding.short), theme.style(Role::Dim)),
+        ]
+    };
+    let last: Vec<Span<'a>> = help.iter().flat_map(|binding| of(binding)).collect();
+    let mut spans = Vec::new();
+    for binding in others {
+        let next = of(binding);
+        if spans_width(&spans) + spans_width(&next) + spans_width(&last) > room {
+            break;
+        }
+        spans.extend(next);
+    }
+    spans.extend(last);
+    spans
+}

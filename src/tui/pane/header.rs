@@ -1,0 +1,155 @@
+//! The first line: the stack, how many services are at what, how the front door does, and the engine.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+use ratatui::widgets::Block;
+
+use super::Scene;
+use crate::engine::{EngineLink, Goal, Phase, State, Status};
+use crate::stack::ServiceName;
+use crate::text;
+use crate::tui::draw::spread;
+use crate::tui::theme::{Role, Theme};
+
+/// Figures of traffic look back this far.
+pub(in crate::tui) const WINDOW: Duration = Duration::from_secs(15);
+
+pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    frame.render_widget(Block::new().style(scene.theme.surface()), area);
+    let theme = scene.theme;
+    let mut left = vec![
+        Span::raw(" "),
+        Span::styled(
+            text::plain(scene.state.stack.name.as_bytes()),
+            theme.style(Role::Strong),
+        ),
+        Span::raw("  "),
+    ];
+    left.extend(counts(scene.state, theme, area.width >= 60));
+    let mut right = Vec::new();
+    if area.width >= 90 {
+        right.extend(traffic(scene));
+    }
+    right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
+    right.push(Span::raw(" "));
+    frame.render_widget(spread(left, right, area.width), area);
+}
+
+/// How many services are at what: what went wrong first, all in the same order at all times.
+fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
+    match state.phase {
+        Phase::Running => {}
+        Phase::Stopping { .. } => {
+            spans.push(Span::styled(
+                "stopping  ",
+                theme.style(Role::Waiting).bold(),
+            ));
+        }
+        Phase::Ended => spans.push(Span::styled("stopped  ", theme.style(Role::Dim))),
+    }
+    if let Goal::Smoke(_) = state.goal {
+        spans.push(Span::styled("smoke test  ", theme.style(Role::Accent)));
+    }
+    let statuses: Vec<Status> = state
+        .services
+        .values()
+        .map(|service| service.status())
+        .collect();
+    let total = statuses.len();
+    if roomy {
+        let word = if total == 1 { "service" } else { "services" };
+        spans.push(Span::styled(
+            format!("{total} {word}   "),
+            theme.style(Role::Dim),
+        ));
+    }
+    for (symbol, word, role, is_in) in GROUPS {
+        let count = statuses.iter().filter(|status| is_in(**status)).count();
+        if count == 0 {
+            continue;
+        }
+        let shown = match (roomy, *word) {
+            (true, word) => format!("{symbol} {count} {word}   "),
+            (false, _) => format!("{symbol} {count}  "),
+        };
+        spans.push(Span::styled(shown, theme.style(*role)));
+    }
+    spans
+}
+
+type Group = (&'static str, &'static str, Role, fn(Status) -> bool);
+
+const GROUPS: &[Group] = &[
+    ("✗", "failed", Role::Failed, |status| {
+        matches!(status, Status::Failed { .. } | Status::Unhealthy)
+    }),
+    ("●", "ready", Role::Ready, |status| {
+        matches!(status, Status::Ready)
+    }),
+    ("◐", "under way", Role::Busy, |status| {
+        matches!(
+            status,
+            Status::Building { .. } | Status::Starting | Status::Probing | Status::Stopping
+        )
+    }),
+    ("◌", "waiting", Role::Waiting, |status| {
+        matches!(status, Status::Waiting)
+    }),
+    ("✓", "completed", Role::Dim, |status| {
+        matches!(status, Status::Completed)
+    }),
+    ("○", "stopped", Role::Dim, |status| {
+        matches!(status, Status::Stopped)
+    }),
+];
+
+/// How the busiest front door did lately.
+fn traffic(scene: Scene<'_>) -> Vec<Span<'static>> {
+    let theme = scene.theme;
+    let now = scene.clock.timestamp(scene.now);
+    let exchanges = scene.telemetry.exchanges();
+    let doors = scene.state.services.values();
+    let doors = doors.filter(|service| !service.service.ports.is_empty());
+    let busiest = doors
+        .map(|service| {
+            let name: &ServiceName = &service.service.name;
+            (name, exchanges.rates(name, WINDOW, now))
+        })
+        .filter(|(_, rates)| rates.requests > 0)
+        .max_by_key(|(_, rates)| rates.requests);
+    let Some((name, rates)) = busiest else {
+        return Vec::new();
+    };
+    let errors = if rates.errors > 0.0 {
+        theme.style(Role::Failed)
+    } else {
+        theme.style(Role::Dim)
+    };
+    vec![
+        Span::styled(format!("{name} "), theme.style(Role::Text)),
+        Span::styled("p95 ", theme.style(Role::Dim)),
+        Span::styled(text::duration(rates.p95), theme.style(Role::Text)),
+        Span::styled(format!("  {:.1} % errors", rates.errors * 100.0), errors),
+        Span::raw("     "),
+    ]
+}
+
+fn engine(link: &EngineLink, theme: &Theme, roomy: bool) -> Vec<Span<'static>> {
+    let (words, role) = match link {
+        EngineLink::Unknown => ("asking for the engine…".to_owned(), Role::Dim),
+        EngineLink::Connected { name, version, .. } if roomy => {
+            (format!("{name} {version}"), Role::Dim)
+        }
+        EngineLink::Connected { name, .. } => (name.clone(), Role::Dim),
+        EngineLink::Missing { .. } => ("no engine".to_owned(), Role::Waiting),
+        EngineLink::Lost { .. } => ("✗ engine lost".to_owned(), Role::Failed),
+    };
+    vec![Span::styled(
+        text::plain(words.as_bytes()),
+        theme.style(role),
+    )]
+}

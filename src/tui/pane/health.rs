@@ -1,0 +1,229 @@
+//! How the chosen service is: its probe, its load, where it runs, and why it last ended.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Scene;
+use crate::engine::{Place, Run, RunPhase, ServiceState};
+use crate::stack::{Health, Probe, Runtime};
+use crate::telemetry::Sample;
+use crate::text;
+use crate::tui::draw::{Title, empty, lines, sparkline, spread, title};
+use crate::tui::layout::Pane;
+use crate::tui::theme::{Role, Theme};
+
+pub(in crate::tui) fn render(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: Scene<'_>,
+    service: Option<(usize, &ServiceState)>,
+    scrolled: usize,
+    focus: Pane,
+) {
+    let theme = scene.theme;
+    let mut head = Title::default();
+    if let Some((at, service)) = service {
+        head.of = vec![Span::styled(
+            service.service.name.as_str(),
+            theme.series(at).bold(),
+        )];
+    }
+    let body = title(frame, area, Pane::Health, head, focus, theme);
+    let Some((_, service)) = service else {
+        empty(frame, body, "No service is chosen.", theme);
+        return;
+    };
+    let told = tell(scene, service, body.width);
+    if told.is_empty() {
+        empty(frame, body, "Nothing has run yet.", theme);
+        return;
+    }
+    let last = told.len().saturating_sub(usize::from(body.height));
+    lines(frame, body, told.into_iter().skip(scrolled.min(last)));
+}
+
+/// Everything there is to tell, the most wanted first.
+fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>> {
+    let theme = scene.theme;
+    let mut told = Vec::new();
+    let newest = service.runs.last();
+    told.extend(probe(scene, service.service.health.as_ref(), newest, room));
+    told.extend(load(scene, service, room));
+    if let Some(up_to) = service.live_up_to {
+        let at = scene.clock.zoned(up_to).strftime("%H:%M:%S").to_string();
+        let took = service.live_times.last();
+        let took = took.map_or(String::new(), |took| {
+            format!(", live in {}", text::duration(*took))
+        });
+        told.push(pair(theme, "edits", &format!("up to {at}{took}"), room));
+    }
+    for run in service.runs.iter().rev() {
+        told.push(pair(theme, "run", &run_words(scene, run), room));
+    }
+    for (at, port) in service.service.ports.iter().enumerate() {
+        let host = port
+            .host
+            .map_or("any free port".to_owned(), |host| host.to_string());
+        let label = if at == 0 { "door" } else { "" };
+        told.push(pair(
+            theme,
+            label,
+            &format!("{}:{host} → {}", port.address, port.container),
+            room,
+        ));
+    }
+    if let Some((at, _, exit)) = &service.last_exit {
+        let at = scene.clock.zoned(*at).strftime("%H:%M:%S");
+        told.push(pair(
+            theme,
+            "ended",
+            &format!("{at}  {}", exit.cause()),
+            room,
+        ));
+    }
+    if let Some((_, failure)) = &service.start_failure {
+        for (at, line) in failure.message.lines().take(6).enumerate() {
+            told.push(pair(theme, if at == 0 { "start" } else { "" }, line, room));
+        }
+    }
+    told
+}
+
+fn probe<'a>(
+    scene: Scene<'_>,
+    health: Option<&Health>,
+    run: Option<&Run>,
+    room: u16,
+) -> Vec<Line<'a>> {
+    let theme = scene.theme;
+    let Some(health) = health else {
+        return match run {
+            Some(_) => vec![pair(theme, "probe", "none: ready once started", room)],
+            None => Vec::new(),
+        };
+    };
+    let Some(run) = run else {
+        return vec![pair(theme, "probe", &probe_words(&health.probe), room)];
+    };
+    let Some((_, answer)) = &run.health.last else {
+        let words = format!("{}  not asked yet", probe_words(&health.probe));
+        return vec![pair(theme, "probe", &words, room)];
+    };
+    let (mark, role) = if answer.healthy {
+        ("✓", Role::Ready)
+    } else {
+        ("✗", Role::Failed)
+    };
+    let said = text::plain(answer.said.lines().next().unwrap_or_default().as_bytes());
+    let left = vec![
+        label(theme, "probe"),
+        Span::styled(
+            text::plain(probe_words(&health.probe).as_bytes()),
+            theme.style(Role::Text),
+        ),
+        Span::raw("  "),
+        Span::styled(format!("{mark} {said}"), theme.style(role)),
+    ];
+    let took = Span::styled(text::duration(answer.took), theme.style(Role::Dim));
+    let mut told = vec![spread(left, vec![took], room)];
+    told.extend(history(scene.theme, run, room));
+    told
+}
+
+/// How long each answer took, the newest at the right; those that were no good stand out by sign and colour.
+fn history<'a>(theme: &Theme, run: &Run, room: u16) -> Option<Line<'a>> {
+    let history = &run.health.history;
+    if history.len() < 2 {
+        return None;
+    }
+    let columns = usize::from(room).saturating_sub(LABEL + 1).min(40);
+    let newest = history.iter().skip(history.len().saturating_sub(columns));
+    let times: Vec<f64> = newest.clone().map(|(_, took)| took.as_secs_f64()).collect();
+    let bars = sparkline(&times, columns, 0.001);
+    let mut spans = vec![label(theme, "")];
+    for ((healthy, _), bar) in newest.zip(bars.chars()) {
+        spans.push(if *healthy {
+            Span::styled(bar.to_string(), theme.style(Role::Ready))
+        } else {
+            Span::styled("×", theme.style(Role::Failed))
+        });
+    }
+    Some(Line::from(spans))
+}
+
+fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>> {
+    let theme = scene.theme;
+    let samples: Vec<Sample> = scene
+        .telemetry
+        .series()
+        .of(&service.service.name)
+        .copied()
+        .collect();
+    let Some(last) = samples.last().filter(|_| !service.runs.is_empty()) else {
+        return Vec::new();
+    };
+    let columns = usize::from(room).saturating_sub(LABEL + 10).min(40);
+    let figure = |name, figure: String, values: Vec<f64>, full| {
+        Line::from(vec![
+            label(theme, name),
+            Span::styled(format!("{figure:<8}  "), theme.style(Role::Text)),
+            Span::styled(sparkline(&values, columns, full), theme.style(Role::Busy)),
+        ])
+    };
+    let cpu = samples.iter().map(|sample| sample.cpu).collect();
+    let memory = samples.iter().map(|sample| sample.memory as f64).collect();
+    vec![
+        figure("cpu", format!("{:.0} %", last.cpu * 100.0), cpu, 0.1),
+        figure("memory", text::bytes(last.memory), memory, 1.0),
+    ]
+}
+
+fn probe_words(probe: &Probe) -> String {
+    let port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" :{port}"));
+    match probe {
+        Probe::Http(http) => format!("http{} {}", port(&http.port), http.path),
+        Probe::Tcp { port: at } => format!("tcp{}", port(at)),
+        Probe::Grpc { port: at, service } => format!("grpc{} {service}", port(at)),
+        Probe::Exec(command) => format!("exec {}", command.shown()),
+        Probe::Log(pattern) => format!("log ~{pattern}"),
+    }
+}
+
+fn run_words(scene: Scene<'_>, run: &Run) -> String {
+    let at = |moment| scene.clock.zoned(moment).strftime("%H:%M:%S").to_string();
+    let phase = match run.phase {
+        RunPhase::Starting => format!("asked for {}", at(run.asked)),
+        RunPhase::Probing { since } => format!("up since {}", at(since)),
+        RunPhase::Ready { since } => format!("ready since {}", at(since)),
+        RunPhase::Unhealthy { since } => format!("unhealthy since {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: false,
+        } => format!("stopping since {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: true,
+        } => format!("killed {}", at(since)),
+    };
+    let place = match &run.place {
+        Some(Place::Container { id, name }) if name.is_empty() => format!("container {id:.12}"),
+        Some(Place::Container { name, .. }) => format!("container {name}"),
+        Some(Place::Process { pid, port }) => format!("process {pid}, port {port}"),
+        None if run.runtime == Runtime::Container => "container".into(),
+        None => "process".into(),
+    };
+    format!("{}  {phase}  {place}", run.id)
+}
+
+/// Columns of the words at the left.
+const LABEL: usize = 8;
+
+fn label<'a>(theme: &Theme, words: &str) -> Span<'a> {
+    Span::styled(format!("{words:<LABEL$}"), theme.style(Role::Dim))
+}
+
+fn pair<'a>(theme: &Theme, name: &str, words: &str, room: u16) -> Line<'a> {
+    let words = Span::styled(text::plain(words.as_bytes()), theme.style(Role::Text));
+    spread(vec![label(theme, name), words], Vec::new(), room)
+}

@@ -1,0 +1,143 @@
+//! The keys that work here, made from the table.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear};
+
+use crate::tui::draw::{lines, spread};
+use crate::tui::keys::{Where, working};
+use crate::tui::layout::top;
+use crate::tui::theme::{Role, Theme};
+
+/// Columns of one row of the help.
+const COLUMN: u16 = 44;
+
+pub(in crate::tui) fn render(
+    frame: &mut Frame<'_>,
+    screen: Rect,
+    places: &[Where],
+    scrolled: usize,
+    theme: &Theme,
+) {
+    let blocks = blocks(places, theme);
+    let rows: usize = blocks.iter().map(Vec::len).sum();
+    let two = screen.width >= COLUMN * 2 + 6;
+    let (left, right) = if two {
+        halves(blocks, rows)
+    } else {
+        (blocks.concat(), Vec::new())
+    };
+    let height = u16::try_from(left.len().max(right.len()))
+        .unwrap_or(u16::MAX)
+        .saturating_add(3);
+    let width = if two { COLUMN * 2 + 6 } else { COLUMN + 4 };
+    let area = centred(screen, width, height);
+    let body = panel(frame, area, " Keys that work here", "Esc closes", theme);
+    let last = left
+        .len()
+        .max(right.len())
+        .saturating_sub(usize::from(body.height));
+    let from = scrolled.min(last);
+    let (first, second) = columns(body, two);
+    lines(frame, first, left.into_iter().skip(from));
+    lines(frame, second, right.into_iter().skip(from));
+}
+
+/// One block for each place: its heading, and its keys.
+fn blocks<'a>(places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
+    let bindings = working(places);
+    let block = |place: &Where| {
+        let here = bindings.iter().filter(|binding| binding.at == *place);
+        let rows = here.map(|binding| {
+            let keys = format!("{:<12}", binding.keys.join(" "));
+            spread(
+                vec![
+                    Span::styled(keys, theme.style(Role::Accent)),
+                    Span::styled(binding.words, theme.style(Role::Text)),
+                ],
+                Vec::new(),
+                COLUMN,
+            )
+        });
+        let heading = Line::from(Span::styled(place.words(), theme.style(Role::Strong)));
+        let mut block = vec![heading];
+        block.extend(rows);
+        block.push(Line::default());
+        block
+    };
+    places
+        .iter()
+        .map(block)
+        .filter(|block| block.len() > 2)
+        .collect()
+}
+
+/// The rows in two columns of about the same length; a block may be continued in the second.
+fn halves<'a>(blocks: Vec<Vec<Line<'a>>>, rows: usize) -> (Vec<Line<'a>>, Vec<Line<'a>>) {
+    let mut all = blocks.concat();
+    let right = all.split_off(rows.div_ceil(2).min(all.len()));
+    (all, right)
+}
+
+fn columns(body: Rect, two: bool) -> (Rect, Rect) {
+    if !two {
+        return (body, Rect::ZERO);
+    }
+    let half = body.width / 2;
+    let first = Rect {
+        width: half,
+        ..body
+    };
+    let second = Rect {
+        x: body.x + half,
+        width: body.width - half,
+        ..body
+    };
+    (first, second)
+}
+
+/// An area of this size in the middle of the screen, as far as it fits.
+pub(in crate::tui) fn centred(screen: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(screen.width), height.min(screen.height));
+    Rect {
+        x: screen.x + (screen.width - width) / 2,
+        y: screen.y + (screen.height - height) / 3,
+        width,
+        height,
+    }
+}
+
+/// A panel over whatever is there, with a heading; returns the area for its content.
+pub(in crate::tui) fn panel(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    heading: &str,
+    hint: &str,
+    theme: &Theme,
+) -> Rect {
+    frame.render_widget(Clear, area);
+    frame.render_widget(
+        Block::new().style(theme.base().patch(theme.surface())),
+        area,
+    );
+    let (title, rest) = top(area, 1);
+    let heading = vec![Span::styled(
+        heading.to_owned(),
+        theme.style(Role::Accent).bold(),
+    )];
+    let hint = vec![Span::styled(format!("{hint} "), theme.style(Role::Dim))];
+    frame.render_widget(spread(heading, hint, title.width), title);
+    let (rule, rest) = top(rest, 1);
+    let line = Span::styled(
+        "━".repeat(usize::from(rule.width)),
+        theme.style(Role::Accent),
+    );
+    frame.render_widget(line, rule);
+    let margin = u16::from(rest.width > 4) * 2;
+    Rect {
+        x: rest.x + margin,
+        width: rest.width - margin,
+        ..rest
+    }
+}

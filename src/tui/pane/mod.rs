@@ -1,0 +1,29 @@
+//! One file for each piece of the screen: `render` draws it from what it is given, and changes nothing.
+
+pub(super) mod banner;
+pub(super) mod build;
+pub(super) mod footer;
+pub(super) mod header;
+pub(super) mod health;
+pub(super) mod help;
+pub(super) mod logs;
+pub(super) mod palette;
+pub(super) mod services;
+pub(super) mod tabs;
+pub(super) mod traces;
+pub(super) mod waterfall;
+
+use super::theme::Theme;
+use crate::engine::{Moment, State};
+use crate::runtime::Clock;
+use crate::telemetry::Telemetry;
+
+/// What every pane may look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) state: &'a State,
+    pub(super) telemetry: &'a Telemetry,
+    pub(super) clock: &'a Clock,
+    pub(super) now: Moment,
+    pub(super) theme: &'a Theme,
+}

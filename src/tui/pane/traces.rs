@@ -1,0 +1,149 @@
+//! What services do to each other: the newest traces, a line each.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+use ratatui::widgets::Block;
+
+use super::Scene;
+use crate::telemetry::{Exchange, ExchangeStatus, TraceSummary};
+use crate::text;
+use crate::tui::draw::{Title, empty, spans_width, spread, title};
+use crate::tui::layout::Pane;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::trace_view::{TraceView, first_shown};
+
+pub(in crate::tui) fn render(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: Scene<'_>,
+    view: &TraceView,
+    focus: Pane,
+) {
+    let theme = scene.theme;
+    let list = view.list(scene.telemetry);
+    let mut head = Title::default();
+    if !view.filtered().is_empty() {
+        head.of = vec![
+            Span::styled("only ", theme.style(Role::Dim)),
+            Span::styled(view.filtered(), theme.style(Role::Accent)),
+        ];
+    }
+    if !list.is_empty() {
+        let words = format!("{} newest first", list.len());
+        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
+    }
+    let body = title(frame, area, Pane::Traces, head, focus, theme);
+    if list.is_empty() {
+        empty(frame, body, &why_empty(scene, view), theme);
+        return;
+    }
+    let chosen = view.index(&list);
+    let first = first_shown(chosen, usize::from(body.height), list.len());
+    let shown = list.iter().enumerate().skip(first);
+    for ((at, trace), row) in shown.zip(body.rows()) {
+        if at == chosen && focus == Pane::Traces {
+            let whole = Rect {
+                x: area.x,
+                width: area.width,
+                ..row
+            };
+            frame.render_widget(Block::new().style(theme.selection()), whole);
+            frame.render_widget(
+                Span::styled("▸", theme.style(Role::Accent)),
+                Rect {
+                    width: 1.min(whole.width),
+                    ..whole
+                },
+            );
+        }
+        let (left, right) = line(scene, trace, row.width);
+        frame.render_widget(spread(left, right, row.width), row);
+    }
+}
+
+fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
+    if !view.filtered().is_empty() {
+        return format!(
+            "No request passes “{}”. f changes the filter.",
+            view.filtered()
+        );
+    }
+    let doors = scene
+        .state
+        .services
+        .values()
+        .flat_map(|service| &service.service.ports);
+    match doors.filter_map(|port| port.host).next() {
+        Some(port) => format!("No requests yet. Try http://127.0.0.1:{port}/"),
+        None => "No requests yet, and no service has a front door (`ports`).".into(),
+    }
+}
+
+fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
+    let theme = scene.theme;
+    let root = &trace.root;
+    let at = scene.clock.local(trace.started);
+    let form = if room < 60 {
+        "%H:%M:%S "
+    } else {
+        "%H:%M:%S%.3f "
+    };
+    let left = vec![
+        Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)),
+        Span::styled(format!("{:<5}", safe(&root.method)), theme.style(Role::Dim)),
+        Span::styled(safe(&root.path), theme.style(Role::Text)),
+    ];
+    let mut right = Vec::new();
+    if room >= 72 {
+        right = through(trace, theme, usize::from(room) / 3);
+        right.push(Span::raw("  "));
+    }
+    let (status, style) = status(root, theme);
+    right.push(Span::styled(status, style));
+    // A call further in that failed is an error of the trace, though the caller may have made good for it.
+    let inner = trace.errors > 0 && !root.is_error();
+    let sign = if inner { "✗" } else { " " };
+    right.push(Span::styled(sign, theme.style(Role::Failed)));
+    let took = format!("{:>8}", text::duration(trace.duration));
+    right.push(Span::styled(took, theme.style(Role::Strong).not_bold()));
+    (left, right)
+}
+
+/// The services it passed, in order.
+fn through<'a>(trace: &TraceSummary, theme: &Theme, room: usize) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
+    for (at, name) in trace.services.iter().enumerate() {
+        if at > 0 {
+            spans.push(Span::styled(" → ", theme.style(Role::Border)));
+        }
+        spans.push(Span::styled(name.to_string(), theme.style(Role::Dim)));
+    }
+    if spans_width(&spans) > room {
+        let words = format!("{} services", trace.services.len());
+        return vec![Span::styled(words, theme.style(Role::Dim))];
+    }
+    spans
+}
+
+/// How an exchange ended, in four columns, with a sign wherever it did not go well.
+pub(in crate::tui) fn status(exchange: &Exchange, theme: &Theme) -> (String, Style) {
+    match &exchange.status {
+        ExchangeStatus::Http(code @ 500..) => {
+            (format!("✗{code}"), theme.style(Role::Failed).bold())
+        }
+        ExchangeStatus::Http(code @ 400..) => (format!("!{code}"), theme.style(Role::Waiting)),
+        ExchangeStatus::Http(code) => (format!(" {code}"), theme.style(Role::Ready)),
+        ExchangeStatus::CallerLeft => ("left".into(), theme.style(Role::Waiting)),
+        ExchangeStatus::Failed(_) => ("✗ no".into(), theme.style(Role::Failed).bold()),
+        ExchangeStatus::Bytes => (" tcp".into(), theme.style(Role::Dim)),
+        ExchangeStatus::Open => (" …  ".into(), theme.style(Role::Busy)),
+    }
+}
+
+/// Text of a request, made harmless and bounded.
+pub(in crate::tui) fn safe(said: &str) -> String {
+    let end = said.floor_char_boundary(1000);
+    text::plain(said[..end].as_bytes())
+}

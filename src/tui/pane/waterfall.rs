@@ -1,0 +1,285 @@
+//! One trace: its requests as bars on one axis of time, and all there is to know of the chosen one.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Block;
+
+use super::Scene;
+use super::traces::{safe, status};
+use crate::telemetry::{Exchange, ExchangeStatus, Headers, Row};
+use crate::text;
+use crate::tui::draw::{Title, clip, empty, lines, spread, title};
+use crate::tui::layout::{Pane, bottom, top};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::trace_view::{OpenTrace, bar, first_shown};
+
+pub(in crate::tui) fn render(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: Scene<'_>,
+    open: OpenTrace,
+    focus: Pane,
+) {
+    let theme = scene.theme;
+    let rows = scene.telemetry.exchanges().waterfall(open.trace);
+    let whole = rows
+        .iter()
+        .map(|row| row.offset + row.exchange.took)
+        .max()
+        .unwrap_or_default();
+    let mut head = Title::default();
+    if let Some(first) = rows.first() {
+        let root = &first.exchange;
+        head.of = vec![
+            Span::styled(
+                format!("{} {}", safe(&root.method), safe(&root.path)),
+                theme.style(Role::Strong),
+            ),
+            Span::styled(
+                format!("  {}", text::duration(whole)),
+                theme.style(Role::Text),
+            ),
+        ];
+        let id = open.trace.to_string();
+        let words = format!("{} requests  trace {}…", rows.len(), &id[..8]);
+        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
+    }
+    let body = title(frame, area, Pane::Traces, head, focus, theme);
+    let chosen = open.row.min(rows.len().saturating_sub(1));
+    let Some(exchange) = rows.get(chosen).map(|row| &row.exchange) else {
+        empty(
+            frame,
+            body,
+            "This trace is not kept any more. Esc goes back to the list.",
+            theme,
+        );
+        return;
+    };
+    let wanted = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
+    let (bars, below) = top(body, wanted.min((body.height * 3 / 5).max(3)));
+    draw_bars(frame, bars, area, scene, &rows, chosen, whole.as_secs_f64());
+    if below.height >= 2 {
+        let (details, _) = bottom(below, below.height - 1);
+        lines(
+            frame,
+            details,
+            tell(scene, exchange, &rows[chosen], details.width),
+        );
+    }
+}
+
+fn draw_bars(
+    frame: &mut Frame<'_>,
+    body: Rect,
+    pane: Rect,
+    scene: Scene<'_>,
+    rows: &[Row],
+    chosen: usize,
+    whole: f64,
+) {
+    let theme = scene.theme;
+    // Words, then status and time in 14 columns, then the bars in the rest.
+    let words = (body.width * 2 / 5).clamp(14, 48).min(body.width);
+    let axis = body.width.saturating_sub(words + 15);
+    let (ruler, body) = top(body, 1);
+    frame.render_widget(
+        spread(
+            vec![Span::raw(" ".repeat(usize::from(words) + 15))],
+            ticks(whole, axis, theme),
+            ruler.width,
+        ),
+        ruler,
+    );
+    let first = first_shown(chosen, usize::from(body.height), rows.len());
+    for ((at, row), area) in rows.iter().enumerate().skip(first).zip(body.rows()) {
+        if at == chosen {
+            let across = Rect {
+                x: pane.x,
+                width: pane.width,
+                ..area
+            };
+            frame.render_widget(Block::new().style(theme.selection()), across);
+            let mark = Rect {
+                width: 1.min(pane.width),
+                ..across
+            };
+            frame.render_widget(Span::styled("▸", theme.style(Role::Accent)), mark);
+        }
+        let mut spans = label(scene, row, usize::from(words));
+        let (status, style) = status(&row.exchange, theme);
+        spans.push(Span::styled(format!("{status} "), style));
+        let took = format!("{:>8}  ", text::duration(row.exchange.took));
+        spans.push(Span::styled(took, theme.style(Role::Text)));
+        let place = scene
+            .state
+            .services
+            .get_index_of(&row.exchange.callee)
+            .unwrap_or(0);
+        spans.extend(drawn_bar(row, whole, axis, theme, theme.series(place)));
+        frame.render_widget(Line::from(clip(spans, usize::from(area.width))), area);
+    }
+}
+
+/// Beginning, middle and end of the axis.
+fn ticks<'a>(whole: f64, axis: u16, theme: &Theme) -> Vec<Span<'a>> {
+    if axis < 16 {
+        return Vec::new();
+    }
+    let at = |share: f64| text::duration(std::time::Duration::from_secs_f64(whole * share));
+    let (middle, end) = (at(0.5), at(1.0));
+    let axis = usize::from(axis);
+    let before = (axis / 2).saturating_sub(1);
+    let between = axis.saturating_sub(1 + before + middle.chars().count() + end.chars().count());
+    let words = format!(
+        "0{}{middle}{}{end}",
+        " ".repeat(before),
+        " ".repeat(between)
+    );
+    vec![Span::styled(words, theme.style(Role::Dim))]
+}
+
+/// The service and what it was asked, below its caller.
+fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
+    let theme = scene.theme;
+    let exchange = &row.exchange;
+    let place = scene
+        .state
+        .services
+        .get_index_of(&exchange.callee)
+        .unwrap_or(0);
+    let indent = "  ".repeat(row.depth.min(room / 6));
+    let branch = match (row.depth, row.detached) {
+        // Its caller is known, the request it belongs to is not: joined by nothing but the trace.
+        (_, true) => "┄ ",
+        (0, false) => "",
+        (_, false) => "└ ",
+    };
+    let mut spans = clip(
+        vec![
+            Span::styled(format!("{indent}{branch}"), theme.style(Role::Border)),
+            Span::styled(exchange.callee.to_string(), theme.series(place).bold()),
+            Span::styled(
+                format!("  {} {}", safe(&exchange.method), safe(&exchange.path)),
+                theme.style(Role::Dim),
+            ),
+        ],
+        room.saturating_sub(1),
+    );
+    let gap = room.saturating_sub(crate::tui::draw::spans_width(&spans));
+    spans.push(Span::raw(" ".repeat(gap)));
+    spans
+}
+
+/// A bar in eighths of a column; the part in which it was held is drawn light.
+fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) -> Vec<Span<'a>> {
+    const LEFT: [&str; 8] = ["█", "▉", "▊", "▋", "▌", "▍", "▎", "▏"];
+    if axis == 0 {
+        return Vec::new();
+    }
+    let (from, to) = bar(row, whole, axis);
+    let (first, last) = ((from + 4) / 8, to.div_ceil(8).min(u32::from(axis)));
+    let columns = last.saturating_sub(first).max(1);
+    let took = row.exchange.took.as_secs_f64();
+    let share = if took > 0.0 {
+        row.exchange.held.as_secs_f64() / took
+    } else {
+        0.0
+    };
+    // At most as many columns as the bar has.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded by the bar"
+    )]
+    let held = (share.clamp(0.0, 1.0) * f64::from(columns)) as u32;
+    let solid = columns - held;
+    // The last column is drawn as far as the bar reaches into it.
+    let end = if to % 8 == 0 || solid == 0 {
+        None
+    } else {
+        Some(LEFT[(8 - to % 8) as usize % 8])
+    };
+    let full = solid - u32::from(end.is_some());
+    let times = |what: &str, count: u32| what.repeat(count as usize);
+    vec![
+        Span::raw(times(" ", first)),
+        Span::styled(times("░", held), theme.style(Role::Waiting)),
+        Span::styled(times("█", full), style),
+        Span::styled(end.unwrap_or_default().to_owned(), style),
+    ]
+}
+
+/// All there is to know of one request.
+fn tell<'a>(scene: Scene<'_>, exchange: &Exchange, row: &Row, room: u16) -> Vec<Line<'a>> {
+    let theme = scene.theme;
+    let pair = |name: &str, words: &str| {
+        let name = Span::styled(format!("{name:<10}"), theme.style(Role::Dim));
+        let words = Span::styled(safe(words), theme.style(Role::Text));
+        spread(vec![name, words], Vec::new(), room)
+    };
+    let caller = exchange
+        .caller
+        .as_ref()
+        .map_or("this machine".to_owned(), ToString::to_string);
+    let at = scene
+        .clock
+        .local(exchange.started)
+        .strftime("%H:%M:%S%.3f")
+        .to_string();
+    let mut told = vec![pair(
+        "request",
+        &format!(
+            "{caller} → {}  {} {}",
+            exchange.callee, exchange.method, exchange.path
+        ),
+    )];
+    let answer = match &exchange.status {
+        ExchangeStatus::Failed(why) => format!("none: {why}"),
+        ExchangeStatus::CallerLeft => "the caller left before its end".into(),
+        ExchangeStatus::Http(code) => format!("{code} by run #{}", exchange.run),
+        ExchangeStatus::Bytes => "a connection of bytes, closed".into(),
+        ExchangeStatus::Open => "under way".into(),
+    };
+    told.push(pair("answer", &answer));
+    let mut times = format!(
+        "{at}  took {}, {} of it itself",
+        text::duration(exchange.took),
+        text::duration(row.self_time)
+    );
+    if !exchange.held.is_zero() {
+        times = format!(
+            "{times}, held {} for a ready run",
+            text::duration(exchange.held)
+        );
+    }
+    told.push(pair("time", &times));
+    let sizes = format!(
+        "{} asked, {} answered",
+        text::bytes(exchange.request_bytes),
+        text::bytes(exchange.response_bytes)
+    );
+    told.push(pair("size", &sizes));
+    if row.detached {
+        told.push(pair(
+            "joined",
+            "by the trace alone: the request above it was not seen",
+        ));
+    }
+    told.extend(headers("→", &exchange.request_headers, theme, room));
+    told.extend(headers("←", &exchange.response_headers, theme, room));
+    told
+}
+
+fn headers<'a>(sign: &'static str, headers: &Headers, theme: &Theme, room: u16) -> Vec<Line<'a>> {
+    let line = |(name, value): (&str, &str)| {
+        let spans = vec![
+            Span::styled(sign, theme.style(Role::Accent)),
+            Span::styled(format!(" {}: ", safe(name)), theme.style(Role::Dim)),
+            Span::styled(safe(value), theme.style(Role::Text)),
+        ];
+        spread(spans, Vec::new(), room)
+    };
+    headers.iter().map(line).collect()
+}

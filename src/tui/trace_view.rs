@@ -1,0 +1,165 @@
+//! What the screen knows of the trace pane: the list, its filter, and the trace that is open.
+
+use crate::telemetry::{Filter, Row, Telemetry, TraceId, TraceSummary};
+
+/// Where in the list the person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Chosen {
+    /// At the newest, whichever it is.
+    #[default]
+    Newest,
+    /// At this one; the list goes on around it.
+    Trace(TraceId),
+}
+
+/// A trace that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OpenTrace {
+    pub(super) trace: TraceId,
+    /// Which of its rows is chosen.
+    pub(super) row: usize,
+}
+
+/// The state of the trace pane.
+#[derive(Debug, Default)]
+pub(super) struct TraceView {
+    pub(super) chosen: Chosen,
+    filter: Option<Filter>,
+    pub(super) open: Option<OpenTrace>,
+}
+
+/// Traces of which the list is made at most.
+const LISTED: usize = 500;
+
+impl TraceView {
+    /// The traces of the list, the newest first.
+    pub(super) fn list(&self, telemetry: &Telemetry) -> Vec<TraceSummary> {
+        let filter = self.filter.as_ref();
+        telemetry.exchanges().traces(LISTED, |trace| {
+            filter.is_none_or(|filter| filter.matches_exchange(&trace.root))
+        })
+    }
+
+    /// The filter as typed; empty: none.
+    pub(super) fn filtered(&self) -> &str {
+        self.filter.as_ref().map_or("", Filter::text)
+    }
+
+    /// Which of these is chosen.
+    pub(super) fn index(&self, list: &[TraceSummary]) -> usize {
+        match self.chosen {
+            Chosen::Newest => 0,
+            Chosen::Trace(id) => list.iter().position(|trace| trace.trace == id).unwrap_or(0),
+        }
+    }
+
+    /// Goes down (or up, if negative) in the list, or in the trace that is open.
+    pub(super) fn go(&mut self, telemetry: &Telemetry, by: isize) {
+        if let Some(open) = &mut self.open {
+            let rows = telemetry.exchanges().waterfall(open.trace).len();
+            open.row = moved(open.row, by, rows);
+            return;
+        }
+        let list = self.list(telemetry);
+        let at = moved(self.index(&list), by, list.len());
+        self.chosen = match list.get(at) {
+            Some(trace) if at > 0 => Chosen::Trace(trace.trace),
+            _ => Chosen::Newest,
+        };
+    }
+
+    /// Opens the trace that is chosen.
+    pub(super) fn open_chosen(&mut self, telemetry: &Telemetry) {
+        let list = self.list(telemetry);
+        if let Some(trace) = list.get(self.index(&list)) {
+            self.chosen = Chosen::Trace(trace.trace);
+            self.open = Some(OpenTrace {
+                trace: trace.trace,
+                row: 0,
+            });
+        }
+    }
+
+    /// The trace that is open or chosen.
+    pub(super) fn current(&self, telemetry: &Telemetry) -> Option<TraceId> {
+        let from_list = || {
+            let list = self.list(telemetry);
+            list.get(self.index(&list)).map(|trace| trace.trace)
+        };
+        self.open.map(|open| open.trace).or_else(from_list)
+    }
+
+    /// Sets the filter; nothing typed takes it away.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line. The old filter stays.
+    pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
+        self.filter = if text.trim().is_empty() {
+            None
+        } else {
+            let filter = Filter::parse(text).map_err(|wrong| wrong.to_string())?;
+            Some(filter)
+        };
+        Ok(())
+    }
+}
+
+/// An index moved within bounds.
+pub(super) fn moved(at: usize, by: isize, len: usize) -> usize {
+    at.saturating_add_signed(by).min(len.saturating_sub(1))
+}
+
+/// The part of a long list to draw so that this index is seen, and stays put while it need not move.
+pub(super) fn first_shown(at: usize, rows: usize, len: usize) -> usize {
+    if len <= rows {
+        return 0;
+    }
+    at.saturating_sub(rows.saturating_sub(1) * 2 / 3)
+        .min(len - rows)
+}
+
+/// Where a bar begins and ends, in eighths of a column, on an axis of this many columns for `whole`.
+pub(super) fn bar(row: &Row, whole: f64, columns: u16) -> (u32, u32) {
+    let eighths = f64::from(columns) * 8.0;
+    let place = |seconds: f64| {
+        let share = if whole > 0.0 { seconds / whole } else { 0.0 };
+        // Between 0 and 8 × 65,535.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded"
+        )]
+        let place = (share.clamp(0.0, 1.0) * eighths) as u32;
+        place
+    };
+    let start = row.offset.as_secs_f64();
+    let end = start + row.exchange.took.as_secs_f64();
+    let from = place(start).min(u32::from(columns) * 8 - u32::from(columns > 0));
+    (from, place(end).max(from + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_stays_inside() {
+        assert_eq!(moved(0, -1, 5), 0);
+        assert_eq!(moved(4, 3, 5), 4);
+        assert_eq!(moved(0, 1, 0), 0);
+        assert_eq!(moved(2, isize::MIN, 5), 0);
+    }
+
+    #[test]
+    fn the_chosen_row_is_always_seen() {
+        for len in 0..30 {
+            for rows in 1..12 {
+                for at in 0..len {
+                    let first = first_shown(at, rows, len);
+                    assert!(first <= at && at < first + rows, "{at} of {len} in {rows}");
+                    assert!(len <= rows || first + rows <= len, "no empty rows");
+                }
+            }
+        }
+    }
+}

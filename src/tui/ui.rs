@@ -1,0 +1,198 @@
+//! What only the screen knows: where the person is, and what is being typed.
+
+use crate::engine::{ServiceState, State};
+use crate::stack::ServiceName;
+
+use super::keys::Where;
+use super::layout::{Layout, Pane, Wish};
+use super::log_view::LogView;
+use super::prompt::Line;
+use super::trace_view::TraceView;
+
+/// What the keys go to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Mode {
+    /// The panes.
+    #[default]
+    Panes,
+    /// A line that is being typed.
+    Typing(Typing),
+    /// The palette.
+    Palette { line: Line, chosen: usize },
+    /// The help, scrolled down by so many lines.
+    Help { scrolled: usize },
+}
+
+/// A line that is being typed, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Typing {
+    pub(super) line: Line,
+    pub(super) what: Asked,
+    /// What stood there before, to return to.
+    pub(super) before: String,
+    /// What is wrong with it so far.
+    pub(super) wrong: Option<String>,
+}
+
+/// What is asked for in one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// What to search the logs for.
+    Search,
+    /// Which log lines to show.
+    LogFilter,
+    /// Which traces to show.
+    TraceFilter,
+}
+
+/// Which panes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Zoom {
+    /// As many as there is room for.
+    #[default]
+    Overview,
+    /// The one in focus.
+    Alone,
+}
+
+/// What stands in the place that logs and build share where there is no room for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shared {
+    #[default]
+    Logs,
+    Build,
+}
+
+/// Whose the mouse is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mouse {
+    /// Clicks and the wheel come here.
+    Ours,
+    /// The terminal selects text with it.
+    Terminals,
+}
+
+/// The state of the screen.
+#[derive(Debug)]
+pub(super) struct Ui {
+    pub(super) chosen: Option<ServiceName>,
+    pub(super) focus: Pane,
+    pub(super) zoom: Zoom,
+    pub(super) shared: Shared,
+    pub(super) mode: Mode,
+    pub(super) mouse: Mouse,
+    pub(super) logs: LogView,
+    pub(super) traces: TraceView,
+    /// Lines scrolled down in the build and the health pane.
+    pub(super) build_scrolled: usize,
+    pub(super) health_scrolled: usize,
+    /// What was just done, in words; until the next key.
+    pub(super) said: Option<String>,
+    /// Where everything stands on the screen as it was drawn last.
+    pub(super) layout: Layout,
+}
+
+impl Ui {
+    /// The screen as it is found at first.
+    pub(super) fn new(mouse: Mouse) -> Self {
+        Self {
+            chosen: None,
+            focus: Pane::Services,
+            zoom: Zoom::default(),
+            shared: Shared::default(),
+            mode: Mode::default(),
+            mouse,
+            logs: LogView::default(),
+            traces: TraceView::default(),
+            build_scrolled: 0,
+            health_scrolled: 0,
+            said: None,
+            layout: Layout::default(),
+        }
+    }
+
+    /// Keeps the choice within what there is.
+    pub(super) fn settle(&mut self, state: &State) {
+        let is_there = |name: &ServiceName| state.services.contains_key(name);
+        if !self.chosen.as_ref().is_some_and(is_there) {
+            self.chosen = state.services.keys().next().cloned();
+        }
+    }
+
+    /// The chosen service.
+    pub(super) fn service<'a>(&self, state: &'a State) -> Option<&'a ServiceState> {
+        state.services.get(self.chosen.as_ref()?)
+    }
+
+    /// The place of the chosen service in the list.
+    pub(super) fn index(&self, state: &State) -> usize {
+        let chosen = self.chosen.as_ref();
+        let place = chosen.and_then(|name| state.services.get_index_of(name));
+        place.unwrap_or(0)
+    }
+
+    /// Chooses the service at this place of the list.
+    pub(super) fn choose(&mut self, state: &State, at: usize) {
+        let Some((name, _)) = state.services.get_index(at) else {
+            return;
+        };
+        if self.chosen.as_ref() != Some(name) {
+            self.chosen = Some(name.clone());
+            self.build_scrolled = 0;
+            self.health_scrolled = 0;
+            if self.logs.scope == super::log_view::Scope::Chosen {
+                self.logs.follow();
+            }
+        }
+    }
+
+    /// Moves the focus.
+    pub(super) fn go_to(&mut self, pane: Pane) {
+        self.focus = pane;
+        match pane {
+            Pane::Build => self.shared = Shared::Build,
+            Pane::Logs => self.shared = Shared::Logs,
+            Pane::Services | Pane::Traces | Pane::Health => {}
+        }
+    }
+
+    /// Where keys are looked for, the nearest place first.
+    pub(super) fn places(&self) -> &'static [Where] {
+        match &self.mode {
+            Mode::Typing(_) => &[Where::Prompt, Where::Always],
+            Mode::Palette { .. } => &[Where::Palette, Where::Always],
+            Mode::Help { .. } => &[Where::Help, Where::Always],
+            Mode::Panes => self.places_of_panes(),
+        }
+    }
+
+    /// The same, for the panes below whatever covers them.
+    pub(super) fn places_of_panes(&self) -> &'static [Where] {
+        match self.focus {
+            Pane::Logs => &[Where::Logs, Where::Panes, Where::Always],
+            Pane::Traces if self.traces.open.is_some() => {
+                &[Where::Trace, Where::Panes, Where::Always]
+            }
+            Pane::Traces => &[Where::Traces, Where::Panes, Where::Always],
+            Pane::Services | Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
+        }
+    }
+
+    /// What the layout depends on.
+    pub(super) fn wish(&self, state: &State, banner: usize) -> Wish {
+        let count = |many: usize| u16::try_from(many).unwrap_or(u16::MAX / 2);
+        Wish {
+            focus: self.focus,
+            zoomed: self.zoom == Zoom::Alone,
+            build_over_logs: self.shared == Shared::Build,
+            services: count(state.services.len()),
+            banner: count(banner),
+        }
+    }
+
+    /// Rows of a pane below its title, as it was drawn last.
+    pub(super) fn rows(&self, pane: Pane) -> usize {
+        let area = self.layout.area(pane);
+        area.map_or(1, |area| usize::from(area.height.saturating_sub(1)).max(1))
+    }
+}

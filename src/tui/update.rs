@@ -1,0 +1,540 @@
+//! What keys and the mouse do: the screen's own state is changed here and nowhere else.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+
+use crate::engine::{BuildState, Command, Phase, State, Wanted};
+use crate::telemetry::{Direction, Telemetry};
+
+use super::keys::{self, Action};
+use super::layout::Pane;
+use super::log_view::{Fold, Scope, Source};
+use super::palette::{self, Entry};
+use super::prompt::Line;
+use super::trace_view::{Chosen, first_shown, moved};
+use super::ui::{Asked, Mode, Mouse, Shared, Typing, Ui, Zoom};
+
+/// What the screen itself cannot do.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Wish {
+    /// Something for the engine.
+    Command(Command),
+    /// Text for the clipboard.
+    Copy(String),
+    /// Another theme.
+    NextTheme,
+    /// The theme of this name.
+    Theme(String),
+    /// The mouse changed hands.
+    Mouse,
+    /// Draw everything again.
+    Redraw,
+    /// Back to the shell.
+    Suspend,
+}
+
+/// What is known while a key is answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) state: &'a State,
+    pub(super) telemetry: &'a Telemetry,
+}
+
+/// Takes in an event of the terminal.
+pub(super) fn event(ui: &mut Ui, known: Known<'_>, event: &Event) -> Option<Wish> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => self::key(ui, known, *key),
+        Event::Mouse(mouse) => self::mouse(ui, known, *mouse),
+        Event::Paste(text) => {
+            paste(ui, known, text);
+            None
+        }
+        _ => None,
+    }
+}
+
+fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
+    ui.said = None;
+    let name = keys::key_name(key);
+    if let Some(action) = name.and_then(|name| keys::action(&name, ui.places())) {
+        return act(ui, known, action);
+    }
+    match &mut ui.mode {
+        Mode::Typing(typing) => {
+            if typing.line.key(key) {
+                typed(ui, known);
+            }
+        }
+        Mode::Palette { line, chosen } => {
+            if line.key(key) {
+                *chosen = 0;
+            }
+        }
+        Mode::Panes | Mode::Help { .. } => {}
+    }
+    None
+}
+
+fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
+    match &mut ui.mode {
+        Mode::Typing(typing) => {
+            typing.line.insert(text);
+            typed(ui, known);
+        }
+        Mode::Palette { line, chosen } => {
+            line.insert(text);
+            *chosen = 0;
+        }
+        Mode::Panes | Mode::Help { .. } => {}
+    }
+}
+
+/// Does what a key, the palette or a click asks for.
+pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
+    match action {
+        Action::Up => step(ui, known, -1),
+        Action::Down => step(ui, known, 1),
+        Action::PageUp => page(ui, known, -1),
+        Action::PageDown => page(ui, known, 1),
+        Action::Top => to_end(ui, known, true),
+        Action::Bottom => to_end(ui, known, false),
+        Action::Left => ui.logs.left = ui.logs.left.saturating_sub(8),
+        Action::Right => ui.logs.left = (ui.logs.left + 8).min(10_000),
+        Action::NextPane => next_pane(ui, 1),
+        Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
+        Action::Focus(pane) => ui.go_to(pane),
+        Action::Zoom => zoom(ui),
+        Action::Back => back(ui, known),
+        Action::Open => open(ui, known),
+        Action::Search => ask(ui, Asked::Search),
+        Action::NextHit => hit(ui, known, Direction::Forward),
+        Action::PreviousHit => hit(ui, known, Direction::Back),
+        Action::Filter => ask_filter(ui),
+        Action::Problems => problems(ui),
+        Action::Merge => merge(ui),
+        Action::Wrap => wrap(ui),
+        Action::Palette => ui.mode = palette(),
+        Action::Help => ui.mode = Mode::Help { scrolled: 0 },
+        Action::Submit => return submit(ui, known),
+        Action::Copy => return copy(ui, known),
+        Action::Restart => return command(ui, |service| Command::Restart { service }),
+        Action::Rebuild => return rebuild(ui, known.state),
+        Action::StopOrStart => return stop_or_start(ui, known.state),
+        Action::Mouse => return Some(give_mouse(ui)),
+        Action::NextTheme => return Some(Wish::NextTheme),
+        Action::Redraw => return Some(Wish::Redraw),
+        Action::Suspend => return Some(Wish::Suspend),
+        Action::Quit => return Some(Wish::Command(Command::Quit)),
+        Action::Interrupt => return Some(Wish::Command(interrupt(known.state))),
+    }
+    None
+}
+
+/// The first time it stops, while that is under way it kills.
+fn interrupt(state: &State) -> Command {
+    match state.phase {
+        Phase::Running => Command::Quit,
+        Phase::Stopping { .. } | Phase::Ended => Command::Kill,
+    }
+}
+
+fn palette() -> Mode {
+    Mode::Palette {
+        line: Line::default(),
+        chosen: 0,
+    }
+}
+
+fn log_source<'a>(known: Known<'a>, services: &'a [crate::stack::ServiceName]) -> Source<'a> {
+    Source {
+        telemetry: known.telemetry,
+        services,
+    }
+}
+
+fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
+    match &mut ui.mode {
+        Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(by),
+        Mode::Palette { line, chosen } => {
+            *chosen = moved(*chosen, by, palette::found(line.text(), known.state).len());
+        }
+        Mode::Typing(_) => {}
+        Mode::Panes => move_in(ui, known, ui.focus, by, false),
+    }
+}
+
+fn page(ui: &mut Ui, known: Known<'_>, pages: isize) {
+    let rows = isize::try_from(ui.rows(ui.focus).saturating_sub(1).max(1)).unwrap_or(1);
+    match &mut ui.mode {
+        Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(pages * 10),
+        Mode::Panes => move_in(ui, known, ui.focus, pages * rows, true),
+        Mode::Typing(_) | Mode::Palette { .. } => {}
+    }
+}
+
+/// Moves the cursor of a pane; `scroll`: the window with it.
+fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
+    match pane {
+        Pane::Services => {
+            let at = moved(ui.index(known.state), by, known.state.services.len());
+            ui.choose(known.state, at);
+        }
+        Pane::Logs => {
+            let services = ui.logs.services(ui.chosen.as_ref());
+            let (source, rows) = (log_source(known, &services), ui.rows(Pane::Logs));
+            if by < 0 {
+                ui.logs.up(source, by.unsigned_abs(), rows, scroll);
+            } else {
+                ui.logs.down(source, by.unsigned_abs(), rows, scroll);
+            }
+        }
+        Pane::Traces => ui.traces.go(known.telemetry, by),
+        Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
+        Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
+    }
+}
+
+fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
+    if let Mode::Help { scrolled } = &mut ui.mode {
+        *scrolled = if top { 0 } else { usize::MAX };
+        return;
+    }
+    if ui.focus == Pane::Logs {
+        let services = ui.logs.services(ui.chosen.as_ref());
+        if top {
+            let rows = ui.rows(Pane::Logs);
+            ui.logs.top(log_source(known, &services), rows);
+        } else {
+            ui.logs.follow();
+        }
+        return;
+    }
+    let far = isize::try_from(u32::MAX).unwrap_or(isize::MAX);
+    move_in(ui, known, ui.focus, if top { -far } else { far }, false);
+}
+
+fn next_pane(ui: &mut Ui, by: usize) {
+    let at = ui.focus.number() - 1;
+    ui.go_to(Pane::ALL[(at + by) % Pane::ALL.len()]);
+}
+
+fn zoom(ui: &mut Ui) {
+    ui.zoom = match ui.zoom {
+        Zoom::Overview => Zoom::Alone,
+        Zoom::Alone => Zoom::Overview,
+    };
+}
+
+/// One step back: what was opened last closes first.
+fn back(ui: &mut Ui, known: Known<'_>) {
+    match std::mem::take(&mut ui.mode) {
+        Mode::Typing(typing) => {
+            // What stood there before was right once.
+            drop(apply(ui, known, typing.what, &typing.before));
+        }
+        Mode::Palette { .. } | Mode::Help { .. } => {}
+        Mode::Panes => back_in_panes(ui),
+    }
+}
+
+fn back_in_panes(ui: &mut Ui) {
+    if ui.focus == Pane::Traces && ui.traces.open.take().is_some() {
+        return;
+    }
+    if ui.zoom == Zoom::Alone {
+        ui.zoom = Zoom::Overview;
+    } else if ui.focus == Pane::Logs && ui.logs.searching.take().is_some() {
+    } else if ui.focus == Pane::Logs && ui.logs.place != super::log_view::Place::Following {
+        ui.logs.follow();
+    } else if ui.focus == Pane::Traces && ui.traces.chosen != Chosen::Newest {
+        ui.traces.chosen = Chosen::Newest;
+    } else {
+        ui.shared = Shared::Logs;
+        ui.focus = Pane::Services;
+    }
+}
+
+fn open(ui: &mut Ui, known: Known<'_>) {
+    match ui.focus {
+        Pane::Traces => ui.traces.open_chosen(known.telemetry),
+        Pane::Services => {
+            let service = ui.service(known.state);
+            let failed =
+                service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
+            ui.go_to(if failed { Pane::Build } else { Pane::Logs });
+        }
+        Pane::Health | Pane::Build => ui.go_to(Pane::Logs),
+        Pane::Logs => {}
+    }
+}
+
+fn ask_filter(ui: &mut Ui) {
+    let what = if ui.focus == Pane::Traces {
+        Asked::TraceFilter
+    } else {
+        Asked::LogFilter
+    };
+    ask(ui, what);
+}
+
+fn ask(ui: &mut Ui, what: Asked) {
+    let before = match what {
+        Asked::Search => {
+            let searching = ui.logs.searching.as_ref();
+            searching
+                .map(|searching| searching.text.clone())
+                .unwrap_or_default()
+        }
+        Asked::LogFilter => ui.logs.filtered.clone(),
+        Asked::TraceFilter => ui.traces.filtered().to_owned(),
+    };
+    // A filter is mended, a search begins anew.
+    let line = match what {
+        Asked::Search => Line::default(),
+        Asked::LogFilter | Asked::TraceFilter => Line::of(&before),
+    };
+    if what != Asked::TraceFilter && ui.focus != Pane::Logs {
+        ui.go_to(Pane::Logs);
+    }
+    ui.mode = Mode::Typing(Typing {
+        line,
+        what,
+        before,
+        wrong: None,
+    });
+}
+
+/// Shows at once what a line that is being typed finds.
+fn typed(ui: &mut Ui, known: Known<'_>) {
+    let Mode::Typing(typing) = &ui.mode else {
+        return;
+    };
+    let (what, text) = (typing.what, typing.line.text().to_owned());
+    let outcome = apply(ui, known, what, &text);
+    if let Mode::Typing(typing) = &mut ui.mode {
+        typing.wrong = outcome.err();
+    }
+}
+
+fn apply(ui: &mut Ui, known: Known<'_>, what: Asked, text: &str) -> Result<(), String> {
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let source = log_source(known, &services);
+    match what {
+        Asked::Search => {
+            let rows = ui.rows(Pane::Logs);
+            ui.logs.search(source, text, rows)
+        }
+        Asked::LogFilter => ui.logs.set_filter(text),
+        Asked::TraceFilter => ui.traces.set_filter(text),
+    }
+}
+
+fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
+    match std::mem::take(&mut ui.mode) {
+        Mode::Typing(typing) => {
+            if typing.wrong.is_some() {
+                ui.mode = Mode::Typing(typing);
+            }
+            None
+        }
+        Mode::Palette { line, chosen } => {
+            let mut found = palette::found(line.text(), known.state);
+            if chosen >= found.len() {
+                return None;
+            }
+            match found.swap_remove(chosen).entry {
+                Entry::Action(action) => act(ui, known, action),
+                Entry::Service(name) => {
+                    let at = known.state.services.get_index_of(&name)?;
+                    ui.choose(known.state, at);
+                    None
+                }
+                Entry::Theme(name) => Some(Wish::Theme(name)),
+            }
+        }
+        other => {
+            ui.mode = other;
+            None
+        }
+    }
+}
+
+fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let rows = ui.rows(Pane::Logs);
+    if ui.logs.searching.is_none() {
+        ui.said = Some("nothing is searched for; / begins".into());
+    } else if !ui
+        .logs
+        .go_to_hit(log_source(known, &services), direction, rows)
+    {
+        ui.said = Some(match direction {
+            Direction::Forward => "no later hit".into(),
+            Direction::Back => "no earlier hit".into(),
+        });
+    }
+}
+
+/// Only what went wrong, or everything again.
+fn problems(ui: &mut Ui) {
+    const LINES: &str = "level>=warn";
+    const REQUESTS: &str = "status>=500";
+    let outcome = if ui.focus == Pane::Traces {
+        let is_on = ui.traces.filtered() == REQUESTS;
+        ui.traces.set_filter(if is_on { "" } else { REQUESTS })
+    } else {
+        let is_on = ui.logs.filtered == LINES;
+        ui.logs.set_filter(if is_on { "" } else { LINES })
+    };
+    ui.said = outcome.err();
+}
+
+fn merge(ui: &mut Ui) {
+    ui.logs.scope = match ui.logs.scope {
+        Scope::Chosen => Scope::Merged,
+        Scope::Merged => Scope::Chosen,
+    };
+    ui.logs.follow();
+}
+
+fn wrap(ui: &mut Ui) {
+    ui.logs.left = 0;
+    ui.logs.fold = match ui.logs.fold {
+        Fold::Cut => Fold::Wrap,
+        Fold::Wrap => Fold::Cut,
+    };
+}
+
+fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
+    let text = if ui.focus == Pane::Traces {
+        ui.traces.current(known.telemetry)?.to_string()
+    } else {
+        let services = ui.logs.services(ui.chosen.as_ref());
+        let line = ui.logs.current(log_source(known, &services))?;
+        crate::text::plain(&line.line.bytes)
+    };
+    ui.said = Some(format!("copied: {text}"));
+    Some(Wish::Copy(text))
+}
+
+fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> Option<Wish> {
+    let service = ui.chosen.clone()?;
+    let command = make(service.clone());
+    ui.said = match &command {
+        Command::Restart { .. } => Some(format!("restarting {service}")),
+        Command::Rebuild { .. } => Some(format!("rebuilding {service}")),
+        Command::Stop { .. } => Some(format!("stopping {service}")),
+        Command::Start { .. } => Some(format!("starting {service}")),
+        Command::Quit | Command::Kill => None,
+    };
+    Some(Wish::Command(command))
+}
+
+fn rebuild(ui: &mut Ui, state: &State) -> Option<Wish> {
+    let service = ui.service(state)?;
+    if service.service.build.is_none() {
+        ui.said = Some(format!(
+            "{} has no build; r restarts it",
+            service.service.name
+        ));
+        return None;
+    }
+    command(ui, |service| Command::Rebuild { service })
+}
+
+fn stop_or_start(ui: &mut Ui, state: &State) -> Option<Wish> {
+    let service = ui.service(state)?;
+    let ended = service.completed.is_some() && service.runs.is_empty();
+    if service.wanted == Wanted::Up && !ended {
+        command(ui, |service| Command::Stop { service })
+    } else {
+        command(ui, |service| Command::Start { service })
+    }
+}
+
+fn give_mouse(ui: &mut Ui) -> Wish {
+    let (mouse, said) = match ui.mouse {
+        Mouse::Ours => (
+            Mouse::Terminals,
+            "the mouse selects text now; m takes it back",
+        ),
+        Mouse::Terminals => (Mouse::Ours, "the mouse works here again"),
+    };
+    ui.mouse = mouse;
+    ui.said = Some(said.into());
+    Wish::Mouse
+}
+
+fn mouse(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent) -> Option<Wish> {
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => click(ui, known, mouse.column, mouse.row),
+        MouseEventKind::ScrollUp => wheel(ui, known, mouse, -3),
+        MouseEventKind::ScrollDown => wheel(ui, known, mouse, 3),
+        _ => {}
+    }
+    None
+}
+
+fn wheel(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent, by: isize) {
+    if let Mode::Help { scrolled } = &mut ui.mode {
+        *scrolled = scrolled.saturating_add_signed(by);
+    } else if let Some(pane) = ui.layout.pane_at(mouse.column, mouse.row) {
+        let by = if pane == Pane::Logs { by } else { by.signum() };
+        move_in(ui, known, pane, by, true);
+    }
+}
+
+fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
+    if !matches!(ui.mode, Mode::Panes | Mode::Typing(_)) {
+        ui.mode = Mode::Panes;
+        return;
+    }
+    if ui.layout.tabs.contains((column, row).into()) {
+        if let Some(pane) = super::pane::tabs::at(column - ui.layout.tabs.x) {
+            ui.go_to(pane);
+        }
+        return;
+    }
+    let Some(pane) = ui.layout.pane_at(column, row) else {
+        return;
+    };
+    ui.go_to(pane);
+    let area = ui.layout.area(pane).unwrap_or_default();
+    let Some(line) = usize::from(row - area.y).checked_sub(1) else {
+        return;
+    };
+    click_row(ui, known, pane, line);
+}
+
+fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
+    let rows = ui.rows(pane);
+    match pane {
+        Pane::Services => {
+            let len = known.state.services.len();
+            let first = first_shown(ui.index(known.state), rows, len);
+            ui.choose(known.state, first + line);
+        }
+        Pane::Traces if ui.traces.open.is_none() => {
+            let list = ui.traces.list(known.telemetry);
+            let first = first_shown(ui.traces.index(&list), rows, list.len());
+            if let Some(trace) = list.get(first + line) {
+                ui.traces.chosen = Chosen::Trace(trace.trace);
+            }
+        }
+        Pane::Traces => {
+            if let Some(open) = &mut ui.traces.open {
+                open.row = line.saturating_sub(1);
+                ui.traces.go(known.telemetry, 0);
+            }
+        }
+        Pane::Logs if ui.logs.fold == Fold::Cut => {
+            let services = ui.logs.services(ui.chosen.as_ref());
+            let source = log_source(known, &services);
+            let window = ui.logs.window(source, rows);
+            if let Some(clicked) = window.lines.get(line) {
+                let below = window.lines.len() - 1 - line;
+                ui.logs.point_at(source, clicked, below);
+            }
+        }
+        Pane::Logs | Pane::Health | Pane::Build => {}
+    }
+}

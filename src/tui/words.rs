@@ -1,0 +1,136 @@
+//! What a service is at, in a symbol and a few words.
+
+use std::time::Duration;
+
+use crate::engine::{BuildState, Hold, Moment, RunPhase, ServiceState, Status};
+use crate::text;
+
+/// The symbol of a status: every one has its own shape, so that colour is never needed to tell them apart.
+pub(super) fn symbol(status: Status) -> &'static str {
+    match status {
+        Status::Ready => "●",
+        Status::Completed => "✓",
+        Status::Building { .. } => "◐",
+        Status::Starting => "◔",
+        Status::Probing => "◑",
+        Status::Unhealthy => "▲",
+        Status::Waiting => "◌",
+        Status::Failed { .. } => "✗",
+        Status::Stopping => "◒",
+        Status::Stopped => "○",
+    }
+}
+
+/// What a service is at: a word or a few, and for how long, if that matters.
+pub(super) fn standing(service: &ServiceState, now: Moment) -> (String, Option<Duration>) {
+    let status = service.status();
+    match status {
+        Status::Building { step, of, .. } => (building(step, of), under_way(service, now)),
+        Status::Failed { serving } => (failure(service, serving), None),
+        Status::Waiting => waiting(service, now),
+        Status::Starting | Status::Probing | Status::Unhealthy | Status::Stopping => {
+            (status.word().to_owned(), under_way(service, now))
+        }
+        Status::Ready | Status::Completed | Status::Stopped => (status.word().to_owned(), None),
+    }
+}
+
+fn building(step: u32, of: u32) -> String {
+    match (step, of) {
+        (0, _) => "building".into(),
+        (step, of) if of < step => format!("building {step}"),
+        (step, of) => format!("building {step}/{of}"),
+    }
+}
+
+fn failure(service: &ServiceState, serving: bool) -> String {
+    let what = if matches!(service.build, BuildState::Failed { .. }) {
+        "build failed".to_owned()
+    } else if let Some((_, failure)) = &service.start_failure {
+        let first = failure.message.lines().next().unwrap_or_default();
+        format!("cannot start: {}", text::plain(first.as_bytes()))
+    } else {
+        format!("gave up after {} tries", service.crashes.count)
+    };
+    if serving {
+        format!("{what}, old run serves")
+    } else {
+        what
+    }
+}
+
+fn waiting(service: &ServiceState, now: Moment) -> (String, Option<Duration>) {
+    let Some(held) = &service.hold else {
+        return ("waiting".into(), None);
+    };
+    match &held.hold {
+        Hold::Backoff { until, cause } => {
+            let words = format!("{cause}; again in");
+            (words, Some(until.since(now)))
+        }
+        hold => (
+            text::plain(hold.shown().as_bytes()),
+            Some(now.since(held.since)),
+        ),
+    }
+}
+
+/// For how long what is under way has been so.
+fn under_way(service: &ServiceState, now: Moment) -> Option<Duration> {
+    if let BuildState::Building { since, .. } = &service.build {
+        return Some(now.since(*since));
+    }
+    let run = service.runs.last()?;
+    match run.phase {
+        RunPhase::Starting => Some(now.since(run.asked)),
+        RunPhase::Probing { since }
+        | RunPhase::Unhealthy { since }
+        | RunPhase::Stopping { since, .. } => Some(now.since(since)),
+        RunPhase::Ready { .. } => None,
+    }
+}
+
+/// An age as it is drawn while it grows: tenths below ten seconds, seconds from there on, so that nothing flickers.
+pub(super) fn age(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", (time.as_millis() / 100) as f64 / 10.0),
+        seconds @ 10..60 => format!("{seconds} s"),
+        _ => text::duration(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_become_calm() {
+        assert_eq!(age(Duration::from_millis(3_290)), "3.2 s");
+        assert_eq!(age(Duration::from_millis(12_900)), "12 s");
+        assert_eq!(age(Duration::from_secs(125)), "2m05s");
+    }
+
+    #[test]
+    fn every_status_has_its_own_shape() {
+        let all = [
+            Status::Ready,
+            Status::Completed,
+            Status::Building {
+                step: 1,
+                of: 2,
+                serving: false,
+            },
+            Status::Starting,
+            Status::Probing,
+            Status::Unhealthy,
+            Status::Waiting,
+            Status::Failed { serving: false },
+            Status::Stopping,
+            Status::Stopped,
+        ];
+        let mut symbols: Vec<&str> = all.iter().map(|status| symbol(*status)).collect();
+        symbols.sort_unstable();
+        symbols.dedup();
+        assert_eq!(symbols.len(), all.len());
+    }
+}

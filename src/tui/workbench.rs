@@ -1,0 +1,494 @@
+//! The view with a screen: draws what changed, when it changed, and turns keys into commands.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::Event;
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::Rect;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::builds::Builds;
+use super::pane::Scene;
+use super::terminal::{self, FrameWriter, Heard, Lane};
+use super::theme::{Depth, Ground, Theme};
+use super::ui::{Mouse, Ui};
+use super::update::{self, Known, Wish};
+use super::{frame, heartbeat};
+use crate::engine::{Command, State};
+use crate::runtime::{Clock, Input, Shown, View};
+use crate::telemetry::Telemetry;
+
+/// Two frames are at least this far apart.
+const FRAME: Duration = Duration::from_millis(16);
+/// Frames for new lines and requests alone are at least this far apart.
+const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
+/// The kernel's number of SIGCONT: this process goes on after it was stopped.
+const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
+
+/// How a workbench is wanted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of the theme; `None`: dark or light, as the terminal is.
+    pub theme: Option<String>,
+    /// Whether colours may be used (`NO_COLOR`, `--color`).
+    pub color: bool,
+    /// Whether the mouse works in the panes.
+    pub mouse: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            color: true,
+            mouse: true,
+        }
+    }
+}
+
+/// A view with a screen of any kind; [`Workbench::start`] makes one on the real terminal.
+#[derive(Debug)]
+pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
+    screen: Terminal<B>,
+    real: Option<Real>,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    changes: watch::Receiver<u64>,
+    theme: Theme,
+    ui: Ui,
+    builds: Builds,
+    /// The session as it was shown last.
+    state: Option<State>,
+    /// What asks for a new frame.
+    due: Due,
+    drawn: Option<Drawn>,
+    frames: u64,
+}
+
+/// What asks for a new frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// Nothing.
+    No,
+    /// New lines, requests or samples.
+    Telemetry,
+    /// A key, or something happened.
+    Now,
+}
+
+/// The frame that was drawn last.
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    at: Instant,
+    /// When it looks different by itself.
+    stale: Option<Instant>,
+}
+
+/// The real terminal's two lanes.
+#[derive(Debug)]
+struct Real {
+    lane: Lane,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    continued: Signal,
+    /// Whether the end of the terminal was told.
+    lost: bool,
+}
+
+impl Workbench {
+    /// Takes the terminal and paints its ground; the first [`View::show`] draws at once. To be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// When standard output is no terminal, when the theme is unknown, or when the terminal or a thread cannot be had.
+    pub fn start(options: &Options, telemetry: Arc<Telemetry>, clock: Clock) -> io::Result<Self> {
+        let depth = terminal::depth(options.color);
+        let ground = terminal::ground();
+        let theme = chosen_theme(options.theme.as_deref(), ground, depth)?;
+        let ask = options.theme.is_none() && ground.is_none() && depth != Depth::None;
+        terminal::take(options.mouse)?;
+        let started = Self::on_terminal(theme, options.mouse, ask, telemetry, clock);
+        if started.is_err() {
+            terminal::restore();
+        }
+        started
+    }
+
+    fn on_terminal(
+        theme: Theme,
+        mouse: bool,
+        ask: bool,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let (lane, writer) = Lane::open()?;
+        let screen = Terminal::new(CrosstermBackend::new(writer))?;
+        let mut workbench = Self::with(screen, theme, mouse, telemetry, clock);
+        workbench.real = Some(Real {
+            lane,
+            heard: terminal::listen(ask)?,
+            continued: signal(SignalKind::from_raw(CONTINUED))?,
+            lost: false,
+        });
+        Ok(workbench)
+    }
+}
+
+/// The theme of this name, else the one for the terminal.
+fn chosen_theme(name: Option<&str>, ground: Option<Ground>, depth: Depth) -> io::Result<Theme> {
+    let Some(name) = name else {
+        return Ok(Theme::for_ground(ground.unwrap_or(Ground::Dark), depth));
+    };
+    Theme::named(name, depth).ok_or_else(|| {
+        let known: Vec<&str> = super::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let words = format!(
+            "no theme is called `{name}`, or its file is wrong; there are {}, and the files in ~/.config/boatyard/themes",
+            known.join(", ")
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, words)
+    })
+}
+
+impl<B: Backend> Workbench<B> {
+    /// A workbench on another screen than the real one: for tests and pictures. Events come through
+    /// [`Workbench::hear`]. Without `options.theme` it is dark, and as many colours as possible are used.
+    ///
+    /// # Errors
+    /// When the screen cannot tell its size, or the theme is unknown.
+    pub fn on(
+        backend: B,
+        options: &Options,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let depth = if options.color {
+            Depth::True
+        } else {
+            Depth::None
+        };
+        let theme = chosen_theme(options.theme.as_deref(), None, depth)?;
+        let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
+        Ok(Self::with(screen, theme, options.mouse, telemetry, clock))
+    }
+
+    fn with(
+        screen: Terminal<B>,
+        theme: Theme,
+        mouse: bool,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+    ) -> Self {
+        let mouse = if mouse { Mouse::Ours } else { Mouse::Terminals };
+        Self {
+            screen,
+            real: None,
+            changes: telemetry.changes(),
+            telemetry,
+            clock,
+            theme,
+            ui: Ui::new(mouse),
+            builds: Builds::default(),
+            state: None,
+            due: Due::Now,
+            drawn: None,
+            frames: 0,
+        }
+    }
+
+    /// The screen that is drawn on.
+    pub fn backend(&self) -> &B {
+        self.screen.backend()
+    }
+
+    /// The same, to change its size.
+    pub fn backend_mut(&mut self) -> &mut B {
+        self.screen.backend_mut()
+    }
+
+    /// How many frames were drawn.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Takes in one event of the terminal; a command, if it asks for one.
+    pub fn hear(&mut self, event: &Event) -> Option<Command> {
+        self.due = Due::Now;
+        let state = self.state.as_ref()?;
+        let known = Known {
+            state,
+            telemetry: &self.telemetry,
+        };
+        match update::event(&mut self.ui, known, event)? {
+            Wish::Command(command) => return Some(command),
+            Wish::Copy(text) => self.send(&terminal::copy(&text)),
+            Wish::NextTheme => self.set_theme(self.theme.next()),
+            Wish::Theme(name) => {
+                if let Some(theme) = self.theme.other(&name) {
+                    self.set_theme(theme);
+                }
+            }
+            Wish::Mouse => self.send(&terminal::mouse(self.ui.mouse == Mouse::Ours)),
+            Wish::Redraw => self.forget_screen(),
+            Wish::Suspend => self.suspend(),
+        }
+        None
+    }
+
+    fn set_theme(&mut self, theme: Theme) {
+        self.ui.said = Some(format!("theme {}", theme.name));
+        self.theme = theme;
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        if let Some(real) = &self.real {
+            real.lane.add(bytes);
+        }
+    }
+
+    /// Everything is drawn again, whatever is believed to be on the screen.
+    fn forget_screen(&mut self) {
+        // A screen that cannot be cleared is drawn over.
+        drop(self.screen.clear());
+        self.due = Due::Now;
+    }
+
+    fn suspend(&mut self) {
+        let Some(real) = &mut self.real else {
+            return;
+        };
+        real.lane.settle();
+        if terminal::suspend(self.ui.mouse == Mouse::Ours).is_err() {
+            real.lost = true;
+        }
+        self.forget_screen();
+    }
+
+    /// The process was stopped from outside and goes on: the terminal is not as it was.
+    fn resume(&mut self) {
+        terminal::restore();
+        if terminal::take(self.ui.mouse == Mouse::Ours).is_ok() {
+            self.forget_screen();
+        }
+    }
+
+    /// Draws the session if there is a reason to, and it is time.
+    fn draw_if_due(&mut self, state: &State, now: crate::engine::Moment) {
+        let at = Instant::now();
+        if self.is_stale(at) {
+            self.due = Due::Now;
+        }
+        if self.due == Due::No || self.is_too_early(at) {
+            return;
+        }
+        self.draw(state, now);
+        let period = heartbeat::period(state, &self.telemetry, &self.clock, now);
+        self.drawn = Some(Drawn {
+            at,
+            stale: period.map(|period| at + period),
+        });
+        self.due = Due::No;
+    }
+
+    fn is_stale(&self, at: Instant) -> bool {
+        let stale = self.drawn.and_then(|drawn| drawn.stale);
+        stale.is_some_and(|stale| stale <= at)
+    }
+
+    fn is_too_early(&self, at: Instant) -> bool {
+        let busy = self
+            .real
+            .as_ref()
+            .is_some_and(|real| real.lane.is_busy() || real.lost);
+        busy || self.next_frame().is_some_and(|next| at < next)
+    }
+
+    /// When a frame that is due may be drawn; `None`: at once, or none is due.
+    fn next_frame(&self) -> Option<Instant> {
+        let drawn = self.drawn?;
+        match self.due {
+            Due::No => None,
+            Due::Telemetry => Some(drawn.at + TELEMETRY_FRAME),
+            Due::Now => Some(drawn.at + FRAME),
+        }
+    }
+
+    fn draw(&mut self, state: &State, now: crate::engine::Moment) {
+        let scene = Scene {
+            state,
+            telemetry: &self.telemetry,
+            clock: &self.clock,
+            now,
+            theme: &self.theme,
+        };
+        if let Some(searching) = self
+            .ui
+            .chosen
+            .clone()
+            .map(|name| self.ui.logs.services(Some(&name)))
+        {
+            self.ui.logs.count(super::log_view::Source {
+                telemetry: &self.telemetry,
+                services: &searching,
+            });
+        }
+        let (ui, builds) = (&mut self.ui, &self.builds);
+        let drawn = self.screen.draw(|frame| {
+            let screen: Rect = frame.area();
+            ui.layout = frame::arrange(screen, scene, ui);
+            frame::render(frame, scene, ui, builds);
+        });
+        let is_lost = drawn.is_err();
+        self.frames += 1;
+        if let Some(real) = &mut self.real {
+            real.lane.commit();
+            real.lost |= is_lost;
+        }
+    }
+}
+
+impl<B: Backend> View for Workbench<B> {
+    fn show(&mut self, shown: &Shown<'_>) {
+        for noticed in shown.notices {
+            if self.builds.hear(noticed) {
+                self.due = Due::Now;
+            }
+        }
+        if self.state.as_ref() != Some(shown.state) {
+            self.ui.settle(shown.state);
+            self.state = Some(shown.state.clone());
+            self.due = Due::Now;
+        }
+        if self.changes.has_changed().unwrap_or(false) {
+            self.changes.mark_unchanged();
+            self.due = self.due.max(Due::Telemetry);
+        }
+        self.draw_if_due(shown.state, shown.clock.now());
+    }
+
+    async fn next_input(&mut self) -> Input {
+        loop {
+            let woken = self.wait().await;
+            match woken {
+                Woken::Show => return Input::Show,
+                Woken::Continued => {
+                    self.resume();
+                    return Input::Show;
+                }
+                Woken::Heard(heard) => {
+                    if let Some(input) = self.answer(heard) {
+                        return input;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why the wait for input ended.
+#[derive(Debug)]
+enum Woken {
+    /// A frame is due.
+    Show,
+    /// The process was stopped and goes on.
+    Continued,
+    /// The terminal said something; `None`: never again.
+    Heard(Option<Heard>),
+}
+
+impl<B: Backend> Workbench<B> {
+    /// Waits for the first reason to do something. Nothing is lost if it is dropped: each source keeps what it has.
+    async fn wait(&mut self) -> Woken {
+        let wake = self.wake();
+        let watching = self.due == Due::No;
+        let is_busy = self.real.as_ref().is_some_and(|real| real.lane.is_busy());
+        let at_wake = async {
+            match wake {
+                Some(wake) if !is_busy => sleep_until(wake).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let changes = &mut self.changes;
+        let changed = async {
+            // The stores outlive the view, so their sender is never gone.
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let Some(real) = &mut self.real else {
+            tokio::select! {
+                () = at_wake => return Woken::Show,
+                () = changed, if watching => {}
+            }
+            self.due = self.due.max(Due::Telemetry);
+            return Woken::Show;
+        };
+        if real.lane.is_lost() && !real.lost {
+            return Woken::Heard(None);
+        }
+        let listening = !real.lost;
+        tokio::select! {
+            biased;
+            heard = real.heard.recv(), if listening => return Woken::Heard(heard),
+            Some(()) = real.continued.recv() => return Woken::Continued,
+            () = real.lane.taken.notified(), if is_busy => return Woken::Show,
+            () = at_wake => return Woken::Show,
+            () = changed, if watching => {}
+        }
+        self.due = self.due.max(Due::Telemetry);
+        Woken::Show
+    }
+
+    /// When to draw next, if nothing happens until then.
+    fn wake(&self) -> Option<Instant> {
+        if self.real.as_ref().is_some_and(|real| real.lost) {
+            return None;
+        }
+        let stale = self.drawn.and_then(|drawn| drawn.stale);
+        let next = self.next_frame();
+        match (next, stale) {
+            (Some(next), Some(stale)) => Some(next.min(stale)),
+            (next, stale) => next.or(stale),
+        }
+    }
+
+    /// Takes in what the terminal said, and all that it said meanwhile.
+    fn answer(&mut self, heard: Option<Heard>) -> Option<Input> {
+        let mut next = heard;
+        loop {
+            match next {
+                None | Some(Heard::Lost) => {
+                    if let Some(real) = &mut self.real {
+                        real.lost = true;
+                    }
+                    return Some(Input::Command(Command::Quit));
+                }
+                Some(Heard::Ground(ground)) => {
+                    self.theme = self.theme.on(ground);
+                    self.due = Due::Now;
+                }
+                Some(Heard::Event(event)) => {
+                    if let Some(command) = self.hear(&event) {
+                        return Some(Input::Command(command));
+                    }
+                }
+            }
+            match self.real.as_mut().map(|real| real.heard.try_recv()) {
+                Some(Ok(more)) => next = Some(more),
+                _ => return Some(Input::Show),
+            }
+        }
+    }
+}
+
+impl<B: Backend> Drop for Workbench<B> {
+    fn drop(&mut self) {
+        if let Some(real) = &self.real {
+            real.lane.settle();
+            terminal::restore();
+        }
+    }
+}

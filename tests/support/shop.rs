@@ -1,0 +1,131 @@
+//! A copy of an example in a folder of its own, with front doors at free ports and a state folder of its own.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A copy of an example that a test may edit and run.
+pub struct Copy {
+    folder: TempDir,
+    /// Port of its front door.
+    pub port: u16,
+}
+
+impl Copy {
+    /// Copies `examples/NAME`; its one front door moves from `8080` to a free port, and the stack gets a name of its own.
+    pub fn of(name: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("boatyard-test-").tempdir().expect("a temporary folder");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        copy_tree(&from, &folder.path().join("stack"));
+        let port = free_port();
+        let copy = Self { folder, port };
+        let unique = format!("{name}-{}-{port}", std::process::id());
+        copy.edit("boatyard.toml", |text| {
+            text.replace("8080:", &format!("{port}:")).replace(&format!("name = \"{name}\""), &format!("name = \"{unique}\""))
+        });
+        copy
+    }
+
+    /// The folder of the stack file.
+    pub fn directory(&self) -> PathBuf {
+        self.folder.path().join("stack")
+    }
+
+    /// Rewrites one of its files in place.
+    pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
+        let path = self.directory().join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        fs::write(&path, change(text)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// The binary, told to act on this copy, with an environment of its own.
+    pub fn boatyard(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boatyard"));
+        command.args(arguments).arg("-C").arg(self.directory());
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        command.env_remove("NO_COLOR");
+        command
+    }
+
+    /// What the binary's environment must have.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let state = self.folder.path().join("state").display().to_string();
+        vec![
+            ("XDG_STATE_HOME".into(), state),
+            ("PYTHON_IMAGE".into(), "boatyard-test/python".into()),
+            ("UBUNTU_IMAGE".into(), "boatyard-test/python".into()),
+        ]
+    }
+
+    /// Asks the front door; `None` when nobody answers.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        request(self.port, "GET", path, "")
+    }
+
+    /// Asks the front door until the answer is the wished one.
+    pub fn get_until(&self, path: &str, wished: impl Fn(u16, &str) -> bool) -> (u16, String) {
+        let mut last = None;
+        wait_until(&format!("the wished answer at {path}"), || {
+            last = self.get(path);
+            last.clone().filter(|(status, body)| wished(*status, body))
+        })
+    }
+}
+
+/// One HTTP request to this machine; `None` when nobody answers.
+pub fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let body = answer.split_once("\r\n\r\n")?.1.to_owned();
+    Some((status, body))
+}
+
+/// Asks again and again, without resting long, until there is an answer; fails after a generous time.
+pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A port of this machine that is free at this moment.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address").port()
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("the example can be read").flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == ".data" || entry.file_name() == "__pycache__" {
+            continue;
+        }
+        if source.is_dir() {
+            copy_tree(&source, &target);
+        } else {
+            fs::copy(&source, &target).expect("a file can be copied");
+        }
+    }
+}
