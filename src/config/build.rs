@@ -47,6 +47,7 @@ pub(super) fn read(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Option<(
                 context: Some(item.clone()),
                 dockerfile: None,
                 target: None,
+                clean: true,
             }
         }
         Value::Table(_) => table(item, of, scope)?,
@@ -55,7 +56,7 @@ pub(super) fn read(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Option<(
             return None;
         }
     };
-    let expose = if scope.active {
+    let expose = if scope.active && build.clean {
         look_at_disk(item, &build, scope)
     } else {
         Vec::new()
@@ -69,6 +70,8 @@ struct Places<'n> {
     context: Option<Item<'n>>,
     dockerfile: Option<Item<'n>>,
     target: Option<Item<'n>>,
+    /// Whether all its keys were understood: only then is it sure which files are meant.
+    clean: bool,
 }
 
 fn plain(context: PathBuf) -> Build {
@@ -117,13 +120,14 @@ fn table<'n>(item: &Item<'n>, of: &str, scope: &mut Scope<'_>) -> Option<Places<
     };
     build.no_cache = flag("no_cache", scope).unwrap_or(false);
     build.pull = flag("pull", scope).unwrap_or(false);
-    section.finish(&HINTS, scope);
+    let clean = section.finish(&HINTS, scope);
     folder?;
     Some(Places {
         build,
         context,
         dockerfile,
         target,
+        clean,
     })
 }
 

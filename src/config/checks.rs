@@ -75,7 +75,9 @@ fn edges(name: &str, draft: &Draft, drafts: &Drafts, scope: &mut Scope<'_>) -> V
 
 /// Notes that a service is named that the file does not have.
 fn unknown(who: &str, name: &str, span: &Span, drafts: &Drafts, scope: &mut Scope<'_>) {
-    let help = suggest(name, drafts.keys().map(String::as_str), "service");
+    let not_itself = |known: &&str| !who.starts_with(&format!("service {} ", quoted(known)));
+    let names = drafts.keys().map(String::as_str).filter(not_itself);
+    let help = suggest(name, names, "service");
     let message = format!(
         "{who} {}, which is not a service of this file",
         quoted(name)

@@ -285,8 +285,10 @@ impl<'n> Section<'n> {
         item
     }
 
-    /// Notes every key that nobody asked for; `hints` are keys that other tools have, and what to write here.
-    pub(super) fn finish(self, hints: &[(&str, &str)], scope: &mut Scope<'_>) {
+    /// Notes every key that nobody asked for, and says whether there was none; `hints` are keys that other tools
+    /// have, and what to write here.
+    pub(super) fn finish(self, hints: &[(&str, &str)], scope: &mut Scope<'_>) -> bool {
+        let mut clean = true;
         for entry in &self.table.entries {
             if self.known.contains(&entry.key.as_str()) {
                 continue;
@@ -298,6 +300,8 @@ impl<'n> Section<'n> {
                 None => suggest(&entry.key, self.known.iter().copied(), "known key"),
             };
             scope.error(&entry.key_span, message).help_if(help);
+            clean = false;
         }
+        clean
     }
 }

@@ -136,7 +136,8 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
     let mut problems = Vec::new();
     let mut also_read = Vec::new();
     let variables = with_dotenv(source, directory, process, &mut problems, &mut also_read);
-    let mut table = parse(source, &mut problems);
+    let mut parsed = parse(source, &mut problems);
+    let syntax = problems.len();
     let mut scope = Scope {
         source,
         directory,
@@ -147,13 +148,24 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
         also_read,
         active: true,
     };
-    variables::fill(&mut table, &mut scope);
-    let mut stack = file::read(&table, &mut scope);
+    let mut stack = Stack::default();
+    if !parsed.misplaced {
+        variables::fill(&mut parsed.table, &mut scope);
+        stack = file::read(&parsed.table, &mut scope);
+    }
     let Scope {
         mut problems,
         also_read,
         ..
     } = scope;
+    let meaning = problems.split_off(syntax);
+    let is_sound = |problem: &Problem| {
+        let place = problem.place.as_ref();
+        place.is_none_or(|place| {
+            place.file != source.file || !parsed.broken_lines.contains(&place.line)
+        })
+    };
+    problems.extend(meaning.into_iter().filter(is_sound));
     sort(&mut problems, &source.file);
     stack.file = file.to_path_buf();
     stack.also_read.clone_from(&also_read);

@@ -40,3 +40,6 @@ pub use discover::{COMPOSE_FILES, NotFound, Options, STACK_FILE, find};
 pub use load::{Loaded, load, read_files};
 pub use problem::{Place, Problem, Severity};
 pub use show::{to_json, to_toml, to_yaml};
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,8 @@ pub(super) fn nearest<'n>(
         return None;
     }
     let allowed = match letters {
-        0..=3 => 1,
+        0..=1 => 0,
+        2..=3 => 1,
         4..=6 => 2,
         _ => 3,
     };
@@ -35,11 +36,12 @@ pub(super) fn suggest<'n>(
     known: impl IntoIterator<Item = &'n str> + Clone,
     of_what: &str,
 ) -> Option<String> {
-    const MOST: usize = 12;
+    const MOST: usize = 30;
     if let Some(name) = nearest(wrong, known.clone()) {
         return Some(format!("did you mean \"{name}\"?"));
     }
-    let names: Vec<&str> = known.into_iter().collect();
+    let mut names: Vec<&str> = known.into_iter().collect();
+    names.sort_unstable();
     match names.len() {
         0 => None,
         1 => Some(format!("the only {of_what} is \"{}\"", names[0])),

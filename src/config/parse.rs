@@ -3,24 +3,50 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problem;
+use super::problem::{Place, Problem};
 use super::source::Source;
 use super::tree::{Entry, Node, Span, Table, Value};
 
-/// The tree of this file; what could not be read is left out of it and told in `problems`.
-pub(super) fn parse(source: &Source, problems: &mut Vec<Problem>) -> Table {
+/// A parsed file.
+pub(super) struct Parsed {
+    /// The tree; what could not be read is left out of it.
+    pub(super) table: Table,
+    /// Lines with a syntax error: what else is said about them is probably wrong.
+    pub(super) broken_lines: Vec<usize>,
+    /// Whether a `[table]` header is broken, so that the keys below it stand in the wrong table.
+    pub(super) misplaced: bool,
+}
+
+/// The tree of this file, and its syntax errors in `problems`.
+pub(super) fn parse(source: &Source, problems: &mut Vec<Problem>) -> Parsed {
     if let Some(span) = too_deep(&source.text) {
-        problems.push(Problem::error(
-            Some(source.place(&span)),
-            "this key has too many parts",
-        ));
-        return Table::default();
+        let place = source.place(&span);
+        problems.push(Problem::error(Some(place), "this key has too many parts"));
+        return Parsed {
+            table: Table::default(),
+            broken_lines: Vec::new(),
+            misplaced: true,
+        };
     }
     let (tree, errors) = DeTable::parse_recoverable(&source.text);
-    for error in errors {
-        problems.push(syntax_problem(source, &error));
+    let found: Vec<Problem> = errors
+        .iter()
+        .map(|error| syntax_problem(source, error))
+        .collect();
+    let is_header = |place: &Place| place.line_text.trim_start().starts_with('[');
+    let is_duplicate = |problem: &Problem| problem.message.ends_with("is given twice");
+    let broken = found.iter().filter_map(|problem| problem.place.as_ref());
+    let broken_lines = broken.map(|place| place.line).collect();
+    let misplaced = found
+        .iter()
+        .filter(|problem| !is_duplicate(problem))
+        .any(|problem| problem.place.as_ref().is_some_and(is_header));
+    problems.extend(found);
+    Parsed {
+        table: convert_table(tree.get_ref(), source, problems),
+        broken_lines,
+        misplaced,
     }
-    convert_table(tree.get_ref(), source, problems)
 }
 
 /// The first line with more dots than any sensible key has: nested tables that deep would exhaust the stack.

@@ -240,7 +240,9 @@ fn url(item: &Item<'_>, services: &mut Mentions, scope: &mut Scope<'_>) -> Optio
     let elsewhere = host.contains('.') || host.starts_with('[') || host == "localhost";
     let known = scope.service_names.contains(host);
     if known || !elsewhere {
-        services.push((host.to_owned(), scope.source.find(host, item.span())));
+        let mut place = scope.source.find(&format!("://{host}"), item.span());
+        place.start = place.end.saturating_sub(host.len()).max(place.start);
+        services.push((host.to_owned(), place));
     }
     Some(text.to_owned())
 }
