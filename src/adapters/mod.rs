@@ -3,6 +3,7 @@
 mod ask;
 pub mod build;
 pub mod check;
+mod command;
 pub mod container;
 mod exec;
 mod identity;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use command::run_here;
 pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;
 

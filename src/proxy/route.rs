@@ -11,7 +11,7 @@ use super::live::{InFlight, Live};
 use crate::stack::{Reach, ServiceName};
 
 /// One edge: who calls whom, at which of the callee's ports.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Edge {
     /// The caller; `None`: a front door.
     pub caller: Option<ServiceName>,

@@ -93,7 +93,8 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
     let none: crate::adapters::container::NoEngine = match found {
         Ok((engine, builder)) => {
             let facts = &engine.facts;
-            let api = format!("{} {} (API {}) at {}", facts.name, facts.version, facts.api, engine.endpoint());
+            let (major, minor) = facts.api;
+            let api = format!("{} {} (API {major}.{minor}) at {}", facts.name, facts.version, engine.endpoint());
             let builds = match builder {
                 crate::adapters::build::Builder::BuildKit => Finding::good("builds", "BuildKit, with file sync"),
                 other => Finding::weak("builds", other.to_string(), "builds work, but send the whole context each time"),

@@ -105,9 +105,9 @@ pub(super) fn graph(global: &Global, format: GraphFormat) -> Result<u8, Failure>
 pub(super) fn config(global: &Global, format: ConfigFormat) -> Result<u8, Failure> {
     let (stack, _) = stack(global)?;
     report::print(&match format {
-        ConfigFormat::Toml => config::to_toml(&stack),
-        ConfigFormat::Json => config::to_json(&stack),
-        ConfigFormat::Yaml => config::to_yaml(&stack),
+        ConfigFormat::Toml => config::to_toml(&stack, true),
+        ConfigFormat::Json => config::to_json(&stack, true),
+        ConfigFormat::Yaml => config::to_yaml(&stack, true),
     });
     Ok(0)
 }

@@ -27,7 +27,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && global.color != crate::cli::ColorArg::Never;
     let options = tui::Options { theme: up.theme.clone(), color, mouse: true };
-    let mut workbench = tui::Workbench::start(options, Arc::clone(&telemetry))
+    let mut workbench = tui::Workbench::start(&options, Arc::clone(&telemetry), clock)
         .map_err(|error| Failure::Failed(format!("error: cannot show the workbench: {error}")))?;
     drop(guard);
     let ended = serve(&runtime, opened, &mut workbench);

@@ -1,16 +1,15 @@
 //! The real world: which adapter performs which effect, and what the session itself must know to do so.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::addresses::{Caller, SharedDoors, keep_front_doors};
+use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::engine_side::EngineSide;
 use super::exec;
-use crate::adapters::check::Checks;
+use crate::adapters::check::{self, Checks};
 use crate::adapters::container::sweep;
 use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
@@ -19,9 +18,10 @@ use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
     BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice, StartFailure, StartRun,
 };
-use crate::proxy::{Edge, Routes, Target, Upstream};
+use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Check, Reach, Runtime, Service, ServiceName, Stack};
+use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -233,29 +233,17 @@ impl RealWorld {
     }
 
     fn check(&mut self, check: CheckId, spec: Arc<Check>) {
-        let inside = match &spec.kind {
-            CheckKind::Command { inside: Some(service), .. } => {
-                let run = self.runs.iter().find(|(_, live)| live.service.name == *service);
-                run.map(|(run, live)| self.exec(*run, live))
-            }
-            _ => Some(exec::on_this_machine(self.stack.directory.clone(), Vec::new())),
+        let doors = Arc::clone(&self.doors);
+        let stack = Arc::clone(&self.stack);
+        let inside: HashMap<ServiceName, Exec> =
+            self.runs.iter().map(|(run, live)| (live.service.name.clone(), self.exec(*run, live))).collect();
+        let around = check::Surroundings {
+            directory: self.stack.directory.clone(),
+            door: Box::new(move |service, port| front_door(&doors, stack.service(service)?, port)),
+            exec: Box::new(move |service| inside.get(service).cloned()),
+            redactor: Redactor::new(&self.stack.redact),
         };
-        let doors = self.front_doors();
-        self.checks.run(check, spec, move |service| doors.get(service).copied(), inside);
-    }
-
-    /// Where each service's front door is; services without one get one that only the checks know.
-    fn front_doors(&self) -> HashMap<ServiceName, SocketAddr> {
-        let door = |service: &Service| {
-            let edges = self.doors.edges();
-            let open = edges.iter().find(|edge| edge.caller.is_none() && edge.callee == service.name);
-            open.and_then(|edge| self.doors.lock().address(edge)).or_else(|| {
-                let port = service.port().unwrap_or(0);
-                let edge = Edge { caller: None, callee: service.name.clone(), port };
-                self.doors.lock().open(edge, SocketAddr::from(([127, 0, 0, 1], 0))).ok()
-            })
-        };
-        self.stack.services.values().filter_map(|service| Some((service.name.clone(), door(service)?))).collect()
+        self.checks.run(check, spec, around);
     }
 
     /// Takes note of what the session itself needs to know; `None` when the engine is to be told later.

@@ -1,6 +1,5 @@
 //! Smoke checks: requests and commands with expected answers.
 
-mod command;
 mod expect;
 mod http;
 mod trace;
@@ -16,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use self::expect::Snippets;
 use super::ask::time_words;
-use super::{Exec, Wires};
+use super::{Exec, Wires, run_here};
 use crate::engine::{CheckId, CheckOutcome, Event};
 use crate::stack::{Check, CheckKind, ServiceName};
 use crate::telemetry::TraceContext;
@@ -168,7 +167,11 @@ async fn tried(spec: &Check, around: &Surroundings, context: TraceContext) -> Tr
                     Some(exec) => exec.run(argv, spec.timeout).await,
                     None => Err(format!("no run of {service} is up to run it in")),
                 },
-                None => command::run(argv, &around.directory, context).await,
+                None => {
+                    // For commands that pass it on.
+                    let environment = vec![("TRACEPARENT".into(), context.to_string())];
+                    run_here(argv, &around.directory, environment).await
+                }
             };
             match ended {
                 Ok(ended) => Tried {

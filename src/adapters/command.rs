@@ -1,4 +1,4 @@
-//! The command of a check, run on this machine.
+//! A command run on this machine, with all that it starts ended when it is.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,8 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::adapters::Executed;
-use crate::telemetry::TraceContext;
+use super::Executed;
 
 /// Of each stream, this much is kept.
 const OUTPUT_LIMIT: u64 = 1 << 20;
@@ -18,19 +17,18 @@ const OUTPUT_LIMIT: u64 = 1 << 20;
 /// How long output is awaited that children of the ended command still hold open.
 const LEFTOVERS: Duration = Duration::from_millis(200);
 
-/// Runs a command to its end. Dropping the future kills it and all that it started in its process group.
-///
-/// `TRACEPARENT` in its environment is the trace of the check, for commands that pass it on.
-pub(super) async fn run(
+/// Runs a command to its end, in this folder and with this environment beside Boatyard's own. Dropping the future kills it
+/// and all that it started in its process group.
+pub async fn run_here(
     argv: Vec<String>,
     directory: &Path,
-    context: TraceContext,
+    environment: Vec<(String, String)>,
 ) -> Result<Executed, String> {
     let (program, arguments) = argv.split_first().ok_or("it has no words")?;
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(directory)
-        .env("TRACEPARENT", context.to_string())
+        .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
