@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::decide::{self, Next};
+use super::decide::{self, Holds, Next};
 use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
     CheckProgress, CheckState, Effect, EngineLink, Event, Goal, Held, Hold, Moment, Notice, Phase,
     RuntimeChoice, ServiceState, Smoke, State, Verdict, apply, deadline, route,
 };
-use crate::stack::{ServiceName, Stack};
+use crate::stack::Stack;
 
 /// What a session is asked to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -93,6 +93,7 @@ impl Engine {
                     perform::perform(&mut self.state, &mut self.ids, self.now, intent, turn);
                 }
                 Next::Rest(holds) => {
+                    let holds = self.second_look(holds);
                     self.record_holds(holds, turn);
                     break;
                 }
@@ -101,7 +102,29 @@ impl Engine {
         route::update_all(&mut self.state, turn);
     }
 
-    fn record_holds(&mut self, holds: Vec<(ServiceName, Option<Hold>)>, turn: &mut Turn) {
+    /// A hold names in words what the service waited for is at, which its own hold tells: so look again with all known.
+    fn second_look(&mut self, holds: Holds) -> Holds {
+        let now = self.now;
+        let mut before = Vec::with_capacity(holds.len());
+        for (name, hold) in holds {
+            if let Some(service) = self.state.services.get_mut(&name) {
+                let fresh = hold.map(|hold| Held { hold, since: now });
+                before.push((name, std::mem::replace(&mut service.hold, fresh)));
+            }
+        }
+        let again = match decide::next(&self.state, now) {
+            Next::Rest(holds) => holds,
+            Next::Do(_) => Vec::new(),
+        };
+        for (name, held) in before {
+            if let Some(service) = self.state.services.get_mut(&name) {
+                service.hold = held;
+            }
+        }
+        again
+    }
+
+    fn record_holds(&mut self, holds: Holds, turn: &mut Turn) {
         for (name, hold) in holds {
             if let Some(service) = self.state.services.get_mut(&name) {
                 record_hold(service, hold, self.now, turn);

@@ -99,11 +99,11 @@ fn choose(service: &mut ServiceState, runtime: Runtime, why: String, turn: &mut 
     service.runtime = Some(runtime);
     service.forgive_unless_completed();
     if service.building().is_none() {
-        service.build = if service.needs_build() {
-            BuildState::Wanted
-        } else {
-            BuildState::NotNeeded
-        };
+        if !service.needs_build() {
+            service.build = BuildState::NotNeeded;
+        } else if !service.has_image() {
+            service.build = BuildState::Wanted;
+        }
     }
     turn.ask(Effect::UseRuntime {
         service: service.service.name.clone(),

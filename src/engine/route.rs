@@ -14,7 +14,10 @@ pub(super) fn update_all(state: &mut State, turn: &mut Turn) {
 /// Says where the requests for this service go now, if that is not what was said last.
 pub(super) fn update(service: &mut ServiceState, is_running: bool, turn: &mut Turn) {
     let wished = wished(service, is_running);
-    if service.routing.as_ref() == Some(&wished) {
+    let is_refused = |routing: &Routing| matches!(routing, Routing::Refuse(_));
+    let is_same = service.routing.as_ref() == Some(&wished);
+    let is_over = !is_running && service.routing.as_ref().is_some_and(is_refused);
+    if is_same || is_over {
         return;
     }
     let name = service.service.name.clone();

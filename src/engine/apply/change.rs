@@ -86,7 +86,7 @@ fn edits_of(change: &Change) -> PendingEdits {
 
 /// A service with an image and no build has no other place to which synced files could go for a later container.
 fn remember(service: &mut ServiceState, copies: &[SyncCopy], then: &Then) {
-    if service.service.build.is_some() {
+    if service.service.build.is_some() || service.runtime == Some(Runtime::Process) {
         return;
     }
     for copy in copies {

@@ -9,7 +9,7 @@ use super::super::{
     ServiceState, StartFailure, State, Wanted,
 };
 use super::probe::becomes_ready;
-use crate::stack::RestartPolicy;
+use crate::stack::{RestartPolicy, Runtime};
 
 /// Ends in a row after which a service is left alone.
 const ENDS: u32 = 8;
@@ -49,7 +49,7 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
 
 /// A new container of an image that is not of our making lacks all that was ever synced into its predecessors.
 fn give_again(service: &mut ServiceState, now: Moment) {
-    if service.given.is_empty() {
+    if service.given.is_empty() || service.runtime != Some(Runtime::Container) {
         return;
     }
     let edits = service.pending.unwrap_or(PendingEdits {

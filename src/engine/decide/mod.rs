@@ -15,13 +15,16 @@ pub(super) use chores::late_at;
 pub(super) use place::START_TRIES;
 pub(super) use runtime::{cannot_ever_run, is_about_to_change};
 
+/// What each service waits for, if it waits.
+pub(super) type Holds = Vec<(ServiceName, Option<Hold>)>;
+
 /// What to do next.
 #[derive(Debug)]
 pub(super) enum Next {
     /// This, and then ask again.
     Do(Intent),
     /// Nothing: each service is settled, has something under way, or is held.
-    Rest(Vec<(ServiceName, Option<Hold>)>),
+    Rest(Holds),
 }
 
 /// What one service needs.

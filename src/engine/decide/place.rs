@@ -38,10 +38,12 @@ fn surplus(service: &ServiceState) -> Option<super::super::RunId> {
         .current()
         .rev()
         .find(|run| run.replica as usize >= replicas);
-    let serving = service.current().filter(|run| run.phase.is_serving());
-    let is_replaced = serving.count() + service.outdated().count() > replicas;
-    let old = || service.outdated().next().filter(|_| is_replaced);
-    extra.or_else(old).map(|run| run.id)
+    let serving = |run: &&Run| run.phase.is_serving();
+    let successors = service.current().filter(serving).count();
+    let is_replaced = successors + service.outdated().filter(serving).count() > replicas;
+    let old = || service.outdated().find(serving).filter(|_| is_replaced);
+    let stale = || service.outdated().next().filter(|_| successors >= replicas);
+    extra.or_else(old).or_else(stale).map(|run| run.id)
 }
 
 fn free_replica(service: &ServiceState) -> Option<u32> {

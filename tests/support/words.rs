@@ -1,0 +1,308 @@
+//! The words of scenarios: events read from a line, effects and notices written as one.
+//!
+//! Runs, builds and syncs are named by number (`#2`) or by their service: `built web` is the end of its build under
+//! way, `started web` that of its newest start, `exited web 1` that of its newest run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use boatyard::engine::{
+    Action, BuildFailure, BuildId, BuildState, BuildStep, Change, CheckId, CheckOutcome,
+    CheckProgress, Command, Effect, EngineLink, Event, Exit, Goal, Moment, Notice, Place,
+    ProbeAnswer, RunId, RunPhase, ServiceState, StartFailure, State, SyncCopy, SyncId,
+};
+use boatyard::stack::{Runtime, ServiceName, Signal, Stack, Then};
+
+/// The event that a line means; `None` for "begin", which is no event.
+pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    Some(match words.as_slice() {
+        ["begin"] => return None,
+        ["tick"] => Event::Deadline,
+        ["engine", link] => Event::ContainerEngine { link: engine(link) },
+        ["refused", problem] => Event::StackRefused {
+            problems: vec![(*problem).into()],
+        },
+        ["edit", first, actions @ ..] => Event::Changed {
+            change: change(first, actions, now),
+        },
+        ["check", verdict] => check(verdict, state),
+        ["quit"] => command(Command::Quit),
+        ["kill"] => command(Command::Kill),
+        [verb @ ("restart" | "rebuild" | "stop" | "start"), service] => {
+            command(service_command(verb, (*service).into()))
+        }
+        [verb, whom, rest @ ..] => {
+            about_build(verb, whom, rest, state).or_else(|| about_run(verb, whom, rest, state))?
+        }
+        _ => panic!("what does `{line}` mean?"),
+    })
+}
+
+/// The stack file was saved and is right.
+pub(crate) fn reload(stack: Stack) -> Event {
+    Event::StackReloaded {
+        stack: Arc::new(stack),
+    }
+}
+
+fn command(command: Command) -> Event {
+    Event::Command { command }
+}
+
+fn service_command(verb: &str, service: ServiceName) -> Command {
+    match verb {
+        "restart" => Command::Restart { service },
+        "rebuild" => Command::Rebuild { service },
+        "stop" => Command::Stop { service },
+        _ => Command::Start { service },
+    }
+}
+
+fn engine(word: &str) -> EngineLink {
+    match word {
+        "connected" => EngineLink::Connected {
+            name: "docker".into(),
+            version: "28".into(),
+            builder: "buildkit".into(),
+        },
+        "missing" => EngineLink::Missing {
+            looked: vec!["/run/docker.sock".into()],
+        },
+        "lost" => EngineLink::Lost {
+            why: "connection reset".into(),
+        },
+        _ => panic!("an engine is connected, missing or lost, not `{word}`"),
+    }
+}
+
+/// `edit 5 rebuild:web sync:orders:restart`: saved 5 ms ago.
+fn change(ago: &str, actions: &[&str], now: Moment) -> Change {
+    let saved = now - Duration::from_millis(ago.parse().unwrap());
+    Change {
+        first_save: saved,
+        last_save: saved,
+        paths: vec![PathBuf::from("/shop/app.py")],
+        actions: actions.iter().map(|words| action(words)).collect(),
+    }
+}
+
+fn action(words: &str) -> (ServiceName, Action) {
+    let parts: Vec<&str> = words.split(':').collect();
+    let copies = || {
+        vec![SyncCopy {
+            from: Some("/shop/app.py".into()),
+            to: "/app/app.py".into(),
+        }]
+    };
+    match parts.as_slice() {
+        ["rebuild", service] => ((*service).into(), Action::Rebuild),
+        ["restart", service] => ((*service).into(), Action::Restart),
+        ["sync", service, then @ ..] => {
+            let then = match then {
+                [] => Then::Nothing,
+                ["restart"] => Then::Restart,
+                _ => Then::Signal(Signal("SIGHUP".into())),
+            };
+            let copies = copies();
+            ((*service).into(), Action::Sync { copies, then })
+        }
+        _ => panic!("what does the action `{words}` mean?"),
+    }
+}
+
+fn check(verdict: &str, state: &State) -> Event {
+    let Goal::Smoke(smoke) = &state.goal else {
+        panic!("this is no smoke test");
+    };
+    let running = smoke.checks.iter().find_map(|check| match check.progress {
+        CheckProgress::Running { check } => Some(check),
+        _ => None,
+    });
+    let failures = match verdict {
+        "passed" => Vec::new(),
+        why => vec![why.into()],
+    };
+    Event::CheckEnded {
+        check: running.unwrap_or(CheckId(0)),
+        outcome: CheckOutcome {
+            failures,
+            took: Duration::from_millis(5),
+            answer: "200".into(),
+            trace: None,
+        },
+    }
+}
+
+fn number(whom: &str) -> Option<u64> {
+    Some(whom.strip_prefix('#')?.parse().unwrap())
+}
+
+fn service<'a>(whom: &str, state: &'a State) -> &'a ServiceState {
+    let service = state.services.get(whom);
+    service.unwrap_or_else(|| panic!("there is no service `{whom}`"))
+}
+
+fn about_build(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<Event> {
+    if !verb.starts_with("buil") && verb != "cancelled" {
+        return None;
+    }
+    let build = number(whom).map_or_else(
+        || match service(whom, state).build {
+            BuildState::Building { build, .. } => build,
+            ref other => panic!("{whom} is not being built: {other:?}"),
+        },
+        BuildId,
+    );
+    Some(match verb {
+        "built" => Event::BuildFinished {
+            build,
+            image: format!("image{build}"),
+            cached: false,
+        },
+        "building" => Event::BuildProgress {
+            build,
+            step: BuildStep {
+                number: rest[0].parse().unwrap(),
+                total: 7,
+                name: "RUN".into(),
+                cached: false,
+            },
+        },
+        "build-failed" => Event::BuildFailed {
+            build,
+            failure: BuildFailure {
+                step: None,
+                message: "exit code 1".into(),
+                last_lines: vec!["oh no".into()],
+                missing_base: rest.first().map(ToString::to_string),
+            },
+        },
+        "cancelled" => Event::BuildCancelled { build },
+        _ => panic!("what does `{verb}` mean?"),
+    })
+}
+
+fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<Event> {
+    if matches!(verb, "synced" | "sync-failed") {
+        return Some(about_sync(verb, whom, state));
+    }
+    let run = number(whom).map_or_else(|| newest(verb, whom, state), RunId);
+    let healthy = verb == "healthy";
+    Some(match verb {
+        "started" => Event::RunStarted {
+            run,
+            place: place(run, state),
+        },
+        "start-failed" => Event::RunFailed {
+            run,
+            why: StartFailure {
+                message: "port taken".into(),
+                missing_image: rest.first().map(ToString::to_string),
+            },
+        },
+        "exited" => Event::RunExited {
+            run,
+            exit: Exit::code(rest[0].parse().unwrap()),
+        },
+        "healthy" | "unhealthy" => Event::Probed {
+            run,
+            answer: ProbeAnswer {
+                healthy,
+                took: Duration::from_millis(2),
+                said: if healthy { "200 OK" } else { "refused" }.into(),
+            },
+        },
+        _ => panic!("what does `{verb}` mean?"),
+    })
+}
+
+fn about_sync(verb: &str, whom: &str, state: &State) -> Event {
+    let sync =
+        number(whom).map_or_else(|| service(whom, state).sync.as_ref().unwrap().sync, SyncId);
+    if verb == "synced" {
+        return Event::Synced { sync, files: 1 };
+    }
+    let why = "no space left".into();
+    Event::SyncFailed { sync, why }
+}
+
+fn newest(verb: &str, whom: &str, state: &State) -> RunId {
+    let runs = &service(whom, state).runs;
+    let is_it = |phase: RunPhase| match verb {
+        "started" | "start-failed" => phase == RunPhase::Starting,
+        _ => true,
+    };
+    let run = runs.iter().rev().find(|run| is_it(run.phase));
+    run.unwrap_or_else(|| panic!("{whom} has no run to be {verb}"))
+        .id
+}
+
+fn place(run: RunId, state: &State) -> Place {
+    let mut runs = state.services.values().flat_map(|service| &service.runs);
+    let runtime = runs.find(|other| other.id == run).map(|run| run.runtime);
+    match runtime {
+        Some(Runtime::Container) => Place::Container {
+            id: format!("c{}", run.0),
+            name: format!("shop-{}", run.0),
+        },
+        _ => Place::Process {
+            pid: 100,
+            port: 4000,
+        },
+    }
+}
+
+/// An effect as a line: `start #2 web replaces #1`.
+pub(crate) fn effect(effect: &Effect) -> String {
+    let list = |runs: &[RunId]| -> String {
+        let shown: Vec<String> = runs.iter().map(ToString::to_string).collect();
+        shown.join(" ")
+    };
+    match effect {
+        Effect::Prepare { .. } => "prepare".into(),
+        Effect::StartBuild {
+            build,
+            service,
+            fresh,
+        } => {
+            let fresh = if *fresh { " fresh" } else { "" };
+            format!("build {build} {}{fresh}", service.name)
+        }
+        Effect::CancelBuild { build } => format!("cancel-build {build}"),
+        Effect::StartRun(start) => {
+            let with = start.image.as_ref().map(|image| format!(" with {image}"));
+            let replaces = start.replaces.map(|old| format!(" replaces {old}"));
+            let (with, replaces) = (with.unwrap_or_default(), replaces.unwrap_or_default());
+            format!("start {} {}{with}{replaces}", start.run, start.service.name)
+        }
+        Effect::StopRun { run, .. } => format!("stop {run}"),
+        Effect::KillRun { run } => format!("kill {run}"),
+        Effect::Route { service, runs } if runs.is_empty() => format!("hold {service}"),
+        Effect::Route { service, runs } => format!("route {service} {}", list(runs)),
+        Effect::Refuse { service, .. } => format!("refuse {service}"),
+        Effect::Probe { run, .. } => format!("probe {run}"),
+        Effect::PaceProbe { run, calm: true } => format!("calm {run}"),
+        Effect::PaceProbe { run, calm: false } => format!("fast {run}"),
+        Effect::Sync {
+            sync, runs, copies, ..
+        } => format!("sync {sync} {} files to {}", copies.len(), list(runs)),
+        Effect::RunCheck { check, spec } => format!("check {check} {}", spec.name),
+        Effect::Forget { service } => format!("forget {service}"),
+    }
+}
+
+/// A notice as words: its name, then `key=value` for each of its fields, with `_` for a space.
+pub(crate) fn notice(notice: &Notice) -> Vec<String> {
+    let serde_json::Value::Object(fields) = serde_json::to_value(notice).unwrap() else {
+        panic!("a notice is an object");
+    };
+    let name = fields["notice"].as_str().unwrap().to_owned();
+    let rest = fields.iter().filter(|(key, _)| *key != "notice");
+    let shown = rest.map(|(key, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
+        format!("{key}={}", value.replace(' ', "_"))
+    });
+    std::iter::once(name).chain(shown).collect()
+}
