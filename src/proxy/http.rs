@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
 };
 use hyper::http::{request, response};
 use hyper::server::conn::http1::Builder;
@@ -80,12 +80,8 @@ pub(super) async fn serve(
 impl Caller {
     async fn handle(&self, mut request: Request<Incoming>) -> Response<Answer> {
         let turn = Turn::begin(&self.wire);
-        if request.method() == Method::CONNECT {
-            let words = format!(
-                "this is {}, which is no proxy to elsewhere: CONNECT is refused",
-                self.edge.callee
-            );
-            return own(in_words(405, &words, request.headers()));
+        if let Some(refused) = self.refused_as_it_is(&request) {
+            return refused;
         }
         let from_caller = upgrade::on(&mut request);
         let (mut head, body) = request.into_parts();
@@ -125,6 +121,26 @@ impl Caller {
             }
             Err(refusal) => self.refuse(&refusal, &asked, recording),
         }
+    }
+
+    /// The answer to a request that no relay of one service may pass on.
+    fn refused_as_it_is(&self, request: &Request<Incoming>) -> Option<Response<Answer>> {
+        if request.method() == Method::CONNECT {
+            let callee = &self.edge.callee;
+            let words =
+                format!("this is {callee}, which is no proxy to elsewhere: CONNECT is refused");
+            return Some(own(in_words(405, &words, request.headers())));
+        }
+        if self.wire.is_ambiguous() && request.headers().contains_key(TRANSFER_ENCODING) {
+            let words =
+                "the request tells its length twice, by Content-Length and by Transfer-Encoding";
+            let mut answer = in_words(400, words, request.headers());
+            answer
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+            return Some(own(answer));
+        }
+        None
     }
 
     /// Continues the request's trace and begins to record it.
@@ -181,10 +197,13 @@ impl Caller {
         let mut request = Request::from_parts(head, body);
         let mut seeker = Seeker::new(&self.edge, &self.route, &self.relay.limits);
         loop {
-            let in_flight = seeker.next(self.links.preferred()).await?;
-            let live = Arc::clone(in_flight.live());
+            let found = seeker.next(self.links.preferred()).await;
             if let Some(recording) = &mut recording {
                 recording.held(seeker.held);
+            }
+            let in_flight = found?;
+            let live = Arc::clone(in_flight.live());
+            if let Some(recording) = &mut recording {
                 recording.given_to(live.upstream.run);
             }
             let kept = self.links.take(&live).await;

@@ -7,6 +7,7 @@ mod answer;
 mod asked;
 mod connection;
 mod doors;
+mod framing;
 mod headers;
 mod http;
 mod limits;

@@ -93,19 +93,23 @@ impl<'a> Seeker<'a> {
         };
         let began = Instant::now();
         let until = began + self.limits.hold.saturating_sub(self.held);
+        let decided = self.decided(prefer, until).await;
+        self.held += began.elapsed();
+        decided.unwrap_or(Err(Refusal::NotReady { waited: self.held }))
+    }
+
+    /// The run, or why there is none; `None` if neither is known at that time.
+    async fn decided(
+        &self,
+        prefer: Option<u64>,
+        until: Instant,
+    ) -> Option<Result<InFlight, Refusal>> {
         let mut aim = self.route.follow();
         loop {
             match self.route.next(prefer, &self.tried) {
-                Next::Go(run) => {
-                    self.held += began.elapsed();
-                    return Ok(run);
-                }
-                Next::Refuse(why) => return Err(Refusal::Refused(why)),
-                Next::Hold => {}
-            }
-            if timeout_at(until, aim.changed()).await.is_err() {
-                self.held += began.elapsed();
-                return Err(Refusal::NotReady { waited: self.held });
+                Next::Go(run) => return Some(Ok(run)),
+                Next::Refuse(why) => return Some(Err(Refusal::Refused(why))),
+                Next::Hold => timeout_at(until, aim.changed()).await.ok()?.ok()?,
             }
         }
     }

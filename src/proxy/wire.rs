@@ -1,8 +1,8 @@
 //! The caller's side of an HTTP connection: what hyper reads from and writes to.
 //!
-//! It does four things that hyper's server does not: it gives back the bytes that were read to recognise the protocol,
-//! passes on interim answers (1xx), lets a caller that has only half-closed have its answer, and lets a caller that is
-//! still sending read the answer before the connection is closed.
+//! It does five things that hyper's server does not: it gives back the bytes that were read to recognise the protocol,
+//! notices requests that tell their length twice, passes on interim answers (1xx), lets a caller that has only
+//! half-closed have its answer, and lets a caller that is still sending read the answer before the connection is closed.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::framing::Framing;
 use super::sockets::{self, Peer};
 
 /// How soon, and then how often, a caller that has half-closed is looked at again.
@@ -47,6 +48,8 @@ pub(super) struct WireState {
     phase: AtomicU8,
     /// Whether a request was answered before all of it had been read.
     unread: AtomicBool,
+    /// Whether a request was seen that tells its length twice.
+    ambiguous: AtomicBool,
     interim: Mutex<VecDeque<u8>>,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -83,6 +86,11 @@ impl WireState {
         self.unread.store(true, Ordering::Release);
     }
 
+    /// Whether a request on this connection told its length twice.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.ambiguous.load(Ordering::Acquire)
+    }
+
     /// Passes on an interim answer as soon as the connection stands between two messages.
     pub(super) fn send_interim(&self, head: &[u8]) {
         let mut interim = self.interim.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +104,7 @@ impl WireState {
 pub(super) struct Wire {
     stream: TcpStream,
     read_before: Bytes,
+    framing: Framing,
     state: Arc<WireState>,
     caller: Option<Peer>,
     /// Interim answers that are being written, and what of a message hyper may have written in part.
@@ -112,6 +121,7 @@ impl Wire {
             caller: Peer::of(&stream),
             stream,
             read_before,
+            framing: Framing::default(),
             state,
             interim: VecDeque::new(),
             between_messages: true,
@@ -196,14 +206,18 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         if self.read_before.has_remaining() {
             let length = self.read_before.len().min(buffer.remaining());
             buffer.put_slice(&self.read_before.split_to(length));
-            return Poll::Ready(Ok(()));
+        } else {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() == before && buffer.remaining() > 0 && self.hides_end(cx) {
+        let read = &buffer.filled()[before..];
+        if self.framing.follow(read) {
+            self.state.ambiguous.store(true, Ordering::Release);
+        }
+        if read.is_empty() && buffer.remaining() > 0 && self.hides_end(cx) {
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))

@@ -1,0 +1,114 @@
+//! A large body flows through the relay in both directions without being kept. Alone in its program, because it
+//! looks at the whole program's memory.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use boatyard::proxy::{self, Edge, Limits, Reach, Routes, Target, Upstream};
+
+const MIB: usize = 1 << 20;
+const BODY: usize = 256 * MIB;
+
+/// Memory that this program holds, in bytes.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+fn read_head(stream: &mut TcpStream) {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+}
+
+/// Sends a whole body, and gives back the most memory that was held meanwhile.
+fn send(stream: &mut TcpStream) -> usize {
+    let piece = vec![0xa5; MIB];
+    let mut most = 0;
+    for _ in 0..BODY / MIB {
+        stream.write_all(&piece).unwrap();
+        most = most.max(resident());
+    }
+    most
+}
+
+fn receive(stream: &mut TcpStream) {
+    let mut buffer = vec![0; MIB];
+    let mut left = BODY;
+    while left > 0 {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0 && buffer[..read].iter().all(|byte| *byte == 0xa5));
+        left -= read;
+    }
+}
+
+/// Takes one upload, then sends one download, as often as it is connected to.
+fn run() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            read_head(&mut stream);
+            receive(&mut stream);
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n").unwrap();
+            send(&mut stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_large_body_needs_no_memory() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let routes = Arc::new(Routes::default());
+    let upstream = Upstream {
+        run: 1,
+        reach: Reach::Only(run()),
+    };
+    routes.set(&"orders".into(), Target::Runs(vec![upstream]));
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let relay = listener.local_addr().unwrap();
+    let edge = Edge {
+        caller: None,
+        callee: "orders".into(),
+        port: 0,
+    };
+    let never = std::future::pending();
+    runtime.spawn(proxy::run(
+        listener,
+        edge,
+        routes,
+        |_| {},
+        Limits::default(),
+        never,
+    ));
+    let mut caller = TcpStream::connect(relay).unwrap();
+    write!(
+        caller,
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY}\r\n\r\n"
+    )
+    .unwrap();
+    let before = resident();
+    let upload = send(&mut caller);
+    read_head(&mut caller);
+    receive(&mut caller);
+    let after = resident();
+    let grown = upload.max(after).saturating_sub(before);
+    println!(
+        "{} MiB each way: memory grew by {} KiB",
+        BODY / MIB,
+        grown >> 10
+    );
+    // Both ends live in this program too, with 3 MiB of buffers.
+    assert!(grown < 8 * MIB, "it grew by {} KiB", grown >> 10);
+}
