@@ -77,7 +77,13 @@ pub(super) fn show(value: &EnvValue) -> String {
 
 /// The mention that this text begins with.
 fn mention(text: &str) -> Option<Mention> {
-    let end = text.find("}}")?;
+    // Names are short: without a limit a text of many open braces would be searched again for each of them.
+    const LONGEST: usize = 200;
+    let end = text
+        .bytes()
+        .take(LONGEST)
+        .zip(text.bytes().skip(1))
+        .position(|pair| pair == (b'}', b'}'))?;
     let (service, part) = text[2..end].trim().rsplit_once('.')?;
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphanumeric())

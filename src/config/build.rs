@@ -224,7 +224,7 @@ fn look_at_disk(item: &Item<'_>, places: &Places<'_>, scope: &mut Scope<'_>) -> 
         let message = format!(
             "{}: there is no folder {}",
             at.what,
-            build.context.display()
+            scope.shown(&build.context)
         );
         scope
             .error(at.span(), message)
@@ -240,7 +240,7 @@ fn look_at_disk(item: &Item<'_>, places: &Places<'_>, scope: &mut Scope<'_>) -> 
                 .as_ref()
                 .or(places.context.as_ref())
                 .unwrap_or(item);
-            let file = build.dockerfile.display();
+            let file = scope.shown(&build.dockerfile);
             let message = format!("{}: {file} cannot be read: {}", at.what, reason(&error));
             scope.error(at.span(), message).help(
                 "create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",

@@ -176,6 +176,7 @@ fn cycles(drafts: &Drafts, scope: &mut Scope<'_>) {
             first,
             format!("services wait for each other: {}", names.join(" → ")),
         );
+        problem.label(format!("{} needs {}", names[0], names[1]));
         for (place, pair) in places.into_iter().zip(names.windows(2).skip(1)) {
             problem.also(place, format!("{} needs {}", pair[0], pair[1]));
         }
@@ -213,6 +214,7 @@ fn host_ports(drafts: &Drafts, scope: &mut Scope<'_>) {
                             span,
                             format!("port {number} of this machine is used {whose}"),
                         )
+                        .label("used again here")
                         .also(place, "first used here")
                         .help("give one of them another port before the colon");
                 }

@@ -137,7 +137,10 @@ fn read_services(item: Option<&Item<'_>>, scope: &mut Scope<'_>) -> Drafts {
         .unwrap_or_default();
     scope.service_names = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
     if scope.service_names.is_empty() && scope.problems.is_empty() {
-        let mut problem = Problem::error(None, "the stack file has no services");
+        let mut problem = Problem::error(
+            None,
+            format!("{} has no services", scope.source.file.display()),
+        );
         problem.help("add one: [services.web] with build = \"FOLDER\", image = \"NAME:TAG\" or run = \"COMMAND\"");
         scope.push(problem);
     }

@@ -82,6 +82,14 @@ impl Problem {
         self
     }
 
+    /// Says something about its own place.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        if let Some(place) = &mut self.place {
+            place.label = Some(label.into());
+        }
+        self
+    }
+
     /// Adds a further place.
     pub fn also(&mut self, place: Place, label: impl Into<String>) -> &mut Self {
         self.more_places.push(Place {

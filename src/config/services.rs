@@ -196,7 +196,7 @@ fn folder(
     };
     let path = scope.path(text);
     if scope.active && !path.is_dir() {
-        let message = format!("{}: there is no folder {}", item.what, path.display());
+        let message = format!("{}: there is no folder {}", item.what, scope.shown(&path));
         scope
             .error(item.span(), message)
             .help("it is relative to the stack file; create it or correct the name");

@@ -35,7 +35,7 @@ fn missing_source(item: &Item<'_>, mount: &Mount, scope: &mut Scope<'_>) {
         return;
     };
     if scope.active && !path.exists() {
-        let message = format!("{}: {} does not exist", item.what, path.display());
+        let message = format!("{}: {} does not exist", item.what, scope.shown(path));
         scope
             .warning(item.span(), message)
             .help("the engine would make an empty folder of root's there; create it first");

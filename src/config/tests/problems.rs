@@ -306,7 +306,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "volumes = [\"./none:/d\"]",
-        "3:12: warning: \"volumes\" in service \"a\": @/none does not exist; the engine would make an empty folder of root's there; create it first",
+        "3:12: warning: \"volumes\" in service \"a\": tests/data/config/none does not exist; the engine would make an empty folder of root's there; create it first",
     ),
     (
         "volumes = [\"a:b:c:d\"]",
@@ -358,15 +358,15 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "build = \"none\"",
-        "3:9: error: \"build\" in service \"a\": there is no folder @/none; the build folder is relative to the stack file; create it or correct the name",
+        "3:9: error: \"build\" in service \"a\": there is no folder tests/data/config/none; the build folder is relative to the stack file; create it or correct the name",
     ),
     (
         "build = \"api\"",
-        "3:9: error: \"build\" in service \"a\": @/api/Dockerfile cannot be read: there is no such file; create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",
+        "3:9: error: \"build\" in service \"a\": tests/data/config/api/Dockerfile cannot be read: there is no such file; create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",
     ),
     (
         "build = { context = \"web\", dockerfile = \"Dokcerfile\" }",
-        "3:41: error: \"dockerfile\" in the build of service \"a\": @/web/Dokcerfile cannot be read: there is no such file; create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",
+        "3:41: error: \"dockerfile\" in the build of service \"a\": tests/data/config/web/Dokcerfile cannot be read: there is no such file; create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",
     ),
     (
         "build = { context = \"stages\", target = \"devv\" }",
@@ -394,7 +394,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "directory = \"none\"",
-        "3:13: error: \"directory\" in service \"a\": there is no folder @/none; it is relative to the stack file; create it or correct the name",
+        "3:13: error: \"directory\" in service \"a\": there is no folder tests/data/config/none; it is relative to the stack file; create it or correct the name",
     ),
     (
         "extra_hosts = [\"x\"]",
@@ -430,7 +430,7 @@ const LINES: &[(&str, &str)] = &[
 const FILES: &[(&str, &str)] = &[
     (
         "",
-        "error: the stack file has no services; add one: [services.web] with build = \"FOLDER\", image = \"NAME:TAG\" or run = \"COMMAND\"",
+        "error: boatyard.toml has no services; add one: [services.web] with build = \"FOLDER\", image = \"NAME:TAG\" or run = \"COMMAND\"",
     ),
     (
         "services = 5",
@@ -438,7 +438,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "[services]",
-        "error: the stack file has no services; add one: [services.web] with build = \"FOLDER\", image = \"NAME:TAG\" or run = \"COMMAND\"",
+        "error: boatyard.toml has no services; add one: [services.web] with build = \"FOLDER\", image = \"NAME:TAG\" or run = \"COMMAND\"",
     ),
     (
         "[services.\"a b\"]\nimage = \"x\"",
