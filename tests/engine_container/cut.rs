@@ -1,12 +1,13 @@
 //! The connection to the engine is cut and comes back: a relay between us and the socket stands in for a daemon that restarts.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use boatyard::adapters::container::Surroundings;
 use boatyard::engine::{EngineLink, Event, RunId};
 use boatyard::telemetry::Stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
@@ -17,6 +18,8 @@ struct Relay {
     path: PathBuf,
     open: Arc<AtomicBool>,
     cuts: watch::Sender<u64>,
+    /// The first line of each connection that is open.
+    asked: Arc<Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -27,11 +30,13 @@ impl Relay {
         let listener = UnixListener::bind(&path).unwrap();
         let open = Arc::new(AtomicBool::new(true));
         let cuts = watch::Sender::new(0);
+        let asked = Arc::new(Mutex::new(Vec::new()));
         let (engine, gate, cut) = (engine.to_path_buf(), open.clone(), cuts.subscribe());
+        let notes = asked.clone();
         tokio::spawn(async move {
             while let Ok((ours, _)) = listener.accept().await {
                 if gate.load(Ordering::SeqCst) {
-                    tokio::spawn(pass(ours, engine.clone(), cut.clone()));
+                    tokio::spawn(pass(ours, engine.clone(), cut.clone(), notes.clone()));
                 }
             }
         });
@@ -39,6 +44,7 @@ impl Relay {
             path,
             open,
             cuts,
+            asked,
             _folder: folder,
         }
     }
@@ -47,10 +53,20 @@ impl Relay {
     fn cut(&self) {
         self.open.store(false, Ordering::SeqCst);
         self.cuts.send_modify(|cuts| *cuts += 1);
+        self.asked.lock().unwrap().clear();
     }
 
     fn mend(&self) {
         self.open.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a connection with this in its first line is open.
+    fn has_open(&self, part: &str) -> bool {
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.contains(part))
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -61,13 +77,35 @@ impl Relay {
     }
 }
 
-async fn pass(mut ours: UnixStream, engine: PathBuf, mut cut: watch::Receiver<u64>) {
+async fn pass(
+    mut ours: UnixStream,
+    engine: PathBuf,
+    mut cut: watch::Receiver<u64>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
     cut.mark_unchanged();
     let Ok(mut theirs) = UnixStream::connect(engine).await else {
         return;
     };
+    let mut head = vec![0; 4096];
+    let passing = async {
+        let count = ours.read(&mut head).await?;
+        let line = String::from_utf8_lossy(&head[..count])
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        asked.lock().unwrap().push(line.clone());
+        theirs.write_all(&head[..count]).await?;
+        let passed = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
+        let mut asked = asked.lock().unwrap();
+        if let Some(at) = asked.iter().position(|open| *open == line) {
+            asked.remove(at);
+        }
+        passed.map(drop)
+    };
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs) => {}
+        result = passing => drop(result),
         _ = cut.changed() => {}
     }
 }
@@ -231,4 +269,70 @@ async fn a_stop_asked_while_cut_is_done_after_it() {
     connected(&mut rig).await;
     rig.exited(1).await;
     assert_eq!(rig.container_names().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_gap_the_output_is_attached_to_again() {
+    let Some((relay, mut rig)) = rig().await else {
+        return;
+    };
+    connected(&mut rig).await;
+    // Says something each time it is told to: the content of a file, which is then removed.
+    let told = "while :; do if test -e /tmp/say; then mv /tmp/say /tmp/now; . /tmp/now; fi; usleep 5000; done";
+    rig.started(1, &shell("s", told)).await;
+    let say = |line: &str| {
+        vec![
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!("echo '{line}' > /tmp/x; mv /tmp/x /tmp/say"),
+        ]
+    };
+    let patience = crate::engine::PATIENCE;
+    rig.containers
+        .exec(RunId(1), &say("echo before; printf start"), patience)
+        .await
+        .unwrap();
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["before"])
+        .await;
+    relay.cut();
+    lost(&mut rig).await;
+    relay.mend();
+    connected(&mut rig).await;
+    for word in 1..40 {
+        rig.containers
+            .exec(
+                RunId(1),
+                &say(&format!("echo {word}; echo {word}- >&2")),
+                patience,
+            )
+            .await
+            .unwrap();
+        rig.until_log(|rig| rig.text(Stream::Stdout).len() == word + 1)
+            .await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        if relay.has_open("/attach?") && !relay.has_open("/logs?") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    assert!(
+        relay.has_open("/attach?") && !relay.has_open("/logs?"),
+        "still reading the log"
+    );
+    rig.containers
+        .exec(RunId(1), &say("seq 1 20000; echo e >&2; exit 0"), patience)
+        .await
+        .unwrap();
+    rig.exited(1).await;
+    let lines = rig.text(Stream::Stdout);
+    assert_eq!(
+        lines[1], "start1",
+        "the half line from before the cut is whole"
+    );
+    let flood: Vec<String> = (1..=20000).map(|number| number.to_string()).collect();
+    assert_eq!(lines[lines.len() - 20000..], flood);
+    let words = lines.len() - 20002 + 1;
+    let mut complaints: Vec<String> = (1..=words).map(|word| format!("{word}-")).collect();
+    complaints.push("e".into());
+    assert_eq!(rig.text(Stream::Stderr), complaints);
 }

@@ -17,6 +17,7 @@ mod model;
 mod network;
 mod output;
 mod pack;
+mod rejoin;
 mod sink;
 mod spec;
 mod stats;

@@ -95,6 +95,11 @@ impl Sink {
         }
     }
 
+    /// Something came that was not announced by [`Sink::chunk_begins`], so how long it was silent is not known.
+    pub(super) fn forget_silence(&mut self) {
+        self.last_chunk = None;
+    }
+
     /// A piece of one stream. Whole lines in it wait for [`Sink::commit`].
     pub(super) fn take(&mut self, stream: Stream, mut bytes: &[u8], at: Timestamp) {
         let which = index(stream);
