@@ -289,7 +289,8 @@ struct Report {
 impl Report {
     /// Takes one answer; the reason, if it says that the build has failed.
     fn take(&mut self, info: BuildInfo, sink: &Sink) -> Option<String> {
-        let mut lines = self.lines.push(info.stream.unwrap_or_default().as_bytes());
+        let stream = info.stream.unwrap_or_default();
+        let mut lines = self.lines.push(own_colours(&stream).as_bytes());
         if let Some(status) = info.status.filter(|_| info.progress_detail.is_none()) {
             let id = info.id.map(|id| format!("{id}: ")).unwrap_or_default();
             lines.push(format!("{id}{status}").into_bytes());
@@ -342,6 +343,14 @@ impl Report {
             bytes,
         });
     }
+}
+
+/// A chunk without the red that the builder itself puts around standard error.
+fn own_colours(chunk: &str) -> &str {
+    let inside = chunk.strip_prefix("\u{1b}[91m");
+    inside
+        .and_then(|chunk| chunk.strip_suffix("\u{1b}[0m"))
+        .unwrap_or(chunk)
 }
 
 /// `Step 3/7 : RUN make`

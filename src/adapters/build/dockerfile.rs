@@ -54,6 +54,21 @@ impl Dockerfile {
         }
     }
 
+    /// The ids of the secrets that `RUN --mount=type=secret` asks for. Sorted.
+    pub fn secrets(&self) -> Vec<String> {
+        let runs = self.instructions.iter().filter(|step| step.word == "RUN");
+        let flags = runs.flat_map(|step| {
+            let words = step.rest.split_whitespace();
+            words.take_while(|word| word.starts_with("--"))
+        });
+        let ids: BTreeSet<String> = flags
+            .filter(|flag| mount_option(flag, "type") == Some("secret"))
+            .filter_map(|flag| mount_option(flag, "id"))
+            .map(str::to_owned)
+            .collect();
+        ids.into_iter().collect()
+    }
+
     /// The images that the build starts from or copies from, as written with the arguments filled in; without `scratch`
     /// and without the file's own stages. Sorted.
     pub fn bases(&self, args: &[(String, String)]) -> Vec<String> {
@@ -88,6 +103,12 @@ impl Dockerfile {
         let is_image = |base: &String| !base.is_empty() && base != "scratch" && !base.contains('$');
         bases.into_iter().filter(is_image).collect()
     }
+}
+
+/// The value of an option of a `--mount=` flag.
+fn mount_option<'a>(flag: &'a str, option: &str) -> Option<&'a str> {
+    let mut options = flag.strip_prefix("--mount=")?.split(',');
+    options.find_map(|part| part.strip_prefix(option)?.strip_prefix('='))
 }
 
 /// The `# syntax=` and `# escape=` lines, which count only before anything else.
@@ -142,12 +163,7 @@ fn assignments(rest: &str) -> Vec<(String, Option<String>)> {
 fn copied_from(rest: &str, stages: &BTreeSet<String>) -> Vec<String> {
     rest.split_whitespace()
         .take_while(|word| word.starts_with("--"))
-        .filter_map(|flag| match flag.strip_prefix("--mount=") {
-            Some(options) => options
-                .split(',')
-                .find_map(|option| option.strip_prefix("from=")),
-            None => flag.strip_prefix("--from="),
-        })
+        .filter_map(|flag| mount_option(flag, "from").or_else(|| flag.strip_prefix("--from=")))
         .filter(|from| !stages.contains(&from.to_lowercase()) && from.parse::<u32>().is_err())
         .map(str::to_owned)
         .collect()
@@ -226,6 +242,12 @@ mod tests {
         for (text, args, wanted) in table {
             assert_eq!(bases(text, args), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn secrets_are_those_that_steps_mount() {
+        let text = "FROM a\nRUN --mount=type=secret,id=one --mount=type=cache,id=no,target=/c x --mount=type=secret,id=no\nRUN --mount=id=two,type=secret \\\n y";
+        assert_eq!(Dockerfile::parse(text).secrets(), ["one", "two"]);
     }
 
     #[test]

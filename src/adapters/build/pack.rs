@@ -24,6 +24,8 @@ pub(super) struct Packed {
     pub dockerfile_text: Vec<u8>,
     pub bases: Vec<String>,
     pub syntax: Option<String>,
+    /// Secrets that the Dockerfile mounts and nobody gives: empty files, unless a step requires them.
+    pub missing_secrets: Vec<String>,
     pub secrets: HashMap<String, Vec<u8>>,
     pub key: String,
 }
@@ -57,6 +59,9 @@ pub(super) fn pack(
     let name = name
         .ok_or("the Dockerfile's name is not UTF-8; rename it")?
         .to_owned();
+    let secrets = secrets(build)?;
+    let mut missing_secrets = dockerfile.secrets();
+    missing_secrets.retain(|id| !secrets.contains_key(id));
     Ok(Packed {
         context: Arc::new(context),
         dockerfile_tree: Arc::new(lone(&build.dockerfile, &name, &text)),
@@ -65,7 +70,8 @@ pub(super) fn pack(
         bases: dockerfile.bases(&build.args),
         syntax: dockerfile.syntax,
         dockerfile_text: text,
-        secrets: secrets(build)?,
+        missing_secrets,
+        secrets,
         key: String::new(),
     })
 }

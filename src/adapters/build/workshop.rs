@@ -65,11 +65,8 @@ impl Workshop {
         let mut torn = Vec::new();
         loop {
             let packed = self.pack(build).await?;
-            for path in packed.context.skipped.iter().filter(|_| torn.is_empty()) {
-                say(
-                    sink,
-                    format!("left out {path}: a socket or device cannot be copied"),
-                );
+            if torn.is_empty() {
+                warn(&packed, sink);
             }
             let strict = torn.len() < TRIES;
             match self
@@ -199,6 +196,23 @@ impl Workshop {
         let bases = self.images.ids_of(&packed.bases).await;
         packed.key = content_key(build, &packed.dockerfile_text, &bases, &packed.context);
         Ok(packed)
+    }
+}
+
+/// What a person should know before the build begins.
+fn warn(packed: &Packed, sink: &Sink) {
+    for path in &packed.context.skipped {
+        say(
+            sink,
+            format!("left out {path}: a socket or device cannot be copied"),
+        );
+    }
+    for id in &packed.missing_secrets {
+        let remedy = "give it under `build.secrets`";
+        say(
+            sink,
+            format!("warning: the Dockerfile mounts the secret {id}, which nobody gives; {remedy}"),
+        );
     }
 }
 
