@@ -3,7 +3,6 @@
 mod ask;
 pub mod build;
 pub mod check;
-mod command;
 pub mod container;
 mod exec;
 mod identity;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-pub use command::run_here;
 pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;
 

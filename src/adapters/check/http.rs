@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Uri};
 
-use super::Surroundings;
+use super::Around;
 use crate::adapters::ask::{Answer, ask, status_words};
 use crate::stack::{Check, CheckKind, HttpRequest, RequestBody, ServiceName};
 use crate::telemetry::TraceContext;
@@ -32,7 +32,7 @@ pub(super) fn given_context(check: &Check) -> Option<TraceContext> {
 pub(super) async fn ask_for(
     request: &HttpRequest,
     context: TraceContext,
-    around: &Surroundings,
+    around: &Around,
     limit: Duration,
 ) -> Result<Answer, String> {
     let uri: Uri = request
@@ -54,14 +54,14 @@ pub(super) fn shown(answer: &Answer) -> Vec<u8> {
 }
 
 /// The front door of the service that the URL names, else the host of that name.
-async fn address(uri: &Uri, url: &str, around: &Surroundings) -> Result<SocketAddr, String> {
+async fn address(uri: &Uri, url: &str, around: &Around) -> Result<SocketAddr, String> {
     match uri.scheme_str() {
         Some("http") => {}
         Some(other) => return Err(format!("checks speak http, and {url} wants {other}")),
         None => return Err(format!("{url} is no URL; write http://SERVICE/PATH")),
     }
     let host = uri.host().unwrap_or_default();
-    if let Some(address) = (around.door)(&ServiceName::new(host), uri.port_u16()) {
+    if let Some(address) = (around.door)(&ServiceName::new(host)) {
         return Ok(address);
     }
     let port = uri.port_u16().unwrap_or(80);

@@ -6,7 +6,6 @@ mod trace;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use self::expect::Snippets;
 use super::ask::time_words;
-use super::{Exec, Wires, run_here};
+use super::{Exec, Wires};
 use crate::engine::{CheckId, CheckOutcome, Event};
 use crate::stack::{Check, CheckKind, ServiceName};
 use crate::telemetry::TraceContext;
@@ -24,28 +23,20 @@ use crate::text::{self, Redactor};
 /// Of an answer, this much goes into the report, in bytes.
 const ANSWER_LIMIT: usize = 2048;
 
-/// Where a service's front door for this container port (`None`: its first) is reached, if it has one.
-pub type DoorOf = dyn Fn(&ServiceName, Option<u16>) -> Option<SocketAddr> + Send + Sync;
+type DoorOf = dyn Fn(&ServiceName) -> Option<SocketAddr> + Send + Sync;
 
-/// Runs commands inside a service, if a run of it is up.
-pub type ExecOf = dyn Fn(&ServiceName) -> Option<Exec> + Send + Sync;
-
-/// What a check may need of the stack around it.
-pub struct Surroundings {
-    /// Folder of the stack file: where commands run.
-    pub directory: PathBuf,
-    /// Front doors.
-    pub door: Box<DoorOf>,
-    /// Commands inside services.
-    pub exec: Box<ExecOf>,
-    /// Masks secrets.
-    pub redactor: Redactor,
+/// What a try needs of the stack around it.
+struct Around {
+    door: Box<DoorOf>,
+    exec: Option<Exec>,
+    redactor: Redactor,
 }
 
 /// The checks under way.
 #[derive(Debug)]
 pub struct Checks {
     wires: Wires,
+    redactor: Redactor,
     running: HashMap<CheckId, AbortHandle>,
 }
 
@@ -81,14 +72,34 @@ impl Checks {
     pub fn new(wires: Wires) -> Self {
         Self {
             wires,
+            redactor: Redactor::default(),
             running: HashMap::new(),
         }
     }
 
+    /// From now on masks these secrets in outcomes: before they are cut, so that no half of one is left.
+    pub fn mask(&mut self, redactor: Redactor) {
+        self.redactor = redactor;
+    }
+
     /// Tries a check once. Its outcome comes as [`Event::CheckEnded`].
-    pub fn run(&mut self, check: CheckId, spec: Arc<Check>, around: Surroundings) {
+    ///
+    /// `door` tells where the front door of a service is reached, if it has one. `exec` runs the check's command:
+    /// inside the service that it names, else on this machine in the stack's folder; `None` if that service is not up.
+    pub fn run(
+        &mut self,
+        check: CheckId,
+        spec: Arc<Check>,
+        door: impl Fn(&ServiceName) -> Option<SocketAddr> + Send + Sync + 'static,
+        exec: Option<Exec>,
+    ) {
         self.running.retain(|_, running| !running.is_finished());
         let wires = self.wires.clone();
+        let around = Around {
+            door: Box::new(door),
+            exec,
+            redactor: self.redactor.clone(),
+        };
         let running = tokio::spawn(async move {
             let outcome = outcome(&spec, &around, &wires).await;
             wires.tell(Event::CheckEnded { check, outcome });
@@ -105,7 +116,7 @@ impl Checks {
 }
 
 /// Tries once and judges the answer and its trace.
-async fn outcome(spec: &Check, around: &Surroundings, wires: &Wires) -> CheckOutcome {
+async fn outcome(spec: &Check, around: &Around, wires: &Wires) -> CheckOutcome {
     let context = http::given_context(spec).unwrap_or_else(TraceContext::begin);
     let began = Instant::now();
     let tried = timeout(spec.timeout, tried(spec, around, context)).await;
@@ -143,7 +154,7 @@ fn within(spec: &Check) -> Option<Duration> {
     }
 }
 
-async fn tried(spec: &Check, around: &Surroundings, context: TraceContext) -> Tried {
+async fn tried(spec: &Check, around: &Around, context: TraceContext) -> Tried {
     let snippets = Snippets::new(&around.redactor);
     match &spec.kind {
         CheckKind::Http { request, expect } => {
@@ -161,17 +172,10 @@ async fn tried(spec: &Check, around: &Surroundings, context: TraceContext) -> Tr
             inside,
             expect,
         } => {
-            let argv = command.argv();
-            let ended = match inside {
-                Some(service) => match (around.exec)(service) {
-                    Some(exec) => exec.run(argv, spec.timeout).await,
-                    None => Err(format!("no run of {service} is up to run it in")),
-                },
-                None => {
-                    // For commands that pass it on.
-                    let environment = vec![("TRACEPARENT".into(), context.to_string())];
-                    run_here(argv, &around.directory, environment).await
-                }
+            let ended = match (&around.exec, inside) {
+                (Some(exec), _) => exec.run(command.argv(), spec.timeout).await,
+                (None, Some(service)) => Err(format!("no run of {service} is up to run it in")),
+                (None, None) => Err("there is nowhere to run it".into()),
             };
             match ended {
                 Ok(ended) => Tried {
@@ -179,7 +183,7 @@ async fn tried(spec: &Check, around: &Surroundings, context: TraceContext) -> Tr
                     answer: [ended.stdout, ended.stderr].concat(),
                     answered: true,
                 },
-                Err(why) => Tried::failed(format!("the command could not be run: {why}")),
+                Err(why) => Tried::failed(format!("command: {why}")),
             }
         }
     }
