@@ -78,18 +78,13 @@ fn open(doors: &SharedDoors, edge: &Edge, address: SocketAddr, any_port: bool) -
     tried
 }
 
-/// The front door of a service for this container port, or for its first. A service without one gets a door that only
-/// its smoke checks know.
-pub(super) fn front_door(doors: &SharedDoors, service: &Service, port: Option<u16>) -> Option<SocketAddr> {
-    let leads_there = |edge: &&Edge| {
-        edge.caller.is_none() && edge.callee == service.name && port.is_none_or(|port| edge.port == port)
-    };
-    let edges = doors.edges();
-    if let Some(edge) = edges.iter().find(leads_there) {
+/// The front door of a service. One without gets a door that only its smoke checks know.
+pub(super) fn front_door(doors: &SharedDoors, service: &Service) -> Option<SocketAddr> {
+    let leads_there = |edge: &&Edge| edge.caller.is_none() && edge.callee == service.name;
+    if let Some(edge) = doors.edges().iter().find(leads_there) {
         return doors.lock().address(edge);
     }
-    let port = port.or(service.port()).unwrap_or(0);
-    let edge = Edge { caller: None, callee: service.name.clone(), port };
+    let edge = Edge { caller: None, callee: service.name.clone(), port: service.port().unwrap_or(0) };
     doors.lock().open(edge, SocketAddr::new(LOOPBACK, 0)).ok()
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::engine_side::EngineSide;
 use super::exec;
-use crate::adapters::check::{self, Checks};
+use crate::adapters::check::Checks;
 use crate::adapters::container::sweep;
 use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
@@ -20,7 +20,7 @@ use crate::engine::{
 };
 use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, Reach, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -134,6 +134,7 @@ impl World for RealWorld {
 impl RealWorld {
     fn prepare(&mut self, stack: Arc<Stack>) {
         self.stack = stack;
+        self.checks.mask(Redactor::new(&self.stack.redact));
         if let Err(errors) = keep_front_doors(&self.doors, &self.stack, self.any_port) {
             for error in errors {
                 tracing::warn!(%error, "a front door stays closed");
@@ -228,22 +229,20 @@ impl RealWorld {
     fn exec(&self, run: RunId, live: &Live) -> Exec {
         match live.runtime {
             Runtime::Container => exec::in_container(self.engine.containers.clone(), run),
-            Runtime::Process => exec::on_this_machine(live.service.directory.clone(), live.environment.clone()),
+            Runtime::Process => Exec::on_this_machine(live.service.directory.clone(), live.environment.clone()),
         }
     }
 
     fn check(&mut self, check: CheckId, spec: Arc<Check>) {
-        let doors = Arc::clone(&self.doors);
-        let stack = Arc::clone(&self.stack);
-        let inside: HashMap<ServiceName, Exec> =
-            self.runs.iter().map(|(run, live)| (live.service.name.clone(), self.exec(*run, live))).collect();
-        let around = check::Surroundings {
-            directory: self.stack.directory.clone(),
-            door: Box::new(move |service, port| front_door(&doors, stack.service(service)?, port)),
-            exec: Box::new(move |service| inside.get(service).cloned()),
-            redactor: Redactor::new(&self.stack.redact),
+        let exec = match &spec.kind {
+            CheckKind::Command { inside: Some(service), .. } => {
+                let run = self.runs.iter().find(|(_, live)| live.service.name == *service);
+                run.map(|(run, live)| self.exec(*run, live))
+            }
+            _ => Some(Exec::on_this_machine(self.stack.directory.clone(), Vec::new())),
         };
-        self.checks.run(check, spec, around);
+        let (doors, stack) = (Arc::clone(&self.doors), Arc::clone(&self.stack));
+        self.checks.run(check, spec, move |service| front_door(&doors, stack.service(service)?), exec);
     }
 
     /// Takes note of what the session itself needs to know; `None` when the engine is to be told later.
