@@ -1,0 +1,177 @@
+//! What a file was like when it was last looked at.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// A larger file is told by its size and times alone.
+const HASHED_UP_TO: u64 = 64 << 20;
+
+/// Only such files are read before they change. Sources are smaller; a touch of a larger one counts once as a change.
+const READ_AHEAD_UP_TO: u64 = 1 << 20;
+
+/// A file that was written this short a time ago may be written again within the same tick of the file system's clock.
+const RACY: Duration = Duration::from_millis(50);
+
+/// Size, times, identity and permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    size: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+    inode: (u64, u64),
+    mode: u32,
+}
+
+/// A file's fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Print {
+    stat: Stat,
+    /// Hash of the content, if it was read.
+    hash: Option<u64>,
+}
+
+impl Print {
+    /// Size and times alone; `None` if there is no such file or link (a folder, a socket and a pipe are none).
+    pub(super) fn outside(path: &Path) -> Option<Self> {
+        let data = fs::symlink_metadata(path).ok()?;
+        (data.is_file() || data.is_symlink()).then(|| Self {
+            stat: Stat::of(&data),
+            hash: None,
+        })
+    }
+
+    /// With the content.
+    pub(super) fn whole(path: &Path) -> Option<Self> {
+        let print = Self::outside(path)?;
+        let hash = hash(path, print.stat.size).ok();
+        Some(Self { hash, ..print })
+    }
+
+    /// Whether the content is not known and small enough to be read ahead of any change.
+    pub(super) fn wants_reading(&self) -> bool {
+        self.hash.is_none() && self.stat.size <= READ_AHEAD_UP_TO
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stat.size == 0
+    }
+
+    /// The same with the content, if the file is still just as it was when its size and times were read, and that long
+    /// enough ago for a later write to show.
+    pub(super) fn completed(&self, path: &Path) -> Option<Self> {
+        let before = Self::outside(path)?;
+        if before.stat != self.stat || self.stat.is_racy() {
+            return None;
+        }
+        let whole = Self::whole(path)?;
+        (Self::outside(path)?.stat == self.stat).then_some(whole)
+    }
+
+    /// Whether it was written too short a time ago to be trusted.
+    pub(super) fn is_racy(&self) -> bool {
+        self.stat.is_racy()
+    }
+
+    /// Whether a file looks untouched from outside.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        self.stat == other.stat
+    }
+
+    /// Whether a file that had this print has another content (or may be executed by others) now.
+    pub(super) fn differs(&self, now: &Self) -> bool {
+        if self.stat.size != now.stat.size || self.stat.mode != now.stat.mode {
+            return true;
+        }
+        match (self.hash, now.hash) {
+            (Some(before), Some(now)) => before != now,
+            _ => self.stat.mtime != now.stat.mtime || self.stat.inode != now.stat.inode,
+        }
+    }
+}
+
+impl Stat {
+    fn of(data: &fs::Metadata) -> Self {
+        Self {
+            size: data.size(),
+            mtime: (data.mtime(), data.mtime_nsec()),
+            ctime: (data.ctime(), data.ctime_nsec()),
+            inode: (data.dev(), data.ino()),
+            mode: data.mode() & 0o170_111,
+        }
+    }
+
+    fn is_racy(&self) -> bool {
+        let (seconds, nanos) = self.ctime.max(self.mtime);
+        let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
+        let changed = SystemTime::UNIX_EPOCH + seconds + nanos;
+        changed.elapsed().map_or(true, |since| since < RACY)
+    }
+}
+
+/// Hash of a file's content, or of a link's target. It is compared within this process only.
+fn hash(path: &Path, size: u64) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    let data = fs::symlink_metadata(path)?;
+    if data.is_symlink() {
+        hasher.write(fs::read_link(path)?.as_os_str().as_bytes());
+        return Ok(hasher.finish());
+    }
+    // Opening a pipe that took the file's place would block.
+    if !data.is_file() || size > HASHED_UP_TO {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            length => hasher.write(&buffer[..length]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_content_is_a_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let print = || Print::whole(&file).unwrap();
+        fs::write(&file, "one").unwrap();
+        let one = print();
+        File::open(&file)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert!(!one.differs(&print()), "a touch");
+        fs::write(&file, "one").unwrap();
+        assert!(!one.differs(&print()), "the same again");
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "one").unwrap();
+        assert!(!one.differs(&print()), "a new file with the same content");
+        fs::write(&file, "two").unwrap();
+        assert!(one.differs(&print()));
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("one", &file).unwrap();
+        assert!(one.differs(&print()), "a link in its place");
+        assert_eq!(Print::whole(folder.path()), None);
+    }
+
+    #[test]
+    fn a_file_just_written_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "one").unwrap();
+        let print = Print::outside(&file).unwrap();
+        assert_eq!(print.completed(&file), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! When a burst of saves is over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::engine::Moment;
+
+/// Quiet after the last of its events, when every file was closed.
+const DONE: Duration = Duration::from_millis(15);
+
+/// Quiet after a deletion: many programs delete and then create.
+const REMOVED: Duration = Duration::from_millis(50);
+
+/// Quiet while a file is still open for writing.
+const OPEN: Duration = Duration::from_millis(200);
+
+/// Greatest quiet that a long burst asks for.
+const LONGEST_QUIET: Duration = Duration::from_millis(250);
+
+/// However busy it is, a burst is over this long after its first save.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// What the last event of a path said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// Closed by its writer, or moved into its place whole.
+    Done,
+    /// Deleted or moved away.
+    Removed,
+    /// Being written.
+    Open,
+}
+
+/// Saves that belong together.
+#[derive(Debug)]
+pub(super) struct Burst {
+    pub(super) first: Moment,
+    pub(super) last: Moment,
+    quiet_since: Moment,
+    paths: BTreeMap<PathBuf, Step>,
+    removed: usize,
+    open: usize,
+}
+
+impl Burst {
+    /// A burst that begins now.
+    pub(super) fn begin(at: Moment) -> Self {
+        Self {
+            first: at,
+            last: at,
+            quiet_since: at,
+            paths: BTreeMap::new(),
+            removed: 0,
+            open: 0,
+        }
+    }
+
+    /// Something happened to a path.
+    pub(super) fn note(&mut self, path: &Path, step: Step, at: Moment) {
+        self.last = self.last.max(at);
+        self.quiet_since = self.quiet_since.max(at);
+        match self.paths.get_mut(path) {
+            Some(before) => {
+                let before = std::mem::replace(before, step);
+                if let Some(count) = self.count(before) {
+                    *count -= 1;
+                }
+            }
+            None => drop(self.paths.insert(path.to_owned(), step)),
+        }
+        if let Some(count) = self.count(step) {
+            *count += 1;
+        }
+    }
+
+    /// Something happened to a path that does not say how far its writer is.
+    pub(super) fn touch(&mut self, path: &Path, at: Moment) {
+        let step = self.paths.get(path).copied().unwrap_or(Step::Done);
+        self.note(path, step, at);
+    }
+
+    fn count(&mut self, step: Step) -> Option<&mut usize> {
+        match step {
+            Step::Done => None,
+            Step::Removed => Some(&mut self.removed),
+            Step::Open => Some(&mut self.open),
+        }
+    }
+
+    /// Whether something happened to this path.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.paths.contains_key(path)
+    }
+
+    /// When it is over, if nothing else happens. Quiet is asked for in proportion to how long it lasts already.
+    pub(super) fn over_at(&self) -> Moment {
+        let least = match (self.open, self.removed) {
+            (0, 0) => DONE,
+            (0, _) => REMOVED,
+            _ => OPEN,
+        };
+        let grown = (self.last.since(self.first) / 4).min(LONGEST_QUIET);
+        (self.quiet_since + least.max(grown)).min(self.first + LONGEST)
+    }
+
+    /// Lasts a little longer: a file was found empty, which is usually half a save.
+    pub(super) fn prolong(&mut self, now: Moment) {
+        self.quiet_since = now;
+    }
+
+    /// Whether it may be prolonged.
+    pub(super) fn is_young(&self, now: Moment) -> bool {
+        now.since(self.first) < OPEN
+    }
+
+    /// The paths, each once, in order.
+    pub(super) fn into_paths(self) -> Vec<PathBuf> {
+        self.paths.into_keys().collect()
+    }
+
+    /// The paths, each once, in order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.keys().map(PathBuf::as_path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    #[test]
+    fn a_file_that_was_closed_settles_at_once() {
+        let mut burst = Burst::begin(at(100));
+        burst.note(Path::new("a"), Step::Open, at(100));
+        assert_eq!(burst.over_at(), at(300));
+        burst.note(Path::new("a"), Step::Done, at(101));
+        assert_eq!(burst.over_at(), at(116));
+    }
+
+    #[test]
+    fn a_deletion_waits_for_what_may_follow() {
+        let mut burst = Burst::begin(at(0));
+        burst.note(Path::new("a"), Step::Removed, at(0));
+        burst.note(Path::new("b"), Step::Done, at(2));
+        assert_eq!(burst.over_at(), at(52));
+        burst.note(Path::new("a"), Step::Done, at(3));
+        assert_eq!(burst.over_at(), at(18));
+    }
+
+    #[test]
+    fn a_long_burst_asks_for_a_longer_quiet_but_never_lasts_beyond_a_second() {
+        let mut burst = Burst::begin(at(0));
+        for millis in (0..=400).step_by(5) {
+            burst.note(Path::new("a"), Step::Done, at(millis));
+        }
+        assert_eq!(burst.over_at(), at(500));
+        for millis in (400..=5000).step_by(5) {
+            burst.note(Path::new("a"), Step::Open, at(millis));
+        }
+        assert_eq!(burst.over_at(), at(1000));
+    }
+}
