@@ -39,13 +39,13 @@ async fn half_close_goes_through_in_both_directions() {
 
 #[tokio::test]
 async fn a_run_that_ends_first_still_hears_the_caller() {
-    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let run = Run::start(move |mut stream| {
-        let heard = heard.clone();
+        let tell = tell.clone();
         async move {
             stream.write_all(b"220 hello\r\n").await.unwrap();
             stream.shutdown().await.unwrap();
-            heard.send(read_to_end(&mut stream).await).unwrap();
+            tell.send(read_to_end(&mut stream).await).unwrap();
         }
     })
     .await;
@@ -54,7 +54,7 @@ async fn a_run_that_ends_first_still_hears_the_caller() {
     assert_eq!(read_to_end(&mut caller).await, "220 hello\r\n");
     caller.write_all(b"QUIT\r\n").await.unwrap();
     drop(caller);
-    assert_eq!(hears.recv().await.unwrap(), "QUIT\r\n");
+    assert_eq!(told.recv().await.unwrap(), "QUIT\r\n");
 }
 
 #[tokio::test]

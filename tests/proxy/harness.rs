@@ -217,9 +217,12 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
             }
         }
     };
-    if timeout(SOON, reading).await.is_err() {
-        panic!("{end:?} did not come: {:?}", String::from_utf8_lossy(&read));
-    }
+    let came = timeout(SOON, reading).await.is_ok();
+    assert!(
+        came,
+        "{end:?} did not come: {:?}",
+        String::from_utf8_lossy(&read)
+    );
     String::from_utf8_lossy(&read).into_owned()
 }
 

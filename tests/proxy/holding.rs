@@ -18,11 +18,11 @@ use super::harness::{
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
-fn limits(hold: Duration, held: usize) -> Limits {
+fn limits(patience: Duration, held: usize) -> Limits {
     Limits {
-        hold,
+        hold: patience,
         held,
-        reach: hold,
+        reach: patience,
         ..Limits::default()
     }
 }
