@@ -7,6 +7,7 @@ mod cut;
 mod endings;
 mod finding;
 mod output;
+mod speed;
 mod starting;
 mod sweeping;
 mod syncing;
