@@ -1,4 +1,9 @@
 //! The container adapter against the real engine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests may end a test, and say when one is skipped or measured"
+)]
 
 #[path = "../support/engine.rs"]
 mod engine;
@@ -7,6 +12,7 @@ mod cut;
 mod endings;
 mod finding;
 mod output;
+mod speed;
 mod starting;
 mod sweeping;
 mod syncing;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use boatyard::engine::{Event, RunId, SyncCopy, SyncId};
+use boatyard::proxy::Reach;
 use boatyard::stack::{CommandWords, Service, Signal, Then};
 use boatyard::telemetry::Stream;
 
@@ -139,6 +140,7 @@ async fn a_restart_keeps_the_run_and_its_files() {
         .await;
     rig.until_log(|rig| rig.text(Stream::Stdout) == ["none"])
         .await;
+    let before = rig.containers.reach(RunId(1));
     for (number, code) in [(1, "first\n"), (2, "second\n")] {
         std::fs::write(rig.folder.path().join("code"), code).unwrap();
         let copies = vec![copy(&rig, "code", "/code")];
@@ -160,6 +162,21 @@ async fn a_restart_keeps_the_run_and_its_files() {
         .await
         .unwrap();
     assert_eq!(inspected.state.unwrap().running, Some(true));
+    // Engines give a restarted container another address: whoever routes to it is told.
+    let after = rig.containers.reach(RunId(1));
+    let networks = inspected.network_settings.unwrap().networks.unwrap();
+    let address = networks[&rig.identity.network()]
+        .ip_address
+        .clone()
+        .unwrap();
+    if let Some(Reach::Host(known)) = &after {
+        assert_eq!(known.to_string(), address);
+    }
+    let told = rig.moves.try_recv().is_ok();
+    assert!(
+        told || before == after,
+        "{before:?} became {after:?} in silence"
+    );
     rig.containers.kill(RunId(1));
     rig.exited(1).await;
 }

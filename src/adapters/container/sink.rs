@@ -203,3 +203,7 @@ impl LastLines {
             .collect()
     }
 }
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

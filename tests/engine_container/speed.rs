@@ -1,0 +1,79 @@
+//! How fast output is taken in, against reading the attached stream and throwing it away. Run by hand, optimized:
+//! `cargo test --release --test engine_container -- --ignored --nocapture speed`.
+
+use std::time::{Duration, Instant};
+
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use tokio::io::AsyncReadExt;
+
+use crate::engine::{BUSYBOX, Rig, shell};
+
+const LINES: u32 = 2_000_000;
+
+fn line() -> String {
+    format!("yes {} | head -n {LINES}", "x".repeat(99))
+}
+
+/// Reads the attached stream of a container of our own making into nothing.
+async fn floor(rig: &Rig) -> Duration {
+    let client = &rig.engine.client;
+    let body = ContainerCreateBody {
+        image: Some(BUSYBOX.into()),
+        cmd: Some(vec!["/bin/sh".into(), "-c".into(), line()]),
+        labels: Some(rig.identity.labels().into_iter().collect()),
+        ..ContainerCreateBody::default()
+    };
+    let id = client.create_container(None, body).await.unwrap().id;
+    let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1");
+    let path = rig.engine.path(&path);
+    let mut attached = rig
+        .engine
+        .endpoint()
+        .upgrade(&path, "tcp", &[])
+        .await
+        .unwrap();
+    client.start_container(&id, None).await.unwrap();
+    let began = Instant::now();
+    let mut buffer = vec![0; 256 << 10];
+    let mut bytes = attached.early.len();
+    loop {
+        match attached.stream.read(&mut buffer).await.unwrap() {
+            0 => break,
+            count => bytes += count,
+        }
+    }
+    assert!(bytes >= 100 * LINES as usize);
+    let took = began.elapsed();
+    let options = RemoveContainerOptionsBuilder::default().force(true).build();
+    client.remove_container(&id, Some(options)).await.unwrap();
+    took
+}
+
+/// The same through the adapter, into the store.
+async fn ours(rig: &mut Rig, run: u64) -> Duration {
+    rig.started(run, &shell("s", &line())).await;
+    let began = Instant::now();
+    assert!(rig.exited(run).await.is_success());
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, run by hand"]
+async fn output_is_taken_in_as_fast_as_it_comes() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    rig.containers.ensure_network().await.unwrap();
+    for round in 0..5 {
+        let floor = floor(&rig).await;
+        let ours = ours(&mut rig, round).await;
+        let rate = |took: Duration| f64::from(LINES) / took.as_secs_f64();
+        println!(
+            "floor {:.0} lines/s, ours {:.0} lines/s, ratio {:.2}",
+            rate(floor),
+            rate(ours),
+            floor.as_secs_f64() / ours.as_secs_f64()
+        );
+    }
+}
