@@ -7,6 +7,15 @@ use crate::engine::{BuildId, Moment, Notice, Noticed};
 use crate::stack::ServiceName;
 use crate::text;
 
+/// How a step of a build went so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    UnderWay,
+    Done,
+    /// It was under way when the build failed or was cancelled.
+    Failed,
+}
+
 /// One step of a build.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Step {
@@ -16,6 +25,8 @@ pub(super) struct Step {
     pub(super) name: String,
     /// Whether its result came from the cache.
     pub(super) cached: bool,
+    /// How it went so far.
+    pub(super) outcome: Outcome,
     /// When it was first told of.
     pub(super) began: Moment,
     /// How long until the next one was told of, or the build ended.
@@ -113,7 +124,11 @@ impl Builds {
 
     fn end(&mut self, service: &ServiceName, build: BuildId, at: Moment, end: End) {
         if let Some(story) = self.current(service, build) {
-            story.close_last(at);
+            let outcome = match end {
+                End::Finished { .. } => Outcome::Done,
+                End::Failed { .. } | End::Cancelled { .. } => Outcome::Failed,
+            };
+            story.close_last(at, outcome);
             story.end = Some(end);
         }
     }
@@ -140,21 +155,23 @@ impl BuildStory {
         if self.steps.len() >= MOST_STEPS {
             return;
         }
-        self.close_last(at);
+        self.close_last(at, Outcome::Done);
         let place = self.steps.partition_point(|step| step.number < number);
         let step = Step {
             number,
             name: text::plain(name.as_bytes()),
             cached,
+            outcome: Outcome::UnderWay,
             began: at,
             took: None,
         };
         self.steps.insert(place, step);
     }
 
-    fn close_last(&mut self, at: Moment) {
+    fn close_last(&mut self, at: Moment, outcome: Outcome) {
         for step in self.steps.iter_mut().filter(|step| step.took.is_none()) {
             step.took = Some(at.since(step.began));
+            step.outcome = outcome;
         }
     }
 }
@@ -207,6 +224,8 @@ mod tests {
         };
         builds.hear(&told(90, failed));
         let story = builds.of(&"web".into()).unwrap();
+        let outcomes: Vec<Outcome> = story.steps.iter().map(|step| step.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Done, Outcome::Failed]);
         let steps: Vec<(u32, bool, Option<u128>)> = story
             .steps
             .iter()

@@ -34,7 +34,7 @@ pub(super) fn title(
 ) -> Rect {
     let (line, body) = top(area, 1);
     let focused = pane == focus;
-    let (mark, rule, role) = if focused {
+    let (mark, dash, role) = if focused {
         ("▌", "━", Role::Accent)
     } else {
         (" ", "─", Role::Border)
@@ -60,12 +60,13 @@ pub(super) fn title(
     let left = clip(left, room.saturating_sub(spans_width(&right)));
     let gap = room.saturating_sub(spans_width(&left) + spans_width(&right));
     let mut spans = left;
-    spans.push(Span::styled(rule.repeat(gap), theme.style(role)));
+    spans.push(Span::styled(dash.repeat(gap), theme.style(role)));
     spans.extend(clip(right, room));
     frame.render_widget(Line::from(spans), line);
+    let (left, right) = (u16::from(body.width > 2), u16::from(body.width > 40));
     Rect {
-        x: body.x + u16::from(body.width > 2),
-        width: body.width - u16::from(body.width > 2),
+        x: body.x + left,
+        width: body.width - left - right,
         ..body
     }
 }

@@ -122,6 +122,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["y"] Action::Copy, "copy the line", "copy";
     }
     Trace {
+        ["esc"] Action::Back, "back to the list", "back";
         ["y"] Action::Copy, "copy the trace's id", "copy id";
     }
     Traces {

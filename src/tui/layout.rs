@@ -87,6 +87,8 @@ impl Layout {
     }
 }
 
+/// At least this high: space between what stands above each other.
+const ROOMY: u16 = 30;
 /// At least this wide: two columns.
 const WIDE: u16 = 100;
 /// Narrower or lower than this: one pane at a time.
@@ -115,6 +117,8 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
     let (header, rest) = top(screen, 1);
     let (footer, rest) = bottom(rest, u16::from(screen.height > 3));
     let (banner, rest) = top(rest, wish.banner.min(rest.height / 3));
+    let space = u16::from(screen.height >= ROOMY);
+    let (_, rest) = top(rest, space);
     let mut layout = Layout {
         header,
         banner,
@@ -145,6 +149,7 @@ fn wide(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
         (left, Rect::ZERO)
     };
     let (upper, traces) = top(right, right.height - right.height * 2 / 5);
+    let (_, upper) = bottom(upper, u16::from(body.height + 3 >= ROOMY));
     let upper_pane = if wish.build_over_logs && !build_fits {
         Pane::Build
     } else {

@@ -42,7 +42,10 @@ pub(super) fn found(typed: &str, state: &State) -> Vec<Found> {
             Some((score, found))
         })
         .collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let typed = typed.to_lowercase();
+    scored.sort_by_key(|(score, found)| {
+        (std::cmp::Reverse(*score), !found.words.starts_with(&typed))
+    });
     scored.into_iter().map(|(_, found)| found).collect()
 }
 

@@ -40,7 +40,7 @@ impl Line {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Char('u') if control => {
-                drop(self.text.drain(..std::mem::take(&mut self.cursor)))
+                drop(self.text.drain(..std::mem::take(&mut self.cursor)));
             }
             KeyCode::Char('w') if control => self.delete_word(),
             KeyCode::Char('a') if control => self.cursor = 0,

@@ -186,7 +186,7 @@ impl Theme {
     /// A colour that a service chose for its own text, as far as it may be shown.
     pub(super) fn foreign(&self, colour: Color) -> Option<Color> {
         match (self.depth, colour) {
-            (Depth::None, _) => None,
+            (Depth::None, _) | (Depth::Named, Color::Rgb(..) | Color::Indexed(16..)) => None,
             (Depth::True | Depth::Indexed, Color::Rgb(..)) => {
                 Some(self.fit(contrast::readable(colour, self.file.roles.base)))
             }
@@ -194,7 +194,6 @@ impl Theme {
                 let rgb = file::spoken(named, self.ground)?;
                 Some(self.fit(contrast::readable(rgb, self.file.roles.base)))
             }
-            (Depth::Named, Color::Rgb(..) | Color::Indexed(16..)) => None,
             (Depth::Named, named) => Some(named),
         }
     }

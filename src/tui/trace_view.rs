@@ -118,24 +118,23 @@ pub(super) fn first_shown(at: usize, rows: usize, len: usize) -> usize {
         .min(len - rows)
 }
 
-/// Where a bar begins and ends, in eighths of a column, on an axis of this many columns for `whole`.
-pub(super) fn bar(row: &Row, whole: f64, columns: u16) -> (u32, u32) {
-    let eighths = f64::from(columns) * 8.0;
+/// The columns from which to which a bar reaches, on an axis of so many for `whole` seconds: at least one, if there are
+/// any.
+pub(super) fn bar(row: &Row, whole: f64, columns: u16) -> (u16, u16) {
     let place = |seconds: f64| {
         let share = if whole > 0.0 { seconds / whole } else { 0.0 };
-        // Between 0 and 8 × 65,535.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "bounded"
+            reason = "between 0 and the number of columns"
         )]
-        let place = (share.clamp(0.0, 1.0) * eighths) as u32;
+        let place = (share.clamp(0.0, 1.0) * f64::from(columns)).round() as u16;
         place
     };
     let start = row.offset.as_secs_f64();
-    let end = start + row.exchange.took.as_secs_f64();
-    let from = place(start).min(u32::from(columns) * 8 - u32::from(columns > 0));
-    (from, place(end).max(from + 1))
+    let from = place(start).min(columns.saturating_sub(1));
+    let to = place(start + row.exchange.took.as_secs_f64());
+    (from, to.max(from + 1).min(columns))
 }
 
 #[cfg(test)]

@@ -489,7 +489,7 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
         return;
     }
     if ui.layout.tabs.contains((column, row).into()) {
-        if let Some(pane) = super::pane::tabs::at(column - ui.layout.tabs.x) {
+        if let Some(pane) = super::pane::tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width) {
             ui.go_to(pane);
         }
         return;

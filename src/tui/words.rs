@@ -68,8 +68,8 @@ fn waiting(service: &ServiceState, now: Moment) -> (String, Option<Duration>) {
             let words = format!("{cause}; again in");
             (words, Some(until.since(now)))
         }
-        hold => (
-            text::plain(hold.shown().as_bytes()),
+        other => (
+            text::plain(other.shown().as_bytes()),
             Some(now.since(held.since)),
         ),
     }

@@ -209,6 +209,12 @@ impl<B: Backend> Workbench<B> {
         self.screen.backend_mut()
     }
 
+    /// The next [`View::show`] draws, however soon and whether or not something changed.
+    pub fn draw_next(&mut self) {
+        self.due = Due::Now;
+        self.drawn = None;
+    }
+
     /// How many frames were drawn.
     pub fn frames(&self) -> u64 {
         self.frames
@@ -412,7 +418,7 @@ impl<B: Backend> Workbench<B> {
             }
         };
         let changes = &mut self.changes;
-        let changed = async {
+        let told = async {
             // The stores outlive the view, so their sender is never gone.
             if changes.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -421,7 +427,7 @@ impl<B: Backend> Workbench<B> {
         let Some(real) = &mut self.real else {
             tokio::select! {
                 () = at_wake => return Woken::Show,
-                () = changed, if watching => {}
+                () = told, if watching => {}
             }
             self.due = self.due.max(Due::Telemetry);
             return Woken::Show;
@@ -436,7 +442,7 @@ impl<B: Backend> Workbench<B> {
             Some(()) = real.continued.recv() => return Woken::Continued,
             () = real.lane.taken.notified(), if is_busy => return Woken::Show,
             () = at_wake => return Woken::Show,
-            () = changed, if watching => {}
+            () = told, if watching => {}
         }
         self.due = self.due.max(Due::Telemetry);
         Woken::Show

@@ -1,5 +1,7 @@
 //! Sessions made by hand: a shop of five services in every state a screen must tell.
 
+mod telemetry;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +16,8 @@ use boatyard::stack::{
     Build, Condition, Health, HttpProbe, PortMapping, Probe, Protocol, Runtime, Service,
     ServiceName, Stack,
 };
-use boatyard::telemetry::{
-    Exchange, ExchangeStatus, Headers, MarkKind, NewLine, Sample, SpanId, Stream, Telemetry,
-    TraceId,
-};
-use jiff::{Timestamp, ToSpan};
+use boatyard::telemetry::Telemetry;
+use jiff::Timestamp;
 
 /// A session as a view is shown it.
 pub(crate) struct Scene {
@@ -30,16 +29,12 @@ pub(crate) struct Scene {
 
 /// When the sessions began: 14:03:20 UTC on a working day.
 pub(crate) fn began() -> Timestamp {
-    "2026-03-18T14:03:20Z".parse().unwrap()
+    "2026-03-18T14:03:20Z".parse().expect("a right time")
 }
 
 /// A moment, in seconds since the beginning.
 pub(crate) fn at(seconds: f64) -> Moment {
     Moment(Duration::from_secs_f64(seconds))
-}
-
-fn time(seconds: f64) -> Timestamp {
-    began() + Duration::from_secs_f64(seconds)
 }
 
 fn built(name: &str) -> Service {
@@ -392,8 +387,8 @@ pub(crate) fn waiting() -> Scene {
             since: now,
         });
     }
-    scene.state.services.get_mut("seed").unwrap().completed = None;
     let seed = scene.service("seed");
+    seed.completed = None;
     seed.hold = Some(Held {
         hold: Hold::Dependency {
             on: "db".into(),
@@ -445,7 +440,7 @@ pub(crate) fn refused() -> Scene {
 impl Scene {
     /// One of its services.
     pub(crate) fn service(&mut self, name: &str) -> &mut ServiceState {
-        self.state.services.get_mut(name).unwrap()
+        &mut self.state.services[name]
     }
 
     /// The notices of a build.
@@ -453,10 +448,8 @@ impl Scene {
         let service = ServiceName::from(service);
         let build = BuildId(build);
         let mut tell = |seconds: f64, notice| {
-            self.notices.push(Noticed {
-                at: at(seconds),
-                notice,
-            })
+            let at = at(seconds);
+            self.notices.push(Noticed { at, notice });
         };
         tell(
             2.0,
@@ -465,16 +458,16 @@ impl Scene {
                 build,
             },
         );
-        for (number, (name, cached)) in steps.iter().enumerate() {
+        for (number, (name, cached)) in (1u32..).zip(steps) {
             let output = Notice::BuildOutput {
                 service: service.clone(),
                 build,
-                step: number as u32 + 1,
-                of: if finished { steps.len() as u32 } else { 7 },
+                step: number,
+                of: if finished { 4 } else { 7 },
                 name: (*name).to_owned(),
                 cached: *cached,
             };
-            tell(2.05 + number as f64 * 0.12, output);
+            tell(1.93 + f64::from(number) * 0.12, output);
         }
         if finished {
             let notice = Notice::BuildFinished {
@@ -485,204 +478,6 @@ impl Scene {
                 cached: false,
             };
             tell(2.64, notice);
-        }
-    }
-
-    /// A line of a service.
-    pub(crate) fn say(&self, seconds: f64, service: &str, stream: Stream, words: &str) {
-        self.telemetry.logs().push(NewLine {
-            service: service.into(),
-            run: 1,
-            at: time(seconds),
-            stream,
-            bytes: words.as_bytes().to_vec(),
-        });
-        self.telemetry.touch();
-    }
-
-    fn say_much(&self) {
-        use Stream::{Mark, Stderr, Stdout};
-        self.say(
-            0.6,
-            "db",
-            Stderr,
-            "LOG:  database system is ready to accept connections",
-        );
-        self.say(0.9, "seed", Stdout, "INFO seeded 24 products in 41 ms");
-        self.say(1.0, "payments", Mark(MarkKind::Started), "run #3 begins");
-        self.say(
-            1.1,
-            "payments",
-            Stdout,
-            "level=info msg=\"listening\" port=8000",
-        );
-        self.say(1.2, "orders", Mark(MarkKind::Started), "run #2 begins");
-        self.say(1.3, "orders", Stdout, "INFO  listening on :8000");
-        self.say(1.4, "orders", Mark(MarkKind::Live), "run #2 is live");
-        for round in 0..24 {
-            let start = 2.0 + f64::from(round) * 0.31;
-            let quantity = round % 5 + 1;
-            self.say(
-                start,
-                "web",
-                Stdout,
-                &format!("\u{1b}[36mPOST\u{1b}[0m /orders \u{1b}[32m201\u{1b}[0m in 38 ms"),
-            );
-            self.say(
-                start + 0.004,
-                "orders",
-                Stdout,
-                &format!("INFO  POST /orders sku=tea-{round} quantity={quantity}"),
-            );
-            self.say(
-                start + 0.009,
-                "payments",
-                Stdout,
-                &format!(
-                    "level=info msg=\"charged\" amount={}.50 currency=EUR",
-                    round * 3
-                ),
-            );
-            if round % 7 == 3 {
-                self.say(
-                    start + 0.011,
-                    "orders",
-                    Stdout,
-                    "WARN  payment slow, retry 1/3",
-                );
-            }
-            if round % 11 == 5 {
-                self.say(
-                    start + 0.020,
-                    "orders",
-                    Stderr,
-                    "ERROR order failed: payments answered 503 Service Unavailable",
-                );
-                self.say(
-                    start + 0.021,
-                    "orders",
-                    Stderr,
-                    "  File \"/app/app.py\", line 41, in place_order",
-                );
-            }
-        }
-        self.say(9.5, "orders", Mark(MarkKind::Live), "build #7 is live");
-        self.say(9.6, "orders", Stdout, "DEBUG cache warmed with 24 products");
-        self.say(9.7, "orders", Stdout, "INFO  GET /orders/17");
-    }
-
-    /// Requests through the front door.
-    fn trade(&self) {
-        for round in 0..18u64 {
-            let start = 2.0 + round as f64 * 0.4;
-            let failed = round % 6 == 4;
-            let (method, path) = [
-                ("POST", "/orders"),
-                ("GET", "/orders/17"),
-                ("GET", "/products?q=tea"),
-            ][(round % 3) as usize];
-            let code = if failed {
-                503
-            } else {
-                [201, 200, 200][(round % 3) as usize]
-            };
-            let slow = if round == 7 { 6 } else { 1 };
-            self.ask(
-                round,
-                1,
-                None,
-                ("web", method, path, code),
-                start,
-                38 * slow,
-            );
-            self.ask(
-                round,
-                2,
-                Some((1, "web")),
-                ("orders", method, path, code),
-                start + 0.003,
-                31 * slow,
-            );
-            if round % 3 == 0 {
-                self.ask(
-                    round,
-                    3,
-                    Some((2, "orders")),
-                    ("db", "GET", "/stock/tea", 200),
-                    start + 0.005,
-                    4,
-                );
-                self.ask(
-                    round,
-                    4,
-                    Some((2, "orders")),
-                    (
-                        "payments",
-                        "POST",
-                        "/charges",
-                        if failed { 503 } else { 201 },
-                    ),
-                    start + 0.011,
-                    14 * slow,
-                );
-            }
-        }
-        self.telemetry.touch();
-    }
-
-    fn ask(
-        &self,
-        trace: u64,
-        span: u64,
-        caller: Option<(u64, &str)>,
-        (callee, method, path, code): (&str, &str, &str, u16),
-        start: f64,
-        ms: u64,
-    ) {
-        let mut request_headers = Headers::default();
-        request_headers.push("host", b"web");
-        request_headers.push("accept", b"application/json");
-        request_headers.push("authorization", b"***");
-        let mut response_headers = Headers::default();
-        response_headers.push("content-type", b"application/json");
-        self.telemetry.exchanges().push(Exchange {
-            trace: TraceId(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736 + (u128::from(trace) << 100)),
-            span: SpanId(trace * 100 + span),
-            parent: caller.map(|(parent, _)| SpanId(trace * 100 + parent)),
-            caller: caller.map(|(_, name)| name.into()),
-            callee: callee.into(),
-            run: 2,
-            method: method.into(),
-            path: path.into(),
-            status: ExchangeStatus::Http(code),
-            started: time(start),
-            took: Duration::from_millis(ms),
-            held: if trace == 7 && span == 4 {
-                Duration::from_millis(ms / 2)
-            } else {
-                Duration::ZERO
-            },
-            request_bytes: if method == "POST" { 38 } else { 0 },
-            response_bytes: 412,
-            request_headers,
-            response_headers,
-        });
-    }
-
-    /// Load over a minute.
-    fn work(&self) {
-        for (place, name) in self.state.services.keys().enumerate() {
-            for second in 0..60i64 {
-                let wave = (second * (place as i64 + 3)) % 11;
-                self.telemetry.series().push(
-                    name,
-                    Sample {
-                        at: began() + second.seconds(),
-                        cpu: 0.01 + wave as f64 / 250.0,
-                        memory: (38 + place as u64 * 7 + second as u64 / 9) << 20,
-                    },
-                );
-            }
         }
     }
 }

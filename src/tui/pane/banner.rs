@@ -15,9 +15,9 @@ use crate::tui::theme::Role;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) struct Words {
     /// What it is about.
-    pub(in crate::tui) lead: &'static str,
+    lead: &'static str,
     /// What there is to say.
-    pub(in crate::tui) words: String,
+    said: String,
     role: Role,
 }
 
@@ -27,14 +27,14 @@ pub(in crate::tui) fn words(state: &State) -> Vec<Words> {
     if let Phase::Stopping { kill, .. } = state.phase {
         words.push(Words {
             lead: if kill { "killing" } else { "stopping" },
-            words: remaining(state),
+            said: remaining(state),
             role: Role::Waiting,
         });
     }
     if let EngineLink::Lost { why } = &state.engine_link {
         words.push(Words {
             lead: "engine lost",
-            words: format!("{why}; it is looked for"),
+            said: format!("{why}; it is looked for"),
             role: Role::Failed,
         });
     }
@@ -45,7 +45,7 @@ pub(in crate::tui) fn words(state: &State) -> Vec<Words> {
         };
         words.push(Words {
             lead: "stack file refused",
-            words: format!("{first}{more}; the old one stays"),
+            said: format!("{first}{more}; the old one stays"),
             role: Role::Failed,
         });
     }
@@ -71,7 +71,7 @@ fn remaining(state: &State) -> String {
 pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, lines: &[Words], scene: Scene<'_>) {
     for (words, row) in lines.iter().zip(area.rows()) {
         let style = scene.theme.style(words.role);
-        let first = words.words.lines().next().unwrap_or_default();
+        let first = words.said.lines().next().unwrap_or_default();
         let spans = vec![
             Span::styled(
                 format!(" {}  ", words.lead),

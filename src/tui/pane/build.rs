@@ -10,7 +10,7 @@ use super::Scene;
 use crate::engine::{BuildFailure, BuildState, ServiceState};
 use crate::telemetry::{Filter, Select};
 use crate::text;
-use crate::tui::builds::{BuildStory, End, Step};
+use crate::tui::builds::{BuildStory, End, Outcome, Step};
 use crate::tui::draw::{Title, empty, lines, spread, title};
 use crate::tui::layout::Pane;
 use crate::tui::theme::{Role, Theme};
@@ -115,7 +115,12 @@ fn why_empty(service: &ServiceState) -> String {
         (Some(_), _) if service.build == BuildState::NotNeeded => {
             format!("{name} runs as a process, so no image is made.")
         }
-        (Some(_), _) => format!("{name} has not been built yet."),
+        (Some(_), _) => match service.build {
+            BuildState::Built { build, .. } => {
+                format!("The image of {name} is there (build {build}); nothing had to be made.")
+            }
+            _ => format!("{name} has not been built yet."),
+        },
     }
 }
 
@@ -150,12 +155,13 @@ fn failed<'a>(failure: &BuildFailure, theme: &Theme, room: u16) -> Vec<Line<'a>>
     let mut told = Vec::new();
     let mut tell = |sign: &'static str, words: &str, role: Role| {
         for line in words.lines().take(40) {
-            let words = Span::styled(text::plain(line.as_bytes()), theme.style(role));
-            told.push(spread(
-                vec![Span::styled(sign, theme.style(Role::Failed)), words],
-                Vec::new(),
-                room,
-            ));
+            let line = text::plain(line.as_bytes());
+            for row in rows(&line, usize::from(room).saturating_sub(2)) {
+                told.push(Line::from(vec![
+                    Span::styled(sign, theme.style(Role::Failed)),
+                    Span::styled(row.to_owned(), theme.style(role)),
+                ]));
+            }
         }
     };
     if let Some(step) = &failure.step {
@@ -176,6 +182,21 @@ fn failed<'a>(failure: &BuildFailure, theme: &Theme, room: u16) -> Vec<Line<'a>>
     told
 }
 
+/// A line in rows of so many columns, at most eight of them.
+fn rows(line: &str, room: usize) -> Vec<&str> {
+    let mut rows = Vec::new();
+    let mut rest = line;
+    while rows.len() < 8 {
+        let row = text::cut(rest, room);
+        rows.push(row);
+        rest = &rest[row.len()..];
+        if rest.is_empty() || row.is_empty() {
+            break;
+        }
+    }
+    rows
+}
+
 fn step_line<'a>(
     step: &Step,
     of: u32,
@@ -183,10 +204,11 @@ fn step_line<'a>(
     theme: &Theme,
     room: u16,
 ) -> Line<'a> {
-    let (sign, role) = match (step.took, step.cached) {
-        (None, _) => ("◐", Role::Busy),
-        (Some(_), true) => ("·", Role::Dim),
-        (Some(_), false) => ("✓", Role::Ready),
+    let (sign, role) = match (step.outcome, step.cached) {
+        (Outcome::UnderWay, _) => ("◐", Role::Busy),
+        (Outcome::Failed, _) => ("✗", Role::Failed),
+        (Outcome::Done, true) => ("·", Role::Dim),
+        (Outcome::Done, false) => ("✓", Role::Ready),
     };
     let number = format!("{:>2}/{:<2} ", step.number, of.max(step.number));
     let left = vec![

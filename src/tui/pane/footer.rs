@@ -102,7 +102,7 @@ fn keys<'a>(bindings: &[&Binding], theme: &Theme, room: usize) -> Vec<Span<'a>> 
     let of = |binding: &Binding| {
         [
             Span::styled(binding.keys[0], theme.style(Role::Accent)),
-            Span::styled(format!(" {}   ", binding.short), theme.style(Role::Dim)),
+            Span::styled(format!(" {}  ", binding.short), theme.style(Role::Dim)),
         ]
     };
     let last: Vec<Span<'a>> = help.iter().flat_map(|binding| of(binding)).collect();

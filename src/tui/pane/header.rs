@@ -33,8 +33,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     if area.width >= 90 {
         right.extend(traffic(scene));
     }
-    right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
-    right.push(Span::raw(" "));
+    if area.width >= 30 {
+        right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
+        right.push(Span::raw(" "));
+    }
     frame.render_widget(spread(left, right, area.width), area);
 }
 
@@ -57,7 +59,7 @@ fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
     let statuses: Vec<Status> = state
         .services
         .values()
-        .map(|service| service.status())
+        .map(crate::engine::ServiceState::status)
         .collect();
     let total = statuses.len();
     if roomy {

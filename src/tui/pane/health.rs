@@ -164,7 +164,15 @@ fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
         return Vec::new();
     };
     let columns = usize::from(room).saturating_sub(LABEL + 10).min(40);
-    let figure = |name, figure: String, values: Vec<f64>, full| {
+    // A steady load is drawn half high: a solid bar would shout.
+    let figure = |name, figure: String, values: Vec<f64>, least: f64| {
+        let highest = values
+            .iter()
+            .rev()
+            .take(columns)
+            .copied()
+            .fold(least, f64::max);
+        let full = highest * 1.8;
         Line::from(vec![
             label(theme, name),
             Span::styled(format!("{figure:<8}  "), theme.style(Role::Text)),

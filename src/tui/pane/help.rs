@@ -11,7 +11,7 @@ use crate::tui::layout::top;
 use crate::tui::theme::{Role, Theme};
 
 /// Columns of one row of the help.
-const COLUMN: u16 = 44;
+const COLUMN: u16 = 54;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -24,7 +24,7 @@ pub(in crate::tui) fn render(
     let rows: usize = blocks.iter().map(Vec::len).sum();
     let two = screen.width >= COLUMN * 2 + 6;
     let (left, right) = if two {
-        halves(blocks, rows)
+        halves(&blocks, rows)
     } else {
         (blocks.concat(), Vec::new())
     };
@@ -50,7 +50,7 @@ fn blocks<'a>(places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
     let block = |place: &Where| {
         let here = bindings.iter().filter(|binding| binding.at == *place);
         let rows = here.map(|binding| {
-            let keys = format!("{:<12}", binding.keys.join(" "));
+            let keys = format!("{:<18}", binding.keys.join(" "));
             spread(
                 vec![
                     Span::styled(keys, theme.style(Role::Accent)),
@@ -74,7 +74,7 @@ fn blocks<'a>(places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
 }
 
 /// The rows in two columns of about the same length; a block may be continued in the second.
-fn halves<'a>(blocks: Vec<Vec<Line<'a>>>, rows: usize) -> (Vec<Line<'a>>, Vec<Line<'a>>) {
+fn halves<'a>(blocks: &[Vec<Line<'a>>], rows: usize) -> (Vec<Line<'a>>, Vec<Line<'a>>) {
     let mut all = blocks.concat();
     let right = all.split_off(rows.div_ceil(2).min(all.len()));
     (all, right)

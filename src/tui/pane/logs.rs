@@ -54,6 +54,12 @@ pub(in crate::tui) fn render(
                 ..row
             };
             frame.render_widget(Block::new().style(scene.theme.selection()), whole);
+            let mark = Span::styled("▸", scene.theme.style(Role::Accent));
+            let first = Rect {
+                width: 1.min(whole.width),
+                ..whole
+            };
+            frame.render_widget(mark, first);
         }
         frame.render_widget(line, row);
     }
@@ -200,7 +206,7 @@ impl Lines<'_> {
         let at = self.scene.clock.local(line.line.at);
         let form = match self.room {
             0..40 => None,
-            40..90 => Some("%H:%M:%S "),
+            40..70 => Some("%H:%M:%S "),
             _ => Some("%H:%M:%S%.3f "),
         };
         let mut spans: Vec<Span<'static>> = form

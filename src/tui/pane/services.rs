@@ -105,7 +105,7 @@ fn line<'a>(
     ];
     let right = match age {
         Some(age) => vec![Span::styled(words::age(age), theme.style(Role::Dim))],
-        None if service.is_serving() => figures(scene, service, room),
+        None if status == Status::Ready => figures(scene, service, room),
         None => Vec::new(),
     };
     (left, right)

@@ -7,16 +7,21 @@ use ratatui::text::{Line, Span};
 use crate::tui::layout::Pane;
 use crate::tui::theme::{Role, Theme};
 
-/// Each name as it stands in the line.
-fn words(pane: Pane) -> String {
-    format!(" {} {}", pane.number(), pane.word())
+/// Narrower than this, there is no room between number and name.
+const TIGHT: u16 = 48;
+
+/// Number and name of a pane as they stand in a line of this width.
+fn words(pane: Pane, width: u16) -> (String, &'static str) {
+    let space = if width < TIGHT { "" } else { " " };
+    (format!(" {}{space}", pane.number()), pane.word())
 }
 
-/// Which pane's name stands at this column.
-pub(in crate::tui) fn at(column: u16) -> Option<Pane> {
+/// Which pane's name stands at this column of a line of this width.
+pub(in crate::tui) fn at(column: u16, width: u16) -> Option<Pane> {
     let mut end = 0;
     Pane::ALL.into_iter().find(|pane| {
-        end += words(*pane).len();
+        let (number, name) = words(*pane, width);
+        end += number.len() + name.len();
         usize::from(column) < end
     })
 }
@@ -28,13 +33,13 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, focus: Pane, the
         } else {
             theme.style(Role::Dim)
         };
-        let (number, name) = (pane.number(), pane.word());
+        let (number, name) = words(pane, area.width);
         [
-            Span::styled(format!(" {number} "), theme.style(Role::Dim)),
+            Span::styled(number, theme.style(Role::Dim)),
             Span::styled(name, style),
         ]
     });
-    frame.render_widget(Line::from_iter(spans), area);
+    frame.render_widget(spans.collect::<Line<'_>>(), area);
 }
 
 #[cfg(test)]
@@ -43,9 +48,10 @@ mod tests {
 
     #[test]
     fn a_click_finds_the_name_it_is_on() {
-        assert_eq!(at(0), Some(Pane::Services));
-        assert_eq!(at(10), Some(Pane::Services));
-        assert_eq!(at(11), Some(Pane::Logs));
-        assert_eq!(at(400), None);
+        assert_eq!(at(0, 80), Some(Pane::Services));
+        assert_eq!(at(10, 80), Some(Pane::Services));
+        assert_eq!(at(11, 80), Some(Pane::Logs));
+        assert_eq!(at(400, 80), None);
+        assert_eq!(at(38, 40), Some(Pane::Build));
     }
 }

@@ -31,7 +31,7 @@ pub(in crate::tui) fn render(
         ];
     }
     if !list.is_empty() {
-        let words = format!("{} newest first", list.len());
+        let words = format!("{}, newest first", list.len());
         head.note = vec![Span::styled(words, theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
@@ -70,12 +70,12 @@ fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
             view.filtered()
         );
     }
-    let doors = scene
+    let mut doors = scene
         .state
         .services
         .values()
         .flat_map(|service| &service.service.ports);
-    match doors.filter_map(|port| port.host).next() {
+    match doors.find_map(|port| port.host) {
         Some(port) => format!("No requests yet. Try http://127.0.0.1:{port}/"),
         None => "No requests yet, and no service has a front door (`ports`).".into(),
     }
@@ -83,27 +83,30 @@ fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
 
 fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
     let theme = scene.theme;
-    let root = &trace.root;
+    let first = &trace.root;
     let at = scene.clock.local(trace.started);
-    let form = if room < 60 {
+    let form = if room < 72 {
         "%H:%M:%S "
     } else {
         "%H:%M:%S%.3f "
     };
     let left = vec![
         Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)),
-        Span::styled(format!("{:<5}", safe(&root.method)), theme.style(Role::Dim)),
-        Span::styled(safe(&root.path), theme.style(Role::Text)),
+        Span::styled(
+            format!("{:<5}", safe(&first.method)),
+            theme.style(Role::Dim),
+        ),
+        Span::styled(safe(&first.path), theme.style(Role::Text)),
     ];
     let mut right = Vec::new();
-    if room >= 72 {
-        right = through(trace, theme, usize::from(room) / 3);
+    if room >= 56 {
+        right = through(trace, theme, usize::from(room) * 2 / 5);
         right.push(Span::raw("  "));
     }
-    let (status, style) = status(root, theme);
+    let (status, style) = status(first, theme);
     right.push(Span::styled(status, style));
     // A call further in that failed is an error of the trace, though the caller may have made good for it.
-    let inner = trace.errors > 0 && !root.is_error();
+    let inner = trace.errors > 0 && !first.is_error();
     let sign = if inner { "✗" } else { " " };
     right.push(Span::styled(sign, theme.style(Role::Failed)));
     let took = format!("{:>8}", text::duration(trace.duration));
@@ -116,7 +119,7 @@ fn through<'a>(trace: &TraceSummary, theme: &Theme, room: usize) -> Vec<Span<'a>
     let mut spans = Vec::new();
     for (at, name) in trace.services.iter().enumerate() {
         if at > 0 {
-            spans.push(Span::styled(" → ", theme.style(Role::Border)));
+            spans.push(Span::styled("→", theme.style(Role::Dim)));
         }
         spans.push(Span::styled(name.to_string(), theme.style(Role::Dim)));
     }
@@ -144,6 +147,6 @@ pub(in crate::tui) fn status(exchange: &Exchange, theme: &Theme) -> (String, Sty
 
 /// Text of a request, made harmless and bounded.
 pub(in crate::tui) fn safe(said: &str) -> String {
-    let end = said.floor_char_boundary(1000);
-    text::plain(said[..end].as_bytes())
+    let bytes = said.as_bytes();
+    text::plain(&bytes[..bytes.len().min(1000)])
 }

@@ -84,14 +84,9 @@ fn draw_bars(
     let words = (body.width * 2 / 5).clamp(14, 48).min(body.width);
     let axis = body.width.saturating_sub(words + 15);
     let (ruler, body) = top(body, 1);
-    frame.render_widget(
-        spread(
-            vec![Span::raw(" ".repeat(usize::from(words) + 15))],
-            ticks(whole, axis, theme),
-            ruler.width,
-        ),
-        ruler,
-    );
+    let mut scale = vec![Span::raw(" ".repeat(usize::from(words) + 15))];
+    scale.extend(ticks(whole, axis, theme));
+    frame.render_widget(Line::from(scale), ruler);
     let first = first_shown(chosen, usize::from(body.height), rows.len());
     for ((at, row), area) in rows.iter().enumerate().skip(first).zip(body.rows()) {
         if at == chosen {
@@ -172,15 +167,9 @@ fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
     spans
 }
 
-/// A bar in eighths of a column; the part in which it was held is drawn light.
+/// A bar; the part in which it was held is drawn low.
 fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) -> Vec<Span<'a>> {
-    const LEFT: [&str; 8] = ["█", "▉", "▊", "▋", "▌", "▍", "▎", "▏"];
-    if axis == 0 {
-        return Vec::new();
-    }
     let (from, to) = bar(row, whole, axis);
-    let (first, last) = ((from + 4) / 8, to.div_ceil(8).min(u32::from(axis)));
-    let columns = last.saturating_sub(first).max(1);
     let took = row.exchange.took.as_secs_f64();
     let share = if took > 0.0 {
         row.exchange.held.as_secs_f64() / took
@@ -193,21 +182,12 @@ fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) 
         clippy::cast_sign_loss,
         reason = "bounded by the bar"
     )]
-    let held = (share.clamp(0.0, 1.0) * f64::from(columns)) as u32;
-    let solid = columns - held;
-    // The last column is drawn as far as the bar reaches into it.
-    let end = if to % 8 == 0 || solid == 0 {
-        None
-    } else {
-        Some(LEFT[(8 - to % 8) as usize % 8])
-    };
-    let full = solid - u32::from(end.is_some());
-    let times = |what: &str, count: u32| what.repeat(count as usize);
+    let held = (share.clamp(0.0, 1.0) * f64::from(to - from)) as u16;
+    let times = |what: &str, count: u16| what.repeat(usize::from(count));
     vec![
-        Span::raw(times(" ", first)),
-        Span::styled(times("░", held), theme.style(Role::Waiting)),
-        Span::styled(times("█", full), style),
-        Span::styled(end.unwrap_or_default().to_owned(), style),
+        Span::raw(times(" ", from)),
+        Span::styled(times("▂", held), theme.style(Role::Waiting)),
+        Span::styled(times("▆", to - from - held), style),
     ]
 }
 

@@ -1,0 +1,345 @@
+//! What keys and the mouse do.
+
+use std::time::Duration;
+
+use boatyard::engine::{Command, Moment, Phase, Wanted};
+use boatyard::runtime::{Input, View};
+use boatyard::telemetry::{Stream, Telemetry};
+use crossterm::event::MouseEventKind;
+use tokio::time::timeout;
+
+use crate::fixture::{self, Scene};
+use crate::harness::Desk;
+
+fn desk(scene: Scene) -> Desk {
+    Desk::new(scene, 120, 40)
+}
+
+#[test]
+fn the_choice_drives_the_other_panes() {
+    let mut desk = desk(fixture::ready());
+    assert!(desk.find("Logs  web").is_some());
+    desk.press("j");
+    assert!(desk.find("Logs  orders").is_some());
+    assert!(desk.find("Health  orders").is_some());
+    assert!(desk.find("Build  orders  #7").is_some());
+    desk.press("G");
+    assert!(desk.find("Health  db").is_some());
+}
+
+#[test]
+fn keys_ask_the_engine() {
+    let mut desk = desk(fixture::ready());
+    let service = || "orders".into();
+    desk.press("j");
+    assert_eq!(
+        desk.press("r"),
+        Some(Command::Restart { service: service() })
+    );
+    assert_eq!(
+        desk.press("b"),
+        Some(Command::Rebuild { service: service() })
+    );
+    assert_eq!(desk.press("s"), Some(Command::Stop { service: service() }));
+    desk.scene.service("orders").wanted = Wanted::Stopped;
+    desk.show();
+    assert_eq!(desk.press("s"), Some(Command::Start { service: service() }));
+    desk.press("G");
+    assert_eq!(desk.press("b"), None, "db has no build");
+    assert!(desk.find("db has no build").is_some());
+}
+
+#[test]
+fn a_job_that_ended_is_started_again() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j j j");
+    assert_eq!(
+        desk.press("s"),
+        Some(Command::Start {
+            service: "seed".into()
+        })
+    );
+}
+
+#[test]
+fn the_first_interrupt_stops_and_the_second_kills() {
+    let mut desk = desk(fixture::ready());
+    assert_eq!(desk.press("ctrl-c"), Some(Command::Quit));
+    assert_eq!(desk.press("q"), Some(Command::Quit));
+    desk.scene.state.phase = Phase::Stopping {
+        since: Moment::START,
+        kill: false,
+    };
+    desk.redraw();
+    assert!(desk.find("Ctrl-C kills them").is_some());
+    assert_eq!(desk.press("q"), Some(Command::Quit), "q never kills");
+    assert_eq!(desk.press("ctrl-c"), Some(Command::Kill));
+    desk.press("/");
+    assert_eq!(
+        desk.press("ctrl-c"),
+        Some(Command::Kill),
+        "wherever the person is"
+    );
+}
+
+#[test]
+fn scrolling_back_pauses_and_says_how_much_is_new() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j 2");
+    assert!(desk.find("following").is_some());
+    desk.press("k k");
+    assert!(desk.find("paused").is_some());
+    let before = desk.find("GET /orders/17");
+    for number in 0..3 {
+        desk.scene.say(
+            11.0,
+            "orders",
+            Stream::Stdout,
+            &format!("INFO new line {number}"),
+        );
+    }
+    desk.redraw();
+    assert!(desk.find("paused, 3 new below").is_some());
+    assert!(desk.find("new line 2").is_none());
+    assert_eq!(
+        desk.find("GET /orders/17"),
+        before,
+        "what is read does not move"
+    );
+    desk.press("G");
+    assert!(desk.find("following").is_some());
+    assert!(desk.find("new line 2").is_some());
+    desk.press("g");
+    assert!(desk.find("listening on :8000").is_some());
+    desk.press("esc");
+    assert!(desk.find("following").is_some(), "Esc goes back to the end");
+}
+
+#[test]
+fn paging_through_shows_every_line_once() {
+    let mut scene = fixture::ready();
+    scene.telemetry = Telemetry::default().into();
+    for number in 0..200 {
+        scene.say(
+            f64::from(number) / 100.0,
+            "web",
+            Stream::Stdout,
+            &format!("line {number:03}"),
+        );
+    }
+    let mut desk = desk(scene);
+    desk.press("2 g");
+    assert!(desk.find("line 000").is_some());
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..30 {
+        let text = desk.text();
+        seen.extend(text.split("line ").skip(1).map(|rest| rest[..3].to_owned()));
+        desk.press("pgdn");
+    }
+    assert_eq!(seen.len(), 200, "{seen:?}");
+    assert!(desk.find("following").is_some(), "the end follows");
+}
+
+#[test]
+fn searching_is_incremental_and_counted() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j / p a y m e n t");
+    assert!(desk.find("5 lines").is_some(), "{}", desk.text());
+    desk.press("space s l o w");
+    assert!(desk.find("3 lines").is_some(), "{}", desk.text());
+    desk.press("x");
+    assert!(desk.find("no line has it").is_some());
+    desk.press("backspace enter n");
+    assert!(desk.find("/payment slow").is_some());
+    desk.press("N N N N N N");
+    assert!(desk.find("no earlier hit").is_some());
+    desk.press("/ esc");
+    assert!(
+        desk.find("/payment slow").is_some(),
+        "Esc keeps the search before"
+    );
+    desk.press("esc");
+    assert!(desk.find("/payment slow").is_none());
+}
+
+#[test]
+fn a_wrong_filter_says_what_is_wrong_and_changes_nothing() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j f l e v e l = l o u d");
+    assert!(desk.find("loud").is_some());
+    assert!(desk.find("(at character").is_some(), "{}", desk.text());
+    desk.press("enter");
+    assert!(desk.find("only level=loud").is_some(), "it stays open");
+    desk.press("esc");
+    assert!(desk.find("level=loud").is_none());
+    assert!(desk.find("INFO  GET /orders/17").is_some());
+}
+
+#[test]
+fn filters_show_less_and_marks_stay() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j 2 e");
+    assert!(desk.find("only level>=warn").is_some());
+    assert!(desk.find("payment slow").is_some());
+    assert!(desk.find("INFO  POST").is_none());
+    assert!(desk.find("build #7 is live").is_some());
+    desk.press("e");
+    assert!(desk.find("INFO  POST").is_some());
+}
+
+#[test]
+fn merged_logs_name_who_speaks() {
+    let mut desk = desk(fixture::ready());
+    desk.press("l");
+    assert!(desk.find("Logs  all services").is_some());
+    assert!(
+        desk.find("payments     level=info").is_some(),
+        "{}",
+        desk.text()
+    );
+}
+
+#[test]
+fn a_trace_opens_and_closes_and_one_returns_to_where_one_was() {
+    let mut desk = desk(fixture::ready());
+    desk.press("3 j j enter");
+    assert!(desk.find("4 requests").is_some(), "{}", desk.text());
+    assert!(desk.find("└ payments").is_some());
+    desk.press("j j j");
+    assert!(desk.find("orders → payments").is_some());
+    assert!(desk.find("authorization: ***").is_some());
+    desk.press("esc");
+    assert!(desk.find("newest first").is_some());
+    desk.press("e");
+    assert!(desk.find("only status>=500").is_some());
+    assert!(desk.find("201").is_none() || desk.find("✗503").is_some());
+}
+
+#[test]
+fn the_palette_does_what_it_finds() {
+    let mut desk = desk(fixture::ready());
+    let asked = desk.press("j : r e b u i l d enter");
+    assert_eq!(
+        asked,
+        Some(Command::Rebuild {
+            service: "orders".into()
+        })
+    );
+    desk.press(": g o space t o space d b enter");
+    assert!(desk.find("Health  db").is_some(), "{}", desk.text());
+    let before = desk.buffer()[(60, 38)].bg;
+    desk.press(": l i g h t enter");
+    assert_ne!(desk.buffer()[(60, 38)].bg, before);
+    desk.press(": z q x j");
+    assert!(desk.find("No action is called so.").is_some());
+}
+
+#[test]
+fn zoom_and_escape_go_there_and_back() {
+    let mut desk = desk(fixture::ready());
+    desk.press("2 z");
+    assert!(desk.find("Traces ─").is_none());
+    desk.press("3");
+    assert!(
+        desk.find("newest first").is_some(),
+        "numbers work while zoomed"
+    );
+    desk.press("esc");
+    assert!(desk.find("Services ─").is_some());
+    desk.press("esc ?");
+    assert!(desk.find("Keys that work here").is_some());
+    desk.press("esc");
+    assert!(desk.find("Keys that work here").is_none());
+}
+
+#[test]
+fn clicks_choose_and_the_wheel_scrolls() {
+    let mut desk = desk(fixture::ready());
+    desk.click("payments");
+    assert!(desk.find("Health  payments").is_some());
+    desk.click("GET  /orders/17");
+    desk.press("enter");
+    assert!(
+        desk.find("Traces  GET /orders/17").is_some(),
+        "{}",
+        desk.text()
+    );
+    let (column, row) = desk.find("charged").expect("a log line");
+    desk.mouse(MouseEventKind::ScrollUp, column, row);
+    assert!(desk.find("paused").is_some());
+    for _ in 0..20 {
+        desk.mouse(MouseEventKind::ScrollDown, column, row);
+    }
+    assert!(desk.find("following").is_some());
+    let mut small = Desk::new(fixture::ready(), 60, 16);
+    small.click("3 Traces");
+    assert!(small.find("newest first").is_some());
+}
+
+#[test]
+fn copying_takes_the_line_without_its_frame() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j 2 y");
+    assert!(desk.find("copied: INFO  GET /orders/17").is_some());
+}
+
+/// A session in which nothing ages and nothing is asked.
+fn quiet() -> Scene {
+    let mut scene = fixture::ready();
+    scene.telemetry = Telemetry::default().into();
+    scene
+}
+
+#[tokio::test]
+async fn nothing_is_drawn_when_nothing_changed() {
+    let mut desk = desk(quiet());
+    for _ in 0..10 {
+        desk.show();
+    }
+    assert_eq!(desk.workbench.frames(), 1);
+    let woken = timeout(Duration::from_millis(150), desk.workbench.next_input()).await;
+    assert!(woken.is_err(), "nothing wakes a quiet screen: {woken:?}");
+    desk.scene
+        .say(12.0, "web", Stream::Stdout, "INFO something new");
+    let woken = timeout(Duration::from_secs(5), desk.workbench.next_input()).await;
+    assert_eq!(woken, Ok(Input::Show));
+    until_drawn(&mut desk, 2).await;
+    assert!(desk.find("something new").is_some());
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_is_drawn_at_a_bounded_pace() {
+    let mut desk = desk(quiet());
+    let began = std::time::Instant::now();
+    for number in 0..5_000 {
+        desk.scene
+            .say(12.0, "web", Stream::Stdout, &format!("INFO line {number}"));
+        desk.show();
+    }
+    let most = began.elapsed().as_millis() / 33 + 2;
+    assert!(u128::from(desk.workbench.frames()) <= most);
+    let drawn = desk.workbench.frames();
+    until_drawn(&mut desk, drawn + 1).await;
+    assert!(
+        desk.find("line 4999").is_some(),
+        "the last one is drawn in the end"
+    );
+}
+
+#[tokio::test]
+async fn what_ages_is_drawn_again() {
+    let mut desk = desk(fixture::waiting());
+    until_drawn(&mut desk, 3).await;
+}
+
+async fn until_drawn(desk: &mut Desk, frames: u64) {
+    let until = async {
+        while desk.workbench.frames() < frames {
+            assert_eq!(desk.workbench.next_input().await, Input::Show);
+            desk.show();
+        }
+    };
+    timeout(Duration::from_secs(5), until)
+        .await
+        .expect("it is drawn");
+}

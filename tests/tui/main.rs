@@ -1,0 +1,7 @@
+//! The workbench as a person sees it: its screens in every state and size, its keys, and what cannot break it.
+
+mod fixture;
+mod flows;
+mod harness;
+mod robust;
+mod screens;

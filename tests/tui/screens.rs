@@ -1,0 +1,141 @@
+//! What the screen looks like in every state and size.
+
+use boatyard::tui::{Options, themes};
+use ratatui::style::{Color, Modifier};
+
+use crate::fixture::{self, Scene};
+use crate::harness::Desk;
+
+type Picture = (&'static str, fn() -> Scene, &'static str);
+
+const PICTURES: &[Picture] = &[
+    ("starting", fixture::starting, ""),
+    ("ready", fixture::ready, "j"),
+    ("building", fixture::building, "j 5"),
+    ("build_failed", fixture::build_failed, "j enter"),
+    ("crashed", fixture::crashed, "j j 4"),
+    ("waiting", fixture::waiting, "G"),
+    ("refused", fixture::refused, ""),
+    ("quitting", fixture::quitting, ""),
+    ("logs_searched", fixture::ready, "j 2 / s l o w enter n"),
+    (
+        "logs_filtered",
+        fixture::ready,
+        "l f l e v e l > = w a r n enter",
+    ),
+    ("logs_paused", fixture::ready, "j 2 k k k"),
+    ("traces", fixture::ready, "3 j"),
+    ("trace", fixture::ready, "3 j j enter j"),
+    ("help", fixture::ready, "3 ?"),
+    ("palette", fixture::ready, ": r e b"),
+];
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+#[test]
+fn pictures() {
+    for (name, scene, keys) in PICTURES {
+        for (width, height) in SIZES {
+            let mut desk = Desk::new(scene(), width, height);
+            desk.press(keys);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), desk.text());
+        }
+    }
+}
+
+#[test]
+fn colour_follows_meaning() {
+    let (ready, failed, busy) = (
+        Color::Rgb(0x86, 0xd3, 0xa2),
+        Color::Rgb(0xff, 0x8a, 0x80),
+        Color::Rgb(0x7d, 0xb8, 0xff),
+    );
+    let desk = Desk::new(fixture::build_failed(), 120, 40);
+    assert_eq!(desk.cell("● web").fg, ready);
+    assert_eq!(desk.cell("✗ orders").fg, failed);
+    assert_eq!(desk.cell("build failed").fg, failed);
+    assert_eq!(desk.cell("✗503").fg, failed);
+    let desk = Desk::new(fixture::building(), 120, 40);
+    assert_eq!(desk.cell("building 3/7").fg, busy);
+    let mut desk = Desk::new(fixture::ready(), 120, 40);
+    desk.press("j");
+    assert_eq!(desk.cell("ERROR order").fg, failed);
+    assert_eq!(desk.cell("DEBUG cache").fg, Color::Rgb(0x7f, 0x8c, 0x9c));
+}
+
+#[test]
+fn a_search_marks_what_it_found() {
+    let mut desk = Desk::new(fixture::ready(), 120, 40);
+    desk.press("j 2 / s l o w");
+    let found = desk.cell("slow, retry");
+    assert_eq!(found.bg, Color::Rgb(0x5a, 0x4a, 0x12));
+    assert!(found.modifier.contains(Modifier::BOLD));
+    assert_ne!(desk.cell(", retry").bg, found.bg);
+}
+
+#[test]
+fn without_colours_weight_and_symbols_tell_everything() {
+    let options = Options {
+        color: false,
+        ..Options::default()
+    };
+    for (name, scene, keys) in PICTURES {
+        let mut desk = Desk::with(scene(), 120, 40, &options);
+        desk.press(keys);
+        for cell in &desk.buffer().content {
+            assert_eq!(
+                (cell.fg, cell.bg),
+                (Color::Reset, Color::Reset),
+                "{name}: {cell:?}"
+            );
+        }
+    }
+    let desk = Desk::with(fixture::build_failed(), 120, 40, &options);
+    let urgent = Modifier::BOLD | Modifier::UNDERLINED;
+    assert!(desk.cell("✗ orders").modifier.contains(urgent));
+    assert!(
+        desk.cell("● web").modifier.contains(Modifier::REVERSED),
+        "the chosen row"
+    );
+    assert!(
+        !desk
+            .cell("● payments")
+            .modifier
+            .contains(Modifier::REVERSED)
+    );
+}
+
+#[test]
+fn every_theme_draws_on_its_own_ground() {
+    let mut grounds = Vec::new();
+    for name in themes() {
+        let options = Options {
+            theme: Some(name.to_owned()),
+            ..Options::default()
+        };
+        let desk = Desk::with(fixture::ready(), 100, 30, &options);
+        let ground = desk.buffer()[(50, 28)].bg;
+        assert_ne!(ground, Color::Reset, "{name}");
+        assert!(!grounds.contains(&ground), "{name}");
+        grounds.push(ground);
+    }
+}
+
+#[test]
+fn an_unknown_theme_is_refused_with_the_known_ones() {
+    let options = Options {
+        theme: Some("harbour".into()),
+        ..Options::default()
+    };
+    let scene = fixture::starting();
+    let backend = ratatui::backend::TestBackend::new(80, 24);
+    let wrong = boatyard::tui::Workbench::on(backend, &options, scene.telemetry, scene.clock);
+    let words = wrong
+        .err()
+        .map(|wrong| wrong.to_string())
+        .unwrap_or_default();
+    assert!(
+        words.contains("`harbour`") && words.contains("harbor-light"),
+        "{words}"
+    );
+}
