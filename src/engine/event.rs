@@ -55,6 +55,8 @@ pub enum Event {
         check: CheckId,
         outcome: CheckOutcome,
     },
+    /// Something works less well than it should; it goes on as well as it can.
+    Problem { what: String, remedy: String },
     /// A person or a program asks for something.
     Command { command: Command },
 }

@@ -146,6 +146,8 @@ pub enum Notice {
         ms: u64,
         last_save: Moment,
     },
+    /// Something works less well than it should, and what to do about it.
+    Problem { what: String, remedy: String },
     /// Something was lost, and how much.
     Dropped {
         service: Option<ServiceName>,

@@ -17,7 +17,6 @@ use crate::adapters::state::{self, LockRefused, SessionLock};
 use crate::adapters::watch::Watcher;
 use crate::adapters::{Identity, Wires};
 use crate::cli::{Global, PortsArg, RuntimeArg};
-use crate::config;
 use crate::engine::{Engine, Options, RuntimeChoice};
 use crate::proxy::{Doors, Limits, Routes, into_store};
 use crate::runtime::{Clock, Interrupts, Parts, Tape, TapeHead};
@@ -46,7 +45,6 @@ pub(super) struct Opening {
     /// What it is called, and by which labels it is known.
     pub(super) identity: Identity,
     wish: Wish,
-    read_files: Vec<std::path::PathBuf>,
     // Given back when the session is over.
     lock: SessionLock,
 }
@@ -54,15 +52,14 @@ pub(super) struct Opening {
 impl Opening {
     /// Reads the stack, takes its lock, and ends what a dead session left of its processes.
     pub(super) fn new(wish: Wish) -> Result<Self, Failure> {
-        let (mut stack, loaded) = inspect::stack(&wish.global)?;
+        let (mut stack, _) = inspect::stack(&wish.global)?;
         inspect::keep_only(&mut stack, &wish.services)?;
         let identity = identity(&stack);
         let lock = SessionLock::acquire(&identity).map_err(|refused| refuse(&refused))?;
         for line in state::sweep(&identity) {
             tracing::info!("left by an earlier session: {line}");
         }
-        let read_files = config::read_files(&loaded);
-        Ok(Self { stack: Arc::new(stack), identity, wish, read_files, lock })
+        Ok(Self { stack: Arc::new(stack), identity, wish, lock })
     }
 
     /// Opens the front doors and makes the world and the loop's parts. Needs the asynchronous runtime.
@@ -118,9 +115,9 @@ impl Opening {
     }
 
     fn watcher(&self, wires: &Wires, doors: &Arc<SharedDoors>) -> Result<Watcher, Failure> {
-        let (saved, saves) = mpsc::unbounded_channel();
-        let mut watcher = Watcher::new(wires.clone(), saved).map_err(|error| Failure::Failed(format!("error: {error}")))?;
-        watcher.watch_stack_files(&self.read_files);
+        let (tell, news) = mpsc::unbounded_channel();
+        let watcher =
+            Watcher::start(wires.clone(), tell).map_err(|error| Failure::io("cannot watch the sources", &error))?;
         let reloader = reload::Reloader {
             wires: wires.clone(),
             options: inspect::options(&self.wish.global),
@@ -129,7 +126,7 @@ impl Opening {
             any_port: self.wish.ports == PortsArg::Auto,
             identity: self.identity.clone(),
         };
-        tokio::spawn(reloader.run(saves));
+        tokio::spawn(reloader.run(news));
         Ok(watcher)
     }
 }

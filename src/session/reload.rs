@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::{SharedDoors, keep_front_doors};
 use super::inspect;
-use crate::adapters::watch::StackSaved;
+use crate::adapters::watch::WatchNews;
 use crate::adapters::{Identity, Wires};
 use crate::config;
 use crate::engine::Event;
@@ -23,14 +23,18 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Reads it at every save, until the watcher is gone.
-    pub(super) async fn run(self, mut saves: mpsc::UnboundedReceiver<StackSaved>) {
+    pub(super) async fn run(self, mut news: mpsc::UnboundedReceiver<WatchNews>) {
         let this = Arc::new(self);
-        while saves.recv().await.is_some() {
-            let reader = Arc::clone(&this);
-            // Reading looks into build contexts; the loop's thread has better things to do.
-            let read = tokio::task::spawn_blocking(move || reader.read()).await;
-            if let Ok(event) = read {
-                this.wires.tell(event);
+        while let Some(news) = news.recv().await {
+            match news {
+                WatchNews::Problem { what, remedy } => this.wires.tell(Event::Problem { what, remedy }),
+                WatchNews::StackSaved { .. } => {
+                    let reader = Arc::clone(&this);
+                    // Reading looks at Dockerfiles and folders; the loop's thread has better things to do.
+                    if let Ok(event) = tokio::task::spawn_blocking(move || reader.read()).await {
+                        this.wires.tell(event);
+                    }
+                }
             }
         }
     }

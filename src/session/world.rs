@@ -150,8 +150,9 @@ impl RealWorld {
 
     fn watch(&mut self) {
         let runtimes = &self.runtimes;
-        if let Some(watcher) = &mut self.watcher {
-            watcher.watch(&self.stack, |service| runtimes.get(service).copied());
+        if let Some(watcher) = &self.watcher {
+            // Nobody here waits until every folder is watched.
+            drop(watcher.watch(&self.stack, |service| runtimes.get(service).copied()));
         }
     }
 

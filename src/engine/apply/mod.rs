@@ -11,7 +11,7 @@ mod run;
 mod sync;
 
 use super::turn::Turn;
-use super::{Event, Moment, State};
+use super::{Event, Moment, Notice, State};
 
 /// Records one fact, and tells it where it is to be told.
 pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Turn) {
@@ -36,6 +36,7 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
         Event::SyncFailed { sync, why } => sync::failed(state, sync, why, turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
+        Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
         Event::Command { command } => command::given(state, now, command),
     }
 }
