@@ -11,6 +11,7 @@ use super::item::{Item, Section};
 use super::nearest::suggest;
 use super::problem::quoted;
 use super::scope::Scope;
+use super::source::shown_here;
 use super::tree::Value;
 
 const HINTS: [(&str, &str); 12] = [
@@ -224,7 +225,7 @@ fn look_at_disk(item: &Item<'_>, places: &Places<'_>, scope: &mut Scope<'_>) -> 
         let message = format!(
             "{}: there is no folder {}",
             at.what,
-            scope.shown(&build.context)
+            shown_here(&build.context)
         );
         scope
             .error(at.span(), message)
@@ -240,7 +241,7 @@ fn look_at_disk(item: &Item<'_>, places: &Places<'_>, scope: &mut Scope<'_>) -> 
                 .as_ref()
                 .or(places.context.as_ref())
                 .unwrap_or(item);
-            let file = scope.shown(&build.dockerfile);
+            let file = shown_here(&build.dockerfile);
             let message = format!("{}: {file} cannot be read: {}", at.what, reason(&error));
             scope.error(at.span(), message).help(
                 "create it, or name another with build = { context = \"…\", dockerfile = \"…\" }",

@@ -124,7 +124,7 @@ pub(super) fn name_of_folder(directory: &Path) -> String {
 }
 
 /// Lower case, without what cannot stand in a name, beginning with a letter or digit.
-fn normalise(text: &str) -> String {
+pub(super) fn normalise(text: &str) -> String {
     let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let kept: String = text.to_lowercase().chars().filter(fits).collect();
     kept.trim_start_matches(['-', '_']).to_owned()

@@ -16,6 +16,7 @@ mod environment;
 mod file;
 pub mod graph;
 mod health;
+mod init;
 mod interpolate;
 mod item;
 mod load;
@@ -37,6 +38,7 @@ mod watch;
 mod words;
 
 pub use discover::{COMPOSE_FILES, NotFound, Options, STACK_FILE, find};
+pub use init::{InitError, InitOutcome, init};
 pub use load::{Loaded, load, read_files};
 pub use problem::{Place, Problem, Severity};
 pub use show::{to_json, to_toml, to_yaml};

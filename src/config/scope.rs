@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Place, Problem};
-use super::source::{Source, shown_from};
+use super::source::Source;
 use super::tree::Span;
 
 /// The variables that `${NAME}` sees: this process's environment, then `.env`.
@@ -81,12 +81,6 @@ impl Scope<'_> {
             _ => self.directory.join(text),
         };
         normal(&path)
-    }
-
-    /// The path as a person in the current folder would write it.
-    pub(super) fn shown(&self, path: &Path) -> String {
-        let here = std::env::current_dir().unwrap_or_default();
-        shown_from(&here, path).display().to_string()
     }
 
     /// Remembers that saving this file must reload the stack.

@@ -11,6 +11,7 @@ use super::depends_on::{self, Edge};
 use super::item::{Item, Section};
 use super::problem::quoted;
 use super::scope::Scope;
+use super::source::shown_here;
 use super::tree::{Span, Value};
 use super::{build, environment, health, ports, signal, volumes, watch, words};
 
@@ -196,7 +197,7 @@ fn folder(
     };
     let path = scope.path(text);
     if scope.active && !path.is_dir() {
-        let message = format!("{}: there is no folder {}", item.what, scope.shown(&path));
+        let message = format!("{}: there is no folder {}", item.what, shown_here(&path));
         scope
             .error(item.span(), message)
             .help("it is relative to the stack file; create it or correct the name");

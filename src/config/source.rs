@@ -97,6 +97,12 @@ fn window(line: &str, column: usize) -> (String, usize) {
     (part, before)
 }
 
+/// The path as a person in the current folder would write it.
+pub(super) fn shown_here(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    shown_from(&here, path).display().to_string()
+}
+
 /// The path as a person in `here` would write it: relative where that is not longer than a few steps up.
 pub(super) fn shown_from(here: &Path, path: &Path) -> PathBuf {
     const MOST_STEPS_UP: usize = 3;

@@ -7,6 +7,7 @@ use crate::stack::{Mount, MountKind};
 use super::item::Item;
 use super::problem::quoted;
 use super::scope::Scope;
+use super::source::shown_here;
 use super::tree::{Span, Value};
 
 /// The mounts of a service, each with its place in the file.
@@ -35,7 +36,7 @@ fn missing_source(item: &Item<'_>, mount: &Mount, scope: &mut Scope<'_>) {
         return;
     };
     if scope.active && !path.exists() {
-        let message = format!("{}: {} does not exist", item.what, scope.shown(path));
+        let message = format!("{}: {} does not exist", item.what, shown_here(path));
         scope
             .warning(item.span(), message)
             .help("the engine would make an empty folder of root's there; create it first");
