@@ -63,7 +63,7 @@ pub(super) fn title(
     spans.push(Span::styled(dash.repeat(gap), theme.style(role)));
     spans.extend(clip(right, room));
     frame.render_widget(Line::from(spans), line);
-    let (left, right) = (u16::from(body.width > 2), u16::from(body.width > 40));
+    let (left, right) = (u16::from(body.width > 2), u16::from(body.width > 24));
     Rect {
         x: body.x + left,
         width: body.width - left - right,
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn bars_follow_their_values() {
-        assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0], 10, 8.0), "▁▂▄█");
+        assert_eq!(sparkline(&[0.0, 1.0, 4.0, 8.0], 10, 8.0), "▁▂▅█");
         assert_eq!(sparkline(&[8.0, 0.0, 0.0], 2, 0.0), "▁▁");
         assert_eq!(sparkline(&[], 5, 1.0), "");
         assert_eq!(sparkline(&[f64::NAN, 3.0], 5, 1.0), "▁█");

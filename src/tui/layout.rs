@@ -264,9 +264,9 @@ mod tests {
                 for (services, banner, zoomed) in [(0, 0, false), (5, 1, false), (90, 3, true)] {
                     let screen = Rect::new(0, 0, width, height);
                     let wish = Wish {
+                        zoomed,
                         services,
                         banner,
-                        zoomed,
                         ..wish()
                     };
                     let layout = layout(screen, wish);

@@ -35,6 +35,15 @@ pub(super) fn standing(service: &ServiceState, now: Moment) -> (String, Option<D
     }
 }
 
+/// The same in one sentence.
+pub(super) fn sentence(service: &ServiceState, now: Moment) -> String {
+    match standing(service, now) {
+        (words, Some(time)) if words.ends_with(" in") => format!("{words} {}", age(time)),
+        (words, Some(time)) => format!("{words}, {}", age(time)),
+        (words, None) => words,
+    }
+}
+
 fn building(step: u32, of: u32) -> String {
     match (step, of) {
         (0, _) => "building".into(),

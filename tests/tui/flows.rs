@@ -193,7 +193,7 @@ fn merged_logs_name_who_speaks() {
     desk.press("l");
     assert!(desk.find("Logs  all services").is_some());
     assert!(
-        desk.find("payments     level=info").is_some(),
+        desk.find("payments   level=info").is_some(),
         "{}",
         desk.text()
     );

@@ -60,7 +60,7 @@ fn colour_follows_meaning() {
     let mut desk = Desk::new(fixture::ready(), 120, 40);
     desk.press("j");
     assert_eq!(desk.cell("ERROR order").fg, failed);
-    assert_eq!(desk.cell("DEBUG cache").fg, Color::Rgb(0x7f, 0x8c, 0x9c));
+    assert_eq!(desk.cell("DEBUG cache").fg, Color::Rgb(0x87, 0x95, 0xa7));
 }
 
 #[test]

@@ -27,7 +27,13 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     };
     let room =
         usize::from(area.width).saturating_sub(spans_width(&left).min(usize::from(area.width) / 2));
-    let right = keys(&working(ui.places()), theme, room);
+    let is_wrong = matches!(&ui.mode, Mode::Typing(typing) if typing.wrong.is_some());
+    let right = if is_wrong {
+        // What is wrong needs all the room there is.
+        Vec::new()
+    } else {
+        keys(&working(ui.places()), theme, room)
+    };
     frame.render_widget(spread(left, right, area.width), area);
 }
 
@@ -72,7 +78,6 @@ fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>>
 fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let at = |moment| scene.clock.zoned(moment).strftime("%H:%M:%S").to_string();
-    let (words, _) = words::standing(service, scene.now);
     let words = match (service.pending, service.live_up_to) {
         (Some(edits), _) => format!("edits up to {} on their way", at(edits.last_save)),
         (None, Some(up_to)) => match service.live_times.last() {
@@ -83,7 +88,7 @@ fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
             ),
             None => format!("running edits up to {}", at(up_to)),
         },
-        (None, None) => words,
+        (None, None) => words::sentence(service, scene.now),
     };
     vec![
         Span::styled(

@@ -11,7 +11,7 @@ use super::Scene;
 use crate::engine::{EngineLink, Goal, Phase, State, Status};
 use crate::stack::ServiceName;
 use crate::text;
-use crate::tui::draw::spread;
+use crate::tui::draw::{spans_width, spread};
 use crate::tui::theme::{Role, Theme};
 
 /// Figures of traffic look back this far.
@@ -30,12 +30,14 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     ];
     left.extend(counts(scene.state, theme, area.width >= 60));
     let mut right = Vec::new();
-    if area.width >= 90 {
-        right.extend(traffic(scene));
-    }
     if area.width >= 30 {
         right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
         right.push(Span::raw(" "));
+    }
+    let mut figures = traffic(scene);
+    if spans_width(&left) + spans_width(&figures) + spans_width(&right) < usize::from(area.width) {
+        figures.append(&mut right);
+        right = figures;
     }
     frame.render_widget(spread(left, right, area.width), area);
 }
@@ -44,13 +46,8 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
 fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     match state.phase {
-        Phase::Running => {}
-        Phase::Stopping { .. } => {
-            spans.push(Span::styled(
-                "stopping  ",
-                theme.style(Role::Waiting).bold(),
-            ));
-        }
+        // The banner tells of a stop under way.
+        Phase::Running | Phase::Stopping { .. } => {}
         Phase::Ended => spans.push(Span::styled("stopped  ", theme.style(Role::Dim))),
     }
     if let Goal::Smoke(_) = state.goal {
@@ -135,7 +132,8 @@ fn traffic(scene: Scene<'_>) -> Vec<Span<'static>> {
         Span::styled(format!("{name} "), theme.style(Role::Text)),
         Span::styled("p95 ", theme.style(Role::Dim)),
         Span::styled(text::duration(rates.p95), theme.style(Role::Text)),
-        Span::styled(format!("  {:.1} % errors", rates.errors * 100.0), errors),
+        Span::raw("  "),
+        Span::styled(format!("{:.1} % errors", rates.errors * 100.0), errors),
         Span::raw("     "),
     ]
 }

@@ -73,12 +73,17 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
             room,
         ));
     }
-    if let Some((at, _, exit)) = &service.last_exit {
+    if let Some((at, run, exit)) = &service.last_exit {
         let at = scene.clock.zoned(*at).strftime("%H:%M:%S");
+        told.push(pair(theme, "ended", &exit.cause(), room));
+        let crashes = match service.crashes.count {
+            0 | 1 => String::new(),
+            count => format!(", {count} times in a row"),
+        };
         told.push(pair(
             theme,
-            "ended",
-            &format!("{at}  {}", exit.cause()),
+            "",
+            &format!("run {run} at {at}{crashes}"),
             room,
         ));
     }
@@ -176,7 +181,7 @@ fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
         Line::from(vec![
             label(theme, name),
             Span::styled(format!("{figure:<8}  "), theme.style(Role::Text)),
-            Span::styled(sparkline(&values, columns, full), theme.style(Role::Busy)),
+            Span::styled(sparkline(&values, columns, full), theme.style(Role::Dim)),
         ])
     };
     let cpu = samples.iter().map(|sample| sample.cpu).collect();

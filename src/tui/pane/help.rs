@@ -33,7 +33,13 @@ pub(in crate::tui) fn render(
         .saturating_add(3);
     let width = if two { COLUMN * 2 + 6 } else { COLUMN + 4 };
     let area = centred(screen, width, height);
-    let body = panel(frame, area, " Keys that work here", "Esc closes", theme);
+    let is_cut = height > area.height;
+    let hint = if is_cut {
+        "↑ ↓ scroll   Esc closes"
+    } else {
+        "Esc closes"
+    };
+    let body = panel(frame, area, " Keys that work here", hint, theme);
     let last = left
         .len()
         .max(right.len())

@@ -40,8 +40,13 @@ pub(in crate::tui) fn render(
         empty(frame, body, &why_empty(scene, view, chosen), scene.theme);
         return;
     }
+    let names = scene.state.services.keys();
     let lines = Lines {
         scene,
+        names: names
+            .map(|name| text::width(name.as_str()))
+            .max()
+            .unwrap_or(0),
         view,
         room: usize::from(body.width),
     };
@@ -136,7 +141,7 @@ fn why_empty(scene: Scene<'_>, view: &LogView, chosen: Option<&ServiceName>) -> 
     let service = chosen.and_then(|name| scene.state.services.get(name));
     match (view.scope, service) {
         (Scope::Chosen, Some(service)) => {
-            let (standing, _) = words::standing(service, scene.now);
+            let standing = words::sentence(service, scene.now);
             let name = &service.service.name;
             format!("{name} has said nothing yet ({standing}).")
         }
@@ -147,6 +152,8 @@ fn why_empty(scene: Scene<'_>, view: &LogView, chosen: Option<&ServiceName>) -> 
 /// How the lines of one frame are drawn.
 struct Lines<'a> {
     scene: Scene<'a>,
+    /// Columns of the longest name of a service.
+    names: usize,
     view: &'a LogView,
     room: usize,
 }
@@ -206,7 +213,7 @@ impl Lines<'_> {
         let at = self.scene.clock.local(line.line.at);
         let form = match self.room {
             0..40 => None,
-            40..70 => Some("%H:%M:%S "),
+            40..64 => Some("%H:%M:%S "),
             _ => Some("%H:%M:%S%.3f "),
         };
         let mut spans: Vec<Span<'static>> = form
@@ -216,7 +223,7 @@ impl Lines<'_> {
         if self.view.scope == Scope::Merged {
             let name = &line.line.service;
             let place = self.scene.state.services.get_index_of(name).unwrap_or(0);
-            let columns = if self.room < 60 { 6 } else { 10 };
+            let columns = self.names.min(self.room / 5);
             let name = format!("{} ", text::pad(name.as_str(), columns));
             spans.push(Span::styled(name, theme.series(place)));
         }

@@ -107,8 +107,11 @@ fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>
     right.push(Span::styled(status, style));
     // A call further in that failed is an error of the trace, though the caller may have made good for it.
     let inner = trace.errors > 0 && !first.is_error();
-    let sign = if inner { "✗" } else { " " };
-    right.push(Span::styled(sign, theme.style(Role::Failed)));
+    right.push(if inner {
+        Span::styled("✗", theme.style(Role::Failed))
+    } else {
+        Span::raw(" ")
+    });
     let took = format!("{:>8}", text::duration(trace.duration));
     right.push(Span::styled(took, theme.style(Role::Strong).not_bold()));
     (left, right)
