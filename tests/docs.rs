@@ -11,7 +11,13 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
         if line.trim() == format!("```{language}") {
-            blocks.push(lines.by_ref().take_while(|line| line.trim() != "```").map(|line| format!("{line}\n")).collect());
+            blocks.push(
+                lines
+                    .by_ref()
+                    .take_while(|line| line.trim() != "```")
+                    .map(|line| format!("{line}\n"))
+                    .collect(),
+            );
         }
     }
     blocks
@@ -21,13 +27,24 @@ fn problems(toml: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for service in ["web", "orders"] {
         fs::create_dir_all(folder.path().join(service).join("src")).expect("a folder can be made");
-        fs::write(folder.path().join(service).join("Dockerfile"), "FROM scratch AS dev\nEXPOSE 8000\n").expect("written");
+        fs::write(
+            folder.path().join(service).join("Dockerfile"),
+            "FROM scratch AS dev\nEXPOSE 8000\n",
+        )
+        .expect("written");
         fs::write(folder.path().join(service).join("requirements.txt"), "").expect("written");
     }
     fs::write(folder.path().join("boatyard.toml"), toml).expect("written");
-    let options = config::Options { directory: Some(folder.path().to_path_buf()), ..config::Options::default() };
+    let options = config::Options {
+        directory: Some(folder.path().to_path_buf()),
+        ..config::Options::default()
+    };
     let loaded = config::load(&options).expect("it is there");
-    loaded.problems.iter().map(|problem| problem.render(false)).collect()
+    loaded
+        .problems
+        .iter()
+        .map(|problem| problem.render(false))
+        .collect()
 }
 
 #[test]
@@ -36,10 +53,17 @@ fn every_stack_file_in_the_documents_is_right() {
     let mut seen = 0;
     for document in ["README.md", "docs/stack-file.md"] {
         let text = fs::read_to_string(root.join(document)).expect("the document is there");
-        for block in blocks(&text, "toml").iter().filter(|block| block.contains("[services")) {
+        for block in blocks(&text, "toml")
+            .iter()
+            .filter(|block| block.contains("[services"))
+        {
             seen += 1;
             let problems = problems(block);
-            assert!(problems.is_empty(), "{document}:\n{block}\n{}", problems.join("\n"));
+            assert!(
+                problems.is_empty(),
+                "{document}:\n{block}\n{}",
+                problems.join("\n")
+            );
         }
     }
     assert!(seen >= 3, "{seen}");

@@ -19,10 +19,18 @@ const ENGINE: &[&str] = &["--runtime", "engine"];
 
 /// Whether these tests can run; says so where they cannot, and fails where they must.
 fn engine() -> bool {
-    let images = ["image", "inspect", "boatyard-test/python", "boatyard-test/busybox"];
+    let images = [
+        "image",
+        "inspect",
+        "boatyard-test/python",
+        "boatyard-test/busybox",
+    ];
     let there = docker(&images).status.success();
     let must = std::env::var_os("BOATYARD_REQUIRE_ENGINE").is_some_and(|value| value == "1");
-    assert!(there || !must, "no container engine with the base images of tests/base-images");
+    assert!(
+        there || !must,
+        "no container engine with the base images of tests/base-images"
+    );
     if !there {
         eprintln!("skipped: no container engine with the base images of tests/base-images");
     }
@@ -30,23 +38,50 @@ fn engine() -> bool {
 }
 
 fn docker(arguments: &[&str]) -> Output {
-    Command::new("docker").args(arguments).stdin(Stdio::null()).output().unwrap_or_else(|_| Output {
-        status: std::os::unix::process::ExitStatusExt::from_raw(127 << 8),
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-    })
+    Command::new("docker")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|_| Output {
+            status: std::os::unix::process::ExitStatusExt::from_raw(127 << 8),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        })
 }
 
 /// Names of all containers and networks that carry the label of this copy's folder.
 fn left(copy: &Copy) -> Vec<String> {
-    let directory = copy.directory().canonicalize().expect("the folder is there");
+    let directory = copy
+        .directory()
+        .canonicalize()
+        .expect("the folder is there");
     let filter = format!("label=boatyard.directory={}", directory.display());
     let mut names = Vec::new();
     for list in [
-        ["container", "ls", "-a", "--format", "{{.Names}}", "--filter", &filter],
-        ["network", "ls", "--no-trunc", "--format", "{{.Name}}", "--filter", &filter],
+        [
+            "container",
+            "ls",
+            "-a",
+            "--format",
+            "{{.Names}}",
+            "--filter",
+            &filter,
+        ],
+        [
+            "network",
+            "ls",
+            "--no-trunc",
+            "--format",
+            "{{.Name}}",
+            "--filter",
+            &filter,
+        ],
     ] {
-        names.extend(String::from_utf8_lossy(&docker(&list).stdout).lines().map(str::to_owned));
+        names.extend(
+            String::from_utf8_lossy(&docker(&list).stdout)
+                .lines()
+                .map(str::to_owned),
+        );
     }
     names
 }
@@ -57,7 +92,9 @@ struct Cleaned(Copy);
 impl Drop for Cleaned {
     fn drop(&mut self) {
         drop(self.0.boatyard(&["down", "--volumes"]).output());
-        let Ok(directory) = self.0.directory().canonicalize() else { return };
+        let Ok(directory) = self.0.directory().canonicalize() else {
+            return;
+        };
         let filter = format!("label=boatyard.directory={}", directory.display());
         let images = docker(&["image", "ls", "-aq", "--filter", &filter]);
         let images = String::from_utf8_lossy(&images.stdout).into_owned();
@@ -86,13 +123,26 @@ fn the_shop_is_built_comes_up_and_is_taken_down() {
     }
     let copy = shop();
     let session = ready(&copy.0);
-    let built: Vec<&Value> = session.said.iter().filter(|value| value["notice"] == "build-finished").collect();
+    let built: Vec<&Value> = session
+        .said
+        .iter()
+        .filter(|value| value["notice"] == "build-finished")
+        .collect();
     assert!(built.len() >= 5, "{built:?}");
-    let (status, order) = request(copy.0.port, "POST", "/orders", r#"{"sku": "tea", "quantity": 2}"#).expect("an answer");
+    let (status, order) = request(
+        copy.0.port,
+        "POST",
+        "/orders",
+        r#"{"sku": "tea", "quantity": 2}"#,
+    )
+    .expect("an answer");
     assert_eq!((status, order.contains("\"paid\"")), (201, true), "{order}");
     assert!(left(&copy.0).len() >= 5);
     let (code, last) = session.quit();
-    assert_eq!((code, last["left_behind"].clone()), (Some(130), Value::Array(Vec::new())));
+    assert_eq!(
+        (code, last["left_behind"].clone()),
+        (Some(130), Value::Array(Vec::new()))
+    );
     assert_eq!(left(&copy.0), Vec::<String>::new());
 }
 
@@ -103,7 +153,9 @@ fn a_saved_file_is_built_and_served() {
     }
     let copy = shop();
     let mut session = ready(&copy.0);
-    copy.0.edit("web/app.py", |text| text.replace("Welcome to the tea shop", "First edit"));
+    copy.0.edit("web/app.py", |text| {
+        text.replace("Welcome to the tea shop", "First edit")
+    });
     copy.0.get_until("/", |_, page| page.contains("First edit"));
     let live = session.notice("change-live", "web");
     assert!(live["ms"].as_u64().is_some_and(|ms| ms > 0));
@@ -117,12 +169,19 @@ fn a_broken_build_leaves_the_old_run_serving_and_says_why() {
     }
     let copy = shop();
     let mut session = ready(&copy.0);
-    copy.0.edit("web/Dockerfile", |text| format!("{text}RUN echo the reason; exit 7\n"));
+    copy.0.edit("web/Dockerfile", |text| {
+        format!("{text}RUN echo the reason; exit 7\n")
+    });
     let failed = session.notice("build-failed", "web");
     assert!(failed["step"].to_string().contains("exit 7"), "{failed}");
-    assert!(failed["last_lines"].to_string().contains("the reason"), "{failed}");
+    assert!(
+        failed["last_lines"].to_string().contains("the reason"),
+        "{failed}"
+    );
     assert_eq!(copy.0.get("/").expect("the old run serves").0, 200);
-    copy.0.edit("web/Dockerfile", |text| text.replace("RUN echo the reason; exit 7\n", "RUN echo mended\n"));
+    copy.0.edit("web/Dockerfile", |text| {
+        text.replace("RUN echo the reason; exit 7\n", "RUN echo mended\n")
+    });
     session.notice("change-live", "web");
     session.quit();
 }
@@ -134,9 +193,12 @@ fn a_build_that_newer_edits_overtook_is_cancelled() {
     }
     let copy = shop();
     let mut session = ready(&copy.0);
-    copy.0.edit("web/Dockerfile", |text| format!("{text}RUN sleep 30\n"));
+    copy.0
+        .edit("web/Dockerfile", |text| format!("{text}RUN sleep 30\n"));
     session.notice("build-started", "web");
-    copy.0.edit("web/Dockerfile", |text| text.replace("RUN sleep 30\n", "RUN echo quick\n"));
+    copy.0.edit("web/Dockerfile", |text| {
+        text.replace("RUN sleep 30\n", "RUN echo quick\n")
+    });
     session.notice("build-cancelled", "web");
     session.notice("change-live", "web");
     session.quit();
@@ -159,7 +221,10 @@ fn no_request_fails_at_a_steady_rate_during_ten_rebuilds() {
         while !until.load(Ordering::Relaxed) {
             under_way.push(std::thread::spawn(move || request(port, "GET", "/", "")));
             asked += 1;
-            std::thread::park_timeout((began + Duration::from_millis(20) * asked).saturating_duration_since(Instant::now()));
+            std::thread::park_timeout(
+                (began + Duration::from_millis(20) * asked)
+                    .saturating_duration_since(Instant::now()),
+            );
         }
         for answer in under_way {
             match answer.join() {
@@ -171,17 +236,25 @@ fn no_request_fails_at_a_steady_rate_during_ten_rebuilds() {
     });
     for number in 1..=10 {
         copy.0.edit("web/app.py", |text| {
-            let (head, rest) = text.split_once("GREETING = ").expect("the greeting is there");
+            let (head, rest) = text
+                .split_once("GREETING = ")
+                .expect("the greeting is there");
             let rest = rest.split_once('\n').expect("it is one line").1;
             format!("{head}GREETING = \"Rebuild {number}\"\n{rest}")
         });
-        copy.0.get_until("/", |_, page| page.contains(&format!("Rebuild {number}<")));
+        copy.0
+            .get_until("/", |_, page| page.contains(&format!("Rebuild {number}<")));
         session.notice("change-live", "web");
     }
     over.store(true, Ordering::Relaxed);
     let (asked, failed) = asker.join().expect("the asker ends");
     assert!(asked > 50, "{asked}");
-    assert!(failed.is_empty(), "{} of {asked} failed: {:?}", failed.len(), &failed[..failed.len().min(5)]);
+    assert!(
+        failed.is_empty(),
+        "{} of {asked} failed: {:?}",
+        failed.len(),
+        &failed[..failed.len().min(5)]
+    );
     session.quit();
 }
 
@@ -199,12 +272,22 @@ fn hello_flask_syncs_a_saved_file_into_the_running_container() {
     });
     let mut session = Session::start(&copy.0, ENGINE);
     session.notice("run-ready", "hello");
-    copy.0.get_until("/?name=Ada", |_, body| body.contains("Hello, Ada!"));
-    copy.0.edit("app.py", |text| text.replace("Hello,", "Ahoy,"));
-    copy.0.get_until("/?name=Ada", |_, body| body.contains("Ahoy, Ada!"));
+    copy.0
+        .get_until("/?name=Ada", |_, body| body.contains("Hello, Ada!"));
+    copy.0
+        .edit("app.py", |text| text.replace("Hello,", "Ahoy,"));
+    copy.0
+        .get_until("/?name=Ada", |_, body| body.contains("Ahoy, Ada!"));
     session.notice("synced", "hello");
     session.notice("change-live", "hello");
-    assert_eq!(session.said.iter().filter(|value| value["notice"] == "build-started").count(), 1);
+    assert_eq!(
+        session
+            .said
+            .iter()
+            .filter(|value| value["notice"] == "build-started")
+            .count(),
+        1
+    );
     session.quit();
 }
 
@@ -214,10 +297,20 @@ fn smoke_passes_in_containers() {
         return;
     }
     let copy = shop();
-    let output = copy.0.boatyard(&["smoke", "--junit", "report.xml"]).args(ENGINE).current_dir(copy.0.directory()).output();
+    let output = copy
+        .0
+        .boatyard(&["smoke", "--junit", "report.xml"])
+        .args(ENGINE)
+        .current_dir(copy.0.directory())
+        .output();
     let output = output.expect("the binary runs");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(left(&copy.0), Vec::<String>::new());
 }
 
@@ -226,10 +319,21 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
     if !engine() {
         return;
     }
-    let moments: u64 = std::env::var("BOATYARD_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(4);
+    let moments: u64 = std::env::var("BOATYARD_KILLS")
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(4);
     let copy = shop();
     let foreign = format!("foreign-{}", copy.0.port);
-    let started = docker(&["run", "-d", "--name", &foreign, "boatyard-test/busybox", "sleep", "1000"]);
+    let started = docker(&[
+        "run",
+        "-d",
+        "--name",
+        &foreign,
+        "boatyard-test/busybox",
+        "sleep",
+        "1000",
+    ]);
     assert!(started.status.success(), "{started:?}");
     // Warm images, so that the moments spread over building, starting, running and stopping alike.
     ready(&copy.0).quit();
@@ -245,17 +349,28 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
             session.signal(rustix::process::Signal::INT);
         } else if moment % 4 == 2 {
             session.all("run-ready", &["web"]);
-            copy.0.edit("web/app.py", |text| format!("{text}# {moment}\n"));
+            copy.0
+                .edit("web/app.py", |text| format!("{text}# {moment}\n"));
             session.notice("build-started", "web");
         }
         session.signal(rustix::process::Signal::KILL);
         session.child.wait().expect("it ends");
-        let down = copy.0.boatyard(&["down"]).output().expect("the binary runs");
+        let down = copy
+            .0
+            .boatyard(&["down"])
+            .output()
+            .expect("the binary runs");
         assert!(down.status.success(), "{down:?}");
         assert_eq!(left(&copy.0), Vec::<String>::new(), "after kill {moment}");
     }
     let alive = docker(&["inspect", "--format", "{{.State.Running}}", &foreign]);
     docker(&["rm", "-f", &foreign]);
-    assert_eq!(String::from_utf8_lossy(&alive.stdout).trim(), "true", "a foreign container was touched");
-    wait_until("the front door to be closed", || copy.0.get("/").is_none().then_some(()));
+    assert_eq!(
+        String::from_utf8_lossy(&alive.stdout).trim(),
+        "true",
+        "a foreign container was touched"
+    );
+    wait_until("the front door to be closed", || {
+        copy.0.get("/").is_none().then_some(())
+    });
 }

@@ -14,14 +14,30 @@ const PROCESS: [&str; 3] = ["up", "--runtime", "process"];
 fn a_day_at_the_workbench() {
     let copy = Copy::of("shop");
     let mut terminal = Terminal::start(&copy, &PROCESS, 140, 40);
-    terminal.shows(&["web", "orders", "payments", "catalog", "seed", "completed", "4 ready"]);
+    terminal.shows(&[
+        "web",
+        "orders",
+        "payments",
+        "catalog",
+        "seed",
+        "completed",
+        "4 ready",
+    ]);
     assert!(terminal.is_alternate());
 
-    copy.edit("web/app.py", |text| text.replace("Welcome to the tea shop", "Closed on Mondays"));
+    copy.edit("web/app.py", |text| {
+        text.replace("Welcome to the tea shop", "Closed on Mondays")
+    });
     copy.get_until("/", |_, page| page.contains("Closed on Mondays"));
     terminal.shows(&["running edits up to"]);
 
-    request(copy.port, "POST", "/orders", r#"{"sku": "tea", "quantity": 3}"#).expect("an answer");
+    request(
+        copy.port,
+        "POST",
+        "/orders",
+        r#"{"sku": "tea", "quantity": 3}"#,
+    )
+    .expect("an answer");
     terminal.shows(&["POST /orders"]);
     terminal.press("?");
     terminal.shows(&["restart", "rebuild"]);
@@ -39,7 +55,11 @@ fn sigterm_restores_the_terminal_and_takes_the_stack_down() {
     let copy = Copy::of("shop");
     let mut terminal = Terminal::start(&copy, &PROCESS, 80, 24);
     terminal.shows(&["4 ready"]);
-    let pid = terminal.child.process_id().and_then(|pid| i32::try_from(pid).ok()).expect("a process id");
+    let pid = terminal
+        .child
+        .process_id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .expect("a process id");
     let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is still there");
     assert_eq!(terminal.ended(), 143);
@@ -72,7 +92,10 @@ fn what_a_service_says_cannot_harm_the_terminal() {
     terminal.shows(&["harmless"]);
     let raw = terminal.raw();
     let has = |bytes: &[u8]| raw.windows(bytes.len()).any(|window| window == bytes);
-    assert!(!has(b"stolen title") || !has(b"\x1b]0;stolen"), "the title was set");
+    assert!(
+        !has(b"stolen title") || !has(b"\x1b]0;stolen"),
+        "the title was set"
+    );
     assert!(!has(b"\x1b]52;c;c3RvbGVu"), "the clipboard was written");
     assert!(!has(b"\x1b[c"), "the terminal was asked who it is");
     terminal.press("q");

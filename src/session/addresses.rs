@@ -37,9 +37,16 @@ impl SharedDoors {
 /// The front doors that a stack wants, and the addresses they want.
 pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
     let doors = stack.services.values().flat_map(|service| {
-        let tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        let tcp = service
+            .ports
+            .iter()
+            .filter(|port| port.protocol == Protocol::Tcp);
         tcp.map(|port| {
-            let edge = Edge { caller: None, callee: service.name.clone(), port: port.container };
+            let edge = Edge {
+                caller: None,
+                callee: service.name.clone(),
+                port: port.container,
+            };
             (edge, SocketAddr::new(port.address, port.host.unwrap_or(0)))
         })
     });
@@ -48,7 +55,11 @@ pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
 
 /// Opens the front doors that are missing and closes those that are not wanted any more.
 /// `any_port`: a taken port is replaced by the next free one.
-pub(super) fn keep_front_doors(doors: &SharedDoors, stack: &Stack, any_port: bool) -> Result<(), Vec<DoorError>> {
+pub(super) fn keep_front_doors(
+    doors: &SharedDoors,
+    stack: &Stack,
+    any_port: bool,
+) -> Result<(), Vec<DoorError>> {
     let wanted = front_doors(stack);
     let edges: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
     for edge in doors.edges() {
@@ -65,15 +76,26 @@ pub(super) fn keep_front_doors(doors: &SharedDoors, stack: &Stack, any_port: boo
             errors.push(error);
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
 }
 
-fn open(doors: &SharedDoors, edge: &Edge, address: SocketAddr, any_port: bool) -> Result<SocketAddr, DoorError> {
+fn open(
+    doors: &SharedDoors,
+    edge: &Edge,
+    address: SocketAddr,
+    any_port: bool,
+) -> Result<SocketAddr, DoorError> {
     let mut tried = doors.lock().open(edge.clone(), address);
     let mut next = address.port();
     while any_port && tried.is_err() && next < u16::MAX {
         next += 1;
-        tried = doors.lock().open(edge.clone(), SocketAddr::new(address.ip(), next));
+        tried = doors
+            .lock()
+            .open(edge.clone(), SocketAddr::new(address.ip(), next));
     }
     tried
 }
@@ -84,7 +106,11 @@ pub(super) fn front_door(doors: &SharedDoors, service: &Service) -> Option<Socke
     if let Some(edge) = doors.edges().iter().find(leads_there) {
         return doors.lock().address(edge);
     }
-    let edge = Edge { caller: None, callee: service.name.clone(), port: service.port().unwrap_or(0) };
+    let edge = Edge {
+        caller: None,
+        callee: service.name.clone(),
+        port: service.port().unwrap_or(0),
+    };
     doors.lock().open(edge, SocketAddr::new(LOOPBACK, 0)).ok()
 }
 
@@ -105,7 +131,10 @@ impl Caller<'_> {
     pub(super) fn reaches(&self, doors: &SharedDoors, callee: &Service) -> Option<Address> {
         let callee_is_container = self.runtimes.get(&callee.name) != Some(&Runtime::Process);
         if self.runtime == Runtime::Container && callee_is_container {
-            return Some(Address { host: callee.name.to_string(), port: callee.port()? });
+            return Some(Address {
+                host: callee.name.to_string(),
+                port: callee.port()?,
+            });
         }
         let ip = match self.runtime {
             Runtime::Process => LOOPBACK,
@@ -116,17 +145,31 @@ impl Caller<'_> {
             callee: callee.name.clone(),
             port: callee.port().unwrap_or(0),
         };
-        let open = doors.lock().address(&edge).filter(|address| address.ip() == ip);
+        let open = doors
+            .lock()
+            .address(&edge)
+            .filter(|address| address.ip() == ip);
         let address = match open {
             Some(address) => address,
             None => doors.lock().open(edge, SocketAddr::new(ip, 0)).ok()?,
         };
-        Some(Address { host: address.ip().to_string(), port: address.port() })
+        Some(Address {
+            host: address.ip().to_string(),
+            port: address.port(),
+        })
     }
 
     /// Its whole environment: what the stack file says, addresses filled in, and `PORT`.
-    pub(super) fn environment(&self, doors: &SharedDoors, stack: &Stack, port: Option<u16>) -> Vec<(String, String)> {
-        let mut environment: Vec<(String, String)> = port.map(|port| ("PORT".into(), port.to_string())).into_iter().collect();
+    pub(super) fn environment(
+        &self,
+        doors: &SharedDoors,
+        stack: &Stack,
+        port: Option<u16>,
+    ) -> Vec<(String, String)> {
+        let mut environment: Vec<(String, String)> = port
+            .map(|port| ("PORT".into(), port.to_string()))
+            .into_iter()
+            .collect();
         environment.extend(self.service.environment.iter().map(|(name, value)| {
             let value = value.resolve(|callee| self.reaches(doors, stack.service(callee)?));
             (name.clone(), value)

@@ -36,15 +36,30 @@ struct Finding {
 
 impl Finding {
     fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Self { mood: Mood::Good, what, found: found.into(), remedy: None }
+        Self {
+            mood: Mood::Good,
+            what,
+            found: found.into(),
+            remedy: None,
+        }
     }
 
     fn weak(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { mood: Mood::Weak, what, found: found.into(), remedy: Some(remedy.into()) }
+        Self {
+            mood: Mood::Weak,
+            what,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 
     fn bad(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { mood: Mood::Bad, what, found: found.into(), remedy: Some(remedy.into()) }
+        Self {
+            mood: Mood::Bad,
+            what,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 }
 
@@ -53,7 +68,10 @@ pub(super) fn doctor(global: &Global) -> Result<u8, Failure> {
     let loaded = config::load(&inspect::options(global));
     let stack = loaded.stack.as_ref();
     let needs_engine = stack.is_some_and(|stack| {
-        stack.services.values().any(|service| service.has_image() && service.run.is_none())
+        stack
+            .services
+            .values()
+            .any(|service| service.has_image() && service.run.is_none())
     });
     let mut findings = engine(needs_engine)?;
     findings.push(inotify());
@@ -64,7 +82,10 @@ pub(super) fn doctor(global: &Global) -> Result<u8, Failure> {
     }
     findings.push(stack_file(&loaded));
     let color = use_color(global);
-    let lines: Vec<String> = findings.iter().map(|finding| line(finding, color)).collect();
+    let lines: Vec<String> = findings
+        .iter()
+        .map(|finding| line(finding, color))
+        .collect();
     report::print(&lines.concat());
     let bad = findings.iter().any(|finding| finding.mood == Mood::Bad);
     Ok(if bad { Failure::MISSING } else { 0 })
@@ -76,8 +97,16 @@ fn line(finding: &Finding, color: bool) -> String {
         Mood::Weak => ("!", "33"),
         Mood::Bad => ("✗", "31"),
     };
-    let sign = if color { format!("\x1b[{code}m{sign}\x1b[0m") } else { sign.to_owned() };
-    let mut text = format!("{sign} {:<14} {}\n", finding.what, finding.found.replace('\n', "\n                 "));
+    let sign = if color {
+        format!("\x1b[{code}m{sign}\x1b[0m")
+    } else {
+        sign.to_owned()
+    };
+    let mut text = format!(
+        "{sign} {:<14} {}\n",
+        finding.what,
+        finding.found.replace('\n', "\n                 ")
+    );
     if let Some(remedy) = &finding.remedy {
         text.push_str(&format!("                 → {remedy}\n"));
     }
@@ -94,10 +123,21 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
         Ok((engine, builder)) => {
             let facts = &engine.facts;
             let (major, minor) = facts.api;
-            let api = format!("{} {} (API {major}.{minor}) at {}", facts.name, facts.version, engine.endpoint());
+            let api = format!(
+                "{} {} (API {major}.{minor}) at {}",
+                facts.name,
+                facts.version,
+                engine.endpoint()
+            );
             let builds = match builder {
-                crate::adapters::build::Builder::BuildKit => Finding::good("builds", "BuildKit, with file sync"),
-                other => Finding::weak("builds", other.to_string(), "builds work, but send the whole context each time"),
+                crate::adapters::build::Builder::BuildKit => {
+                    Finding::good("builds", "BuildKit, with file sync")
+                }
+                other => Finding::weak(
+                    "builds",
+                    other.to_string(),
+                    "builds work, but send the whole context each time",
+                ),
             };
             return Ok(vec![Finding::good("engine", api), builds]);
         }
@@ -105,36 +145,65 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
     };
     let looked = format!("none answers; looked at:\n{}", none.looked.join("\n"));
     let finding = if needed {
-        Finding::bad("engine", looked, "this stack has services that only run in containers: start Docker or Podman")
+        Finding::bad(
+            "engine",
+            looked,
+            "this stack has services that only run in containers: start Docker or Podman",
+        )
     } else {
-        Finding::weak("engine", looked, "services with `run` run as plain processes; for containers start Docker or Podman")
+        Finding::weak(
+            "engine",
+            looked,
+            "services with `run` run as plain processes; for containers start Docker or Podman",
+        )
     };
     Ok(vec![finding])
 }
 
 fn inotify() -> Finding {
     let path = "/proc/sys/fs/inotify/max_user_watches";
-    let watches = fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let watches = fs::read_to_string(path)
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
     match watches {
-        Some(count) if count >= ENOUGH_WATCHES => Finding::good("file watching", format!("inotify, {count} watches")),
+        Some(count) if count >= ENOUGH_WATCHES => {
+            Finding::good("file watching", format!("inotify, {count} watches"))
+        }
         Some(count) => Finding::weak(
             "file watching",
             format!("inotify, only {count} watches"),
-            format!("sudo sysctl fs.inotify.max_user_watches={}", ENOUGH_WATCHES * 8),
+            format!(
+                "sudo sysctl fs.inotify.max_user_watches={}",
+                ENOUGH_WATCHES * 8
+            ),
         ),
-        None => Finding::weak("file watching", format!("{path} cannot be read"), "sources will be polled"),
+        None => Finding::weak(
+            "file watching",
+            format!("{path} cannot be read"),
+            "sources will be polled",
+        ),
     }
 }
 
 fn terminal() -> Finding {
     let term = std::env::var("TERM").unwrap_or_default();
     if !std::io::stdout().is_terminal() {
-        return Finding::weak("terminal", "standard output is not one", "`boatyard up` will behave as `boatyard watch`");
+        return Finding::weak(
+            "terminal",
+            "standard output is not one",
+            "`boatyard up` will behave as `boatyard watch`",
+        );
     }
     let depth = match std::env::var("COLORTERM").unwrap_or_default().as_str() {
         "truecolor" | "24bit" => "24-bit colour",
         _ if term.contains("256color") => "256 colours",
-        _ if term == "dumb" => return Finding::weak("terminal", "TERM=dumb", "use a terminal that can move its cursor"),
+        _ if term == "dumb" => {
+            return Finding::weak(
+                "terminal",
+                "TERM=dumb",
+                "use a terminal that can move its cursor",
+            );
+        }
         _ => "16 colours",
     };
     Finding::good("terminal", format!("{term}, {depth}"))
@@ -153,25 +222,46 @@ fn state_folder(stack: &Stack) -> Finding {
 }
 
 fn ports(stack: &Stack) -> Vec<Finding> {
-    let wanted = super::addresses::front_doors(stack).into_iter().filter(|(_, address)| address.port() != 0);
-    let findings = wanted.map(|(edge, address)| match std::net::TcpListener::bind(address) {
-        Ok(_) => Finding::good("front door", format!("{address} for {} is free", edge.callee)),
-        Err(error) => {
-            let who = owner_of(address).map_or_else(|| error.to_string(), |who| format!("taken by {who}"));
-            let remedy = "end that program, choose another port, or use `--ports auto`";
-            Finding::weak("front door", format!("{address} for {}: {who}", edge.callee), remedy)
-        }
-    });
+    let wanted = super::addresses::front_doors(stack)
+        .into_iter()
+        .filter(|(_, address)| address.port() != 0);
+    let findings = wanted.map(
+        |(edge, address)| match std::net::TcpListener::bind(address) {
+            Ok(_) => Finding::good(
+                "front door",
+                format!("{address} for {} is free", edge.callee),
+            ),
+            Err(error) => {
+                let who = owner_of(address)
+                    .map_or_else(|| error.to_string(), |who| format!("taken by {who}"));
+                let remedy = "end that program, choose another port, or use `--ports auto`";
+                Finding::weak(
+                    "front door",
+                    format!("{address} for {}: {who}", edge.callee),
+                    remedy,
+                )
+            }
+        },
+    );
     findings.collect()
 }
 
 fn stack_file(loaded: &config::Loaded) -> Finding {
     let shown = Path::new(&loaded.file).display();
     match (&loaded.stack, loaded.errors()) {
-        (Some(stack), _) => Finding::good("stack file", format!("{shown}: {} services", stack.services.len())),
-        (None, 1) if !loaded.file.exists() => {
-            Finding::weak("stack file", "none here or in a parent folder", "`boatyard init` writes a first one")
-        }
-        (None, count) => Finding::bad("stack file", format!("{shown}: {count} problems"), "`boatyard check` names each"),
+        (Some(stack), _) => Finding::good(
+            "stack file",
+            format!("{shown}: {} services", stack.services.len()),
+        ),
+        (None, 1) if !loaded.file.exists() => Finding::weak(
+            "stack file",
+            "none here or in a parent folder",
+            "`boatyard init` writes a first one",
+        ),
+        (None, count) => Finding::bad(
+            "stack file",
+            format!("{shown}: {count} problems"),
+            "`boatyard check` names each",
+        ),
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn down(global: &Global, volumes: bool) -> Result<u8, Failure> {
     let swept = found.map_err(|why: String| Failure::Failed(format!("error: {why}")))?;
     match swept {
         Some(swept) => lines.extend(removed(&swept)),
-        None => lines.push("no container engine answers: containers, networks and volumes were not looked for".into()),
+        None => lines.push(
+            "no container engine answers: containers, networks and volumes were not looked for"
+                .into(),
+        ),
     }
     if lines.is_empty() {
         lines.push(format!("nothing of {} was left", stack.name));
@@ -34,7 +37,15 @@ pub(super) fn down(global: &Global, volumes: bool) -> Result<u8, Failure> {
 }
 
 fn removed(swept: &Swept) -> Vec<String> {
-    let kinds = [("container", &swept.containers), ("network", &swept.networks), ("volume", &swept.volumes)];
-    let lines = kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("removed {kind} {name}")));
+    let kinds = [
+        ("container", &swept.containers),
+        ("network", &swept.networks),
+        ("volume", &swept.volumes),
+    ];
+    let lines = kinds.iter().flat_map(|(kind, names)| {
+        names
+            .iter()
+            .map(move |name| format!("removed {kind} {name}"))
+    });
     lines.collect()
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use crate::adapters::build::{self, Builds, Workshop, probe_builder};
-use crate::adapters::container::{ContainerEngine, Containers, Endpoint, Link, StackNetwork, Surroundings, sweep};
+use crate::adapters::container::{
+    ContainerEngine, Containers, Endpoint, Link, StackNetwork, Surroundings, sweep,
+};
 use crate::adapters::{Identity, Wires};
 use crate::engine::{EngineLink, Event, RunId};
 
@@ -56,9 +58,15 @@ impl EngineSide {
     /// What is known of the link, as the engine is to be told: nothing yet, while an engine that answers for the first
     /// time is being made ready. When it is, the same fact comes again.
     pub(super) fn link(&self, link: EngineLink) -> Option<EngineLink> {
-        let EngineLink::Connected { name, version, .. } = link else { return Some(link) };
+        let EngineLink::Connected { name, version, .. } = link else {
+            return Some(link);
+        };
         if let Some(ready) = self.ready.get() {
-            return Some(EngineLink::Connected { name, version, builder: ready.builder.clone() });
+            return Some(EngineLink::Connected {
+                name,
+                version,
+                builder: ready.builder.clone(),
+            });
         }
         let engine = self.containers.link().engine()?;
         let (wires, identity) = (self.wires.clone(), self.identity.clone());
@@ -68,9 +76,15 @@ impl EngineSide {
                 Ok(made) => {
                     let builder = made.builder.clone();
                     drop(ready.set(made));
-                    EngineLink::Connected { name, version, builder }
+                    EngineLink::Connected {
+                        name,
+                        version,
+                        builder,
+                    }
                 }
-                Err(why) => EngineLink::Missing { looked: vec![format!("{}: {why}", engine.endpoint())] },
+                Err(why) => EngineLink::Missing {
+                    looked: vec![format!("{}: {why}", engine.endpoint())],
+                },
             };
             wires.tell(Event::ContainerEngine { link });
         });
@@ -92,7 +106,11 @@ async fn make_ready(
     let shown = builder.to_string();
     let workshop = Workshop::new(engine.client.clone(), endpoint, builder, identity.clone());
     let builds = Builds::new(wires.clone(), Arc::new(workshop));
-    Ok(Ready { builds, builder: shown, network: network? })
+    Ok(Ready {
+        builds,
+        builder: shown,
+        network: network?,
+    })
 }
 
 /// Where the builder speaks to this engine.
@@ -101,7 +119,10 @@ pub(super) fn endpoint(engine: &ContainerEngine) -> build::Endpoint {
         Endpoint::Unix(path) => build::Endpoint::Unix(path.clone()),
         Endpoint::Tcp(address) => {
             let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-            build::Endpoint::Tcp(host.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or(2375))
+            build::Endpoint::Tcp(
+                host.trim_matches(['[', ']']).to_owned(),
+                port.parse().unwrap_or(2375),
+            )
         }
     }
 }

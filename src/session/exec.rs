@@ -11,7 +11,11 @@ pub(super) fn in_container(containers: Containers, run: RunId) -> Exec {
         async move {
             let result = containers.exec(run, &argv, timeout).await?;
             let code = i32::try_from(result.code).unwrap_or(-1);
-            Ok(Executed { code, stdout: result.stdout, stderr: result.stderr })
+            Ok(Executed {
+                code,
+                stdout: result.stdout,
+                stderr: result.stderr,
+            })
         }
     })
 }

@@ -9,7 +9,6 @@ use crate::config::{self, Loaded};
 use crate::report;
 use crate::stack::{ServiceName, Stack};
 
-
 /// What the command line says about the stack file.
 pub(super) fn options(global: &Global) -> config::Options {
     config::Options {
@@ -36,14 +35,21 @@ pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
 
 fn rendered(loaded: &Loaded) -> String {
     let color = report::stderr_has_color();
-    let mut text: Vec<String> = loaded.problems.iter().map(|problem| problem.render(color)).collect();
+    let mut text: Vec<String> = loaded
+        .problems
+        .iter()
+        .map(|problem| problem.render(color))
+        .collect();
     text.push(summary(loaded));
     text.join("\n")
 }
 
 /// Keeps the named services and what they need; a name that the stack does not have is the command line's fault.
 pub(super) fn keep_only(stack: &mut Stack, names: &[String]) -> Result<(), Failure> {
-    let unknown: Vec<&String> = names.iter().filter(|name| !stack.services.contains_key(name.as_str())).collect();
+    let unknown: Vec<&String> = names
+        .iter()
+        .filter(|name| !stack.services.contains_key(name.as_str()))
+        .collect();
     if let Some(name) = unknown.first() {
         let known: Vec<&str> = stack.services.keys().map(ServiceName::as_str).collect();
         return Err(Failure::Wrong(format!(
@@ -71,12 +77,21 @@ pub(super) fn check(global: &Global) -> Result<u8, Failure> {
 
 /// One line about a stack file: what it holds, or how much is wrong with it.
 fn summary(loaded: &Loaded) -> String {
-    let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let many =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let warnings = loaded.warnings();
-    let shown = loaded.file.file_name().unwrap_or_default().to_string_lossy();
+    let shown = loaded
+        .file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let mut text = match &loaded.stack {
         Some(stack) => {
-            format!("{shown}: {}, {}", many(stack.services.len(), "service"), many(stack.smoke.len(), "smoke check"))
+            format!(
+                "{shown}: {}, {}",
+                many(stack.services.len(), "service"),
+                many(stack.smoke.len(), "smoke check")
+            )
         }
         None => format!("{shown}: {}", many(loaded.errors(), "error")),
     };
@@ -115,12 +130,16 @@ pub(super) fn config(global: &Global, format: ConfigFormat) -> Result<u8, Failur
 /// `boatyard init`
 pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
     let directory = global.directory.clone().unwrap_or_else(|| ".".into());
-    let outcome = config::init(&directory).map_err(|error| Failure::Failed(format!("error: {error}")))?;
+    let outcome =
+        config::init(&directory).map_err(|error| Failure::Failed(format!("error: {error}")))?;
     if print {
         report::print(&outcome.text);
         return Ok(0);
     }
-    let path = global.file.clone().unwrap_or_else(|| directory.join("boatyard.toml"));
+    let path = global
+        .file
+        .clone()
+        .unwrap_or_else(|| directory.join("boatyard.toml"));
     // `create_new`: a file that somebody wrote is never overwritten, also not in a race.
     let written = OpenOptions::new().write(true).create_new(true).open(&path);
     match written.and_then(|mut file| file.write_all(outcome.text.as_bytes())) {
@@ -131,7 +150,12 @@ pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
                 path.display()
             )));
         }
-        Err(error) => return Err(Failure::io(&format!("cannot write {}", path.display()), &error)),
+        Err(error) => {
+            return Err(Failure::io(
+                &format!("cannot write {}", path.display()),
+                &error,
+            ));
+        }
     }
     let mut text = format!("wrote {}\n", path.display());
     for line in outcome.found {
@@ -140,7 +164,11 @@ pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
     for line in outcome.notes {
         text.push_str(&format!("  note: {line}\n"));
     }
-    text.push_str(if use_color(global) { "next: \x1b[1mboatyard check\x1b[0m\n" } else { "next: boatyard check\n" });
+    text.push_str(if use_color(global) {
+        "next: \x1b[1mboatyard check\x1b[0m\n"
+    } else {
+        "next: boatyard check\n"
+    });
     report::print(&text);
     Ok(0)
 }

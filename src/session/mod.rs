@@ -27,7 +27,10 @@ use failure::Failure;
 /// The program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    if arguments.nth(1).is_some_and(|first| first == process::SHIM_WORD) {
+    if arguments
+        .nth(1)
+        .is_some_and(|first| first == process::SHIM_WORD)
+    {
         return process::shim_main(arguments);
     }
     let cli = match Cli::try_parse() {
@@ -35,7 +38,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are results; everything else is a wrong command line.
             drop(error.print());
-            return ExitCode::from(if error.use_stderr() { Failure::WRONG } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                Failure::WRONG
+            } else {
+                0
+            });
         }
     };
     log_to_stderr(cli.global.verbose);
@@ -68,7 +75,9 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| Failure::io("the page", &error))?;
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(|error| Failure::io("the page", &error))?;
             report::print(&String::from_utf8_lossy(&page));
             Ok(0)
         }
@@ -84,7 +93,10 @@ fn log_to_stderr(verbose: u8) {
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// Whether standard output gets colour.
@@ -93,7 +105,8 @@ fn use_color(global: &Global) -> bool {
         ColorArg::Always => true,
         ColorArg::Never => false,
         ColorArg::Auto => {
-            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::io::stdout().is_terminal()
         }
     }
 }

@@ -59,25 +59,50 @@ impl Opening {
         for line in state::sweep(&identity) {
             tracing::info!("left by an earlier session: {line}");
         }
-        Ok(Self { stack: Arc::new(stack), identity, wish, lock })
+        Ok(Self {
+            stack: Arc::new(stack),
+            identity,
+            wish,
+            lock,
+        })
     }
 
     /// Opens the front doors and makes the world and the loop's parts. Needs the asynchronous runtime.
-    pub(super) fn open(self, options: Options, telemetry: Arc<Telemetry>, clock: Clock) -> Result<Opened, Failure> {
+    pub(super) fn open(
+        self,
+        options: Options,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+    ) -> Result<Opened, Failure> {
         let (events, received) = mpsc::unbounded_channel();
-        let wires = Wires { events, telemetry: Arc::clone(&telemetry), clock: clock.clone() };
+        let wires = Wires {
+            events,
+            telemetry: Arc::clone(&telemetry),
+            clock: clock.clone(),
+        };
         let routes = Arc::new(Routes::default());
-        let doors = Doors::new(Arc::clone(&routes), into_store(Arc::clone(&telemetry)), Limits::default());
+        let doors = Doors::new(
+            Arc::clone(&routes),
+            into_store(Arc::clone(&telemetry)),
+            Limits::default(),
+        );
         let doors = Arc::new(SharedDoors::new(doors));
         let any_port = self.wish.ports == PortsArg::Auto;
         keep_front_doors(&doors, &self.stack, any_port).map_err(|errors| {
-            let mut text: Vec<String> = errors.iter().map(|error| format!("error: {error}")).collect();
+            let mut text: Vec<String> = errors
+                .iter()
+                .map(|error| format!("error: {error}"))
+                .collect();
             text.push("help: `--ports auto` takes the next free port instead".into());
             Failure::Missing(text.join("\n"))
         })?;
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
-        let watcher = self.wish.watch.then(|| self.watcher(&wires, &doors)).transpose()?;
+        let watcher = self
+            .wish
+            .watch
+            .then(|| self.watcher(&wires, &doors))
+            .transpose()?;
         let world = RealWorld {
             engine: EngineSide::start(&wires, &self.identity),
             identity: self.identity.clone(),
@@ -97,11 +122,22 @@ impl Opening {
             missing: None,
             routed: HashMap::new(),
         };
-        let interrupts = Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
+        let interrupts =
+            Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
         let tape = tape(&self.stack, &options)?;
         let start = Engine::new(Arc::clone(&self.stack), options);
-        let parts = Parts { start, telemetry, clock, interrupts, tape };
-        Ok(Opened { world, parts, lock: self.lock })
+        let parts = Parts {
+            start,
+            telemetry,
+            clock,
+            interrupts,
+            tape,
+        };
+        Ok(Opened {
+            world,
+            parts,
+            lock: self.lock,
+        })
     }
 
     /// What the engine is asked to be, apart from smoke tests.
@@ -111,13 +147,16 @@ impl Opening {
             RuntimeArg::Engine => RuntimeChoice::Engine,
             RuntimeArg::Process => RuntimeChoice::Process,
         };
-        Options { runtime, ..Options::default() }
+        Options {
+            runtime,
+            ..Options::default()
+        }
     }
 
     fn watcher(&self, wires: &Wires, doors: &Arc<SharedDoors>) -> Result<Watcher, Failure> {
         let (tell, news) = mpsc::unbounded_channel();
-        let watcher =
-            Watcher::start(wires.clone(), tell).map_err(|error| Failure::io("cannot watch the sources", &error))?;
+        let watcher = Watcher::start(wires.clone(), tell)
+            .map_err(|error| Failure::io("cannot watch the sources", &error))?;
         let reloader = reload::Reloader {
             wires: wires.clone(),
             options: inspect::options(&self.wish.global),
@@ -143,7 +182,11 @@ pub(super) struct Opened {
 
 /// The identity of a stack in a session of this process.
 pub(super) fn identity(stack: &Stack) -> Identity {
-    let session = format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_millisecond());
+    let session = format!(
+        "{}-{}",
+        std::process::id(),
+        jiff::Timestamp::now().as_millisecond()
+    );
     Identity::new(&stack.name, &stack.directory, session)
 }
 
@@ -157,8 +200,15 @@ pub(super) fn refuse(refused: &LockRefused) -> Failure {
 }
 
 fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> {
-    let Some(path) = std::env::var_os(TAPE) else { return Ok(None) };
-    let head = TapeHead { stack: Arc::clone(stack), options: options.clone() };
-    let failed = |error: io::Error| Failure::io(&format!("cannot write the tape {}", path.display()), &error);
+    let Some(path) = std::env::var_os(TAPE) else {
+        return Ok(None);
+    };
+    let head = TapeHead {
+        stack: Arc::clone(stack),
+        options: options.clone(),
+    };
+    let failed = |error: io::Error| {
+        Failure::io(&format!("cannot write the tape {}", path.display()), &error)
+    };
     Tape::create(path.as_ref(), &head).map(Some).map_err(failed)
 }

@@ -27,7 +27,9 @@ impl Reloader {
         let this = Arc::new(self);
         while let Some(news) = news.recv().await {
             match news {
-                WatchNews::Problem { what, remedy } => this.wires.tell(Event::Problem { what, remedy }),
+                WatchNews::Problem { what, remedy } => {
+                    this.wires.tell(Event::Problem { what, remedy })
+                }
                 WatchNews::StackSaved { .. } => {
                     let reader = Arc::clone(&this);
                     // Reading looks at Dockerfiles and folders; the loop's thread has better things to do.
@@ -42,23 +44,38 @@ impl Reloader {
     fn read(&self) -> Event {
         let loaded = config::load(&self.options);
         let Some(mut stack) = loaded.stack else {
-            let problems = loaded.problems.iter().map(|problem| problem.render(false)).collect();
+            let problems = loaded
+                .problems
+                .iter()
+                .map(|problem| problem.render(false))
+                .collect();
             return Event::StackRefused { problems };
         };
         if stack.name != self.identity.stack {
-            return Event::StackRefused { problems: vec![renamed(&self.identity.stack, &stack.name)] };
+            return Event::StackRefused {
+                problems: vec![renamed(&self.identity.stack, &stack.name)],
+            };
         }
         if let Err(failure) = inspect::keep_only(&mut stack, &self.services) {
-            return Event::StackRefused { problems: vec![failure.to_string()] };
+            return Event::StackRefused {
+                problems: vec![failure.to_string()],
+            };
         }
         // A port that cannot be had is a reason to stay with what runs; doors that go are closed when the rest is applied.
         let mut wanted = stack.clone();
-        wanted.services.retain(|_, service| !service.ports.is_empty());
+        wanted
+            .services
+            .retain(|_, service| !service.ports.is_empty());
         match keep_front_doors(&self.doors, &wanted, self.any_port) {
-            Ok(()) => Event::StackReloaded { stack: Arc::new(stack) },
-            Err(errors) => {
-                Event::StackRefused { problems: errors.iter().map(|error| format!("error: {error}")).collect() }
-            }
+            Ok(()) => Event::StackReloaded {
+                stack: Arc::new(stack),
+            },
+            Err(errors) => Event::StackRefused {
+                problems: errors
+                    .iter()
+                    .map(|error| format!("error: {error}"))
+                    .collect(),
+            },
         }
     }
 }

@@ -17,7 +17,13 @@ use crate::tui;
 /// `boatyard up`: the workbench, or lines where there is no terminal to show it on.
 pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        return watch(global, &Watch { serve: up.serve.clone(), ..Watch::default() });
+        return watch(
+            global,
+            &Watch {
+                serve: up.serve.clone(),
+                ..Watch::default()
+            },
+        );
     }
     let opening = Opening::new(wish(global, &up.serve))?;
     let (telemetry, clock) = (Arc::new(Telemetry::default()), Clock::start());
@@ -26,7 +32,11 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
     let opened = open(opening, &telemetry, &clock)?;
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && global.color != crate::cli::ColorArg::Never;
-    let options = tui::Options { theme: up.theme.clone(), color, mouse: true };
+    let options = tui::Options {
+        theme: up.theme.clone(),
+        color,
+        mouse: true,
+    };
     let mut workbench = tui::Workbench::start(&options, Arc::clone(&telemetry), clock)
         .map_err(|error| Failure::Failed(format!("error: cannot show the workbench: {error}")))?;
     drop(guard);
@@ -38,7 +48,12 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
     }
     // The screen is gone; what it had to say last must not go with it.
     let mut said: Vec<String> = ended.why.iter().cloned().collect();
-    said.extend(ended.left_behind.iter().map(|what| format!("left behind: {what}")));
+    said.extend(
+        ended
+            .left_behind
+            .iter()
+            .map(|what| format!("left behind: {what}")),
+    );
     report::complain(&said.join("\n"));
     Ok(exit_code(&ended))
 }
@@ -54,16 +69,32 @@ pub(super) fn watch(global: &Global, watch: &Watch) -> Result<u8, Failure> {
     drop(guard);
     let out: Box<dyn Write + Send> = Box::new(io::stdout());
     let ended = if watch.json {
-        serve(&runtime, opened, &mut report::Json::new(out, telemetry, clock, redactor, !watch.no_logs))?
+        serve(
+            &runtime,
+            opened,
+            &mut report::Json::new(out, telemetry, clock, redactor, !watch.no_logs),
+        )?
     } else {
-        let options = report::LinesOptions { color: use_color(global), logs: !watch.no_logs };
-        serve(&runtime, opened, &mut report::Lines::new(out, telemetry, clock, redactor, options))?
+        let options = report::LinesOptions {
+            color: use_color(global),
+            logs: !watch.no_logs,
+        };
+        serve(
+            &runtime,
+            opened,
+            &mut report::Lines::new(out, telemetry, clock, redactor, options),
+        )?
     };
     Ok(exit_code(&ended))
 }
 
 fn wish(global: &Global, serve: &Serve) -> Wish {
-    Wish { global: global.clone(), services: serve.services.clone(), ports: serve.ports, watch: true }
+    Wish {
+        global: global.clone(),
+        services: serve.services.clone(),
+        ports: serve.ports,
+        watch: true,
+    }
 }
 
 fn open(opening: Opening, telemetry: &Arc<Telemetry>, clock: &Clock) -> Result<Opened, Failure> {
@@ -72,8 +103,16 @@ fn open(opening: Opening, telemetry: &Arc<Telemetry>, clock: &Clock) -> Result<O
 }
 
 /// Runs the session to its end; the view is gone when this returns.
-pub(super) fn serve<V: View>(runtime: &Runtime, opened: Opened, view: &mut V) -> Result<Ended, Failure> {
-    let Opened { mut world, parts, lock } = opened;
+pub(super) fn serve<V: View>(
+    runtime: &Runtime,
+    opened: Opened,
+    view: &mut V,
+) -> Result<Ended, Failure> {
+    let Opened {
+        mut world,
+        parts,
+        lock,
+    } = opened;
     let ended = runtime.block_on(run(parts, &mut world, view));
     drop(lock);
     match world.missing {

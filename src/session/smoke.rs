@@ -17,15 +17,28 @@ use crate::telemetry::Telemetry;
 
 /// Runs the checks and writes the reports that were asked for, however the test ended.
 pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
-    let wish = Wish { global: global.clone(), services: Vec::new(), ports: smoke.ports, watch: false };
+    let wish = Wish {
+        global: global.clone(),
+        services: Vec::new(),
+        ports: smoke.ports,
+        watch: false,
+    };
     let mut opening = Opening::new(wish)?;
     keep_checks(Arc::make_mut(&mut opening.stack), &smoke.checks)?;
     let (telemetry, clock) = (Arc::new(Telemetry::default()), Clock::start());
     let redactor = report::redactor(&opening.stack.redact);
-    let mut view = report::Smoke::new(Box::new(io::stdout()), clock.clone(), redactor, use_color(global));
+    let mut view = report::Smoke::new(
+        Box::new(io::stdout()),
+        clock.clone(),
+        redactor,
+        use_color(global),
+    );
     let runtime = runtime()?;
     let guard = runtime.enter();
-    let options = Options { smoke: Some((smoke.timeout, smoke.keep)), ..opening.options() };
+    let options = Options {
+        smoke: Some((smoke.timeout, smoke.keep)),
+        ..opening.options()
+    };
     let opened = opening.open(options, telemetry, clock)?;
     drop(guard);
     let ended = serve(&runtime, opened, &mut view);
@@ -45,10 +58,23 @@ pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
 
 /// Keeps the named checks; a name that no check has is the command line's fault.
 fn keep_checks(stack: &mut Stack, names: &[String]) -> Result<(), Failure> {
-    if let Some(unknown) = names.iter().find(|name| stack.smoke.iter().all(|check| check.name != **name)) {
-        let known: Vec<String> = stack.smoke.iter().map(|check| format!("  {}", check.name)).collect();
-        let known = if known.is_empty() { "it has none".into() } else { format!("its checks are\n{}", known.join("\n")) };
-        return Err(Failure::Wrong(format!("error: the stack has no check \"{unknown}\"\nhelp: {known}")));
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| stack.smoke.iter().all(|check| check.name != **name))
+    {
+        let known: Vec<String> = stack
+            .smoke
+            .iter()
+            .map(|check| format!("  {}", check.name))
+            .collect();
+        let known = if known.is_empty() {
+            "it has none".into()
+        } else {
+            format!("its checks are\n{}", known.join("\n"))
+        };
+        return Err(Failure::Wrong(format!(
+            "error: the stack has no check \"{unknown}\"\nhelp: {known}"
+        )));
     }
     if !names.is_empty() {
         stack.smoke.retain(|check| names.contains(&check.name));
@@ -57,5 +83,10 @@ fn keep_checks(stack: &mut Stack, names: &[String]) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| Failure::io(&format!("cannot write the report {}", path.display()), &error))
+    fs::write(path, text).map_err(|error| {
+        Failure::io(
+            &format!("cannot write the report {}", path.display()),
+            &error,
+        )
+    })
 }

@@ -16,7 +16,8 @@ use crate::adapters::process::Processes;
 use crate::adapters::watch::Watcher;
 use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
-    BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice, StartFailure, StartRun,
+    BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice,
+    StartFailure, StartRun,
 };
 use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
@@ -64,9 +65,16 @@ impl World for RealWorld {
         match effect {
             Effect::Prepare { stack } => self.prepare(stack),
             Effect::UseRuntime { service, runtime } => self.use_runtime(service, runtime),
-            Effect::StartBuild { build, service, fresh } => match self.engine.builds() {
+            Effect::StartBuild {
+                build,
+                service,
+                fresh,
+            } => match self.engine.builds() {
                 Some(builds) => builds.start(build, service, fresh),
-                None => self.wires.tell(Event::BuildFailed { build, failure: no_engine_to_build() }),
+                None => self.wires.tell(Event::BuildFailed {
+                    build,
+                    failure: no_engine_to_build(),
+                }),
             },
             Effect::CancelBuild { build } => {
                 if let Some(builds) = self.engine.builds() {
@@ -86,13 +94,23 @@ impl World for RealWorld {
             }
             Effect::Probe { run, service } => self.probe(run, &service),
             Effect::PaceProbe { run, calm } => self.probes.pace(run, calm),
-            Effect::Sync { sync, runs, copies, then } => self.engine.containers.sync(sync, runs, copies, then),
+            Effect::Sync {
+                sync,
+                runs,
+                copies,
+                then,
+            } => self.engine.containers.sync(sync, runs, copies, then),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Forget { service } => {
                 self.routed.remove(&service);
                 self.runtimes.remove(&service);
                 self.routes.forget(&service);
-                for edge in self.doors.edges().iter().filter(|edge| edge.callee == service) {
+                for edge in self
+                    .doors
+                    .edges()
+                    .iter()
+                    .filter(|edge| edge.callee == service)
+                {
                     self.doors.close(edge);
                 }
             }
@@ -120,12 +138,20 @@ impl World for RealWorld {
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
             match sweep(&engine, &self.identity, None, false).await {
-                Ok(swept) => left.extend(swept.containers.iter().map(|name| format!("container {name} had to be removed"))),
-                Err(why) => left.push(format!("containers or networks: {why}; `boatyard down` tries again")),
+                Ok(swept) => left.extend(
+                    swept
+                        .containers
+                        .iter()
+                        .map(|name| format!("container {name} had to be removed")),
+                ),
+                Err(why) => left.push(format!(
+                    "containers or networks: {why}; `boatyard down` tries again"
+                )),
             }
         }
         let identity = self.identity.clone();
-        let killed = tokio::task::spawn_blocking(move || crate::adapters::state::sweep(&identity)).await;
+        let killed =
+            tokio::task::spawn_blocking(move || crate::adapters::state::sweep(&identity)).await;
         left.extend(killed.unwrap_or_default());
         left
     }
@@ -179,12 +205,17 @@ impl RealWorld {
         match (start.runtime, process_port) {
             (Runtime::Container, _) => self.engine.containers.start(start, environment, Vec::new()),
             (Runtime::Process, Some(port)) => self.processes.start(&start, environment, port),
-            (Runtime::Process, None) => self.wires.tell(Event::RunFailed { run: start.run, why: no_port() }),
+            (Runtime::Process, None) => self.wires.tell(Event::RunFailed {
+                run: start.run,
+                why: no_port(),
+            }),
         }
     }
 
     fn stop_run(&mut self, run: RunId, grace: Duration) {
-        let Some(live) = self.runs.get(&run) else { return };
+        let Some(live) = self.runs.get(&run) else {
+            return;
+        };
         let drained = self.routes.drained(run.0);
         match live.runtime {
             Runtime::Container => self.engine.containers.stop(run, grace, async move {
@@ -210,17 +241,30 @@ impl RealWorld {
 
     /// Sends requests for a service to the runs that the engine named, as far as they can be reached.
     fn route(&self, service: &ServiceName) {
-        let Some(runs) = self.routed.get(service) else { return };
+        let Some(runs) = self.routed.get(service) else {
+            return;
+        };
         let upstreams: Vec<Upstream> = runs
             .iter()
-            .filter_map(|run| Some(Upstream { run: run.0, reach: self.runs.get(run)?.reach.clone()? }))
+            .filter_map(|run| {
+                Some(Upstream {
+                    run: run.0,
+                    reach: self.runs.get(run)?.reach.clone()?,
+                })
+            })
             .collect();
-        let target = if upstreams.is_empty() { Target::Hold } else { Target::Runs(upstreams) };
+        let target = if upstreams.is_empty() {
+            Target::Hold
+        } else {
+            Target::Runs(upstreams)
+        };
         self.routes.set(service, target);
     }
 
     fn probe(&mut self, run: RunId, service: &Arc<Service>) {
-        let Some(live) = self.runs.get(&run) else { return };
+        let Some(live) = self.runs.get(&run) else {
+            return;
+        };
         let (reach, own) = (live.reach.clone(), service.port().unwrap_or(0));
         let address = move |port: Option<u16>| reach.as_ref()?.at(port.unwrap_or(own));
         let exec = self.exec(run, live);
@@ -230,20 +274,36 @@ impl RealWorld {
     fn exec(&self, run: RunId, live: &Live) -> Exec {
         match live.runtime {
             Runtime::Container => exec::in_container(self.engine.containers.clone(), run),
-            Runtime::Process => Exec::on_this_machine(live.service.directory.clone(), live.environment.clone()),
+            Runtime::Process => {
+                Exec::on_this_machine(live.service.directory.clone(), live.environment.clone())
+            }
         }
     }
 
     fn check(&mut self, check: CheckId, spec: Arc<Check>) {
         let exec = match &spec.kind {
-            CheckKind::Command { inside: Some(service), .. } => {
-                let run = self.runs.iter().find(|(_, live)| live.service.name == *service);
+            CheckKind::Command {
+                inside: Some(service),
+                ..
+            } => {
+                let run = self
+                    .runs
+                    .iter()
+                    .find(|(_, live)| live.service.name == *service);
                 run.map(|(run, live)| self.exec(*run, live))
             }
-            _ => Some(Exec::on_this_machine(self.stack.directory.clone(), Vec::new())),
+            _ => Some(Exec::on_this_machine(
+                self.stack.directory.clone(),
+                Vec::new(),
+            )),
         };
         let (doors, stack) = (Arc::clone(&self.doors), Arc::clone(&self.stack));
-        self.checks.run(check, spec, move |service| front_door(&doors, stack.service(service)?), exec);
+        self.checks.run(
+            check,
+            spec,
+            move |service| front_door(&doors, stack.service(service)?),
+            exec,
+        );
     }
 
     /// Takes note of what the session itself needs to know; `None` when the engine is to be told later.
@@ -258,7 +318,9 @@ impl RealWorld {
             }
             Event::RunStarted { run, ref place } => {
                 let reach = match place {
-                    Place::Process { port, .. } => Some(Reach::Only(([127, 0, 0, 1], *port).into())),
+                    Place::Process { port, .. } => {
+                        Some(Reach::Only(([127, 0, 0, 1], *port).into()))
+                    }
                     Place::Container { .. } => self.engine.containers.reach(run),
                 };
                 if let Some(live) = self.runs.get_mut(&run) {
@@ -282,7 +344,13 @@ impl RealWorld {
             RuntimeChoice::Engine => service.has_image(),
             RuntimeChoice::Auto => service.has_image() && service.run.is_none(),
         };
-        let stuck: Vec<&str> = self.stack.services.values().filter(cannot).map(|service| service.name.as_str()).collect();
+        let stuck: Vec<&str> = self
+            .stack
+            .services
+            .values()
+            .filter(cannot)
+            .map(|service| service.name.as_str())
+            .collect();
         if stuck.is_empty() || self.missing.is_some() {
             return;
         }
@@ -292,11 +360,15 @@ impl RealWorld {
             stuck.join(", "),
             looked.join("\n    ")
         ));
-        self.wires.tell(Event::Command { command: Command::Quit });
+        self.wires.tell(Event::Command {
+            command: Command::Quit,
+        });
     }
 
     fn moved(&mut self, run: RunId) {
-        let Some(live) = self.runs.get_mut(&run) else { return };
+        let Some(live) = self.runs.get_mut(&run) else {
+            return;
+        };
         live.reach = self.engine.containers.reach(run);
         let service = Arc::clone(&live.service);
         self.route(&service.name);

@@ -34,13 +34,18 @@ impl Session {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("not JSON: {line}: {error}"));
+                let value = serde_json::from_str(&line)
+                    .unwrap_or_else(|error| panic!("not JSON: {line}: {error}"));
                 if sender.send(value).is_err() {
                     return;
                 }
             }
         });
-        Self { child, lines, said: Vec::new() }
+        Self {
+            child,
+            lines,
+            said: Vec::new(),
+        }
     }
 
     /// Reads on until a notice is the wished one.
@@ -49,8 +54,18 @@ impl Session {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(value) = self.lines.recv_timeout(left) else {
-                let last: Vec<String> = self.said.iter().rev().take(30).rev().map(ToString::to_string).collect();
-                panic!("waited in vain for {what}; the last notices:\n{}", last.join("\n"));
+                let last: Vec<String> = self
+                    .said
+                    .iter()
+                    .rev()
+                    .take(30)
+                    .rev()
+                    .map(ToString::to_string)
+                    .collect();
+                panic!(
+                    "waited in vain for {what}; the last notices:\n{}",
+                    last.join("\n")
+                );
             };
             self.said.push(value.clone());
             if wished(&value) {
@@ -61,14 +76,18 @@ impl Session {
 
     /// Reads on until this notice comes for this service.
     pub fn notice(&mut self, notice: &str, service: &str) -> Value {
-        self.until(&format!("{notice} of {service}"), |value| value["notice"] == notice && value["service"] == service)
+        self.until(&format!("{notice} of {service}"), |value| {
+            value["notice"] == notice && value["service"] == service
+        })
     }
 
     /// Reads on until each of these services has had this notice.
     pub fn all(&mut self, notice: &str, services: &[&str]) {
         let mut open: Vec<&str> = services.to_vec();
         while !open.is_empty() {
-            let value = self.until(&format!("{notice} of {open:?}"), |value| value["notice"] == notice);
+            let value = self.until(&format!("{notice} of {open:?}"), |value| {
+                value["notice"] == notice
+            });
             open.retain(|service| value["service"] != *service);
         }
     }
@@ -82,7 +101,9 @@ impl Session {
     /// Asks it to end with SIGINT, and gives its exit code and its last notice.
     pub fn quit(mut self) -> (Option<i32>, Value) {
         self.signal(rustix::process::Signal::INT);
-        let last = self.until("the end of the session", |value| value["notice"] == "session-ended");
+        let last = self.until("the end of the session", |value| {
+            value["notice"] == "session-ended"
+        });
         let status = self.child.wait().expect("it ends");
         (status.code(), last)
     }

@@ -19,14 +19,22 @@ pub struct Copy {
 impl Copy {
     /// Copies `examples/NAME`; its one front door moves from `8080` to a free port, and the stack gets a name of its own.
     pub fn of(name: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("boatyard-test-").tempdir().expect("a temporary folder");
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let folder = tempfile::Builder::new()
+            .prefix("boatyard-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("examples")
+            .join(name);
         copy_tree(&from, &folder.path().join("stack"));
         let port = free_port();
         let copy = Self { folder, port };
         let unique = format!("{name}-{}-{port}", std::process::id());
         copy.edit("boatyard.toml", |text| {
-            text.replace("8080:", &format!("{port}:")).replace(&format!("name = \"{name}\""), &format!("name = \"{unique}\""))
+            text.replace("8080:", &format!("{port}:")).replace(
+                &format!("name = \"{name}\""),
+                &format!("name = \"{unique}\""),
+            )
         });
         copy
     }
@@ -39,8 +47,10 @@ impl Copy {
     /// Rewrites one of its files in place.
     pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.directory().join(file);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        fs::write(&path, change(text)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        fs::write(&path, change(text))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
     /// The binary, told to act on this copy, with an environment of its own.
@@ -83,7 +93,9 @@ impl Copy {
 pub fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .ok()?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -117,7 +129,10 @@ pub fn free_port() -> u16 {
 
 fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("the example can be read").flatten() {
+    for entry in fs::read_dir(from)
+        .expect("the example can be read")
+        .flatten()
+    {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if entry.file_name() == ".data" || entry.file_name() == "__pycache__" {
             continue;

@@ -20,8 +20,15 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the binary on this copy, on a terminal of this size.
     pub fn start(copy: &Copy, arguments: &[&str], columns: u16, rows: u16) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a terminal can be opened");
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a terminal can be opened");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_boatyard"));
         command.args(arguments);
         command.args(["-C", &copy.directory().display().to_string()]);
@@ -30,12 +37,21 @@ impl Terminal {
         for (name, value) in copy.environment() {
             command.env(name, value);
         }
-        let child = pair.slave.spawn_command(command).expect("the binary starts");
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .expect("the binary starts");
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
-        let mut reader = pair.master.try_clone_reader().expect("the terminal can be read");
-        let keys = pair.master.take_writer().expect("the terminal can be written to");
+        let mut reader = pair
+            .master
+            .try_clone_reader()
+            .expect("the terminal can be read");
+        let keys = pair
+            .master
+            .take_writer()
+            .expect("the terminal can be written to");
         let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
@@ -43,26 +59,49 @@ impl Terminal {
                 if count == 0 {
                     break;
                 }
-                into_screen.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..count]);
-                into_raw.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
+                into_screen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .process(&buffer[..count]);
+                into_raw
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend_from_slice(&buffer[..count]);
             }
         });
-        Self { screen, raw, keys, child, master: pair.master }
+        Self {
+            screen,
+            raw,
+            keys,
+            child,
+            master: pair.master,
+        }
     }
 
     /// What the screen shows now.
     pub fn text(&self) -> String {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
+        self.screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .screen()
+            .contents()
     }
 
     /// Whether the program is on the alternate screen now.
     pub fn is_alternate(&self) -> bool {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().alternate_screen()
+        self.screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .screen()
+            .alternate_screen()
     }
 
     /// Every byte that reached the terminal.
     pub fn raw(&self) -> Vec<u8> {
-        self.raw.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.raw
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits until the screen shows all of these.
@@ -71,32 +110,59 @@ impl Terminal {
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_until(&format!("a screen with {wished:?}"), || {
                 last = self.text();
-                wished.iter().all(|part| last.contains(part)).then(|| last.clone())
+                wished
+                    .iter()
+                    .all(|part| last.contains(part))
+                    .then(|| last.clone())
             })
         }));
-        found.unwrap_or_else(|_| panic!("the screen never showed {wished:?}; it showed:\n{}", self.text()))
+        found.unwrap_or_else(|_| {
+            panic!(
+                "the screen never showed {wished:?}; it showed:\n{}",
+                self.text()
+            )
+        })
     }
 
     /// Waits until the screen does not show this any more.
     pub fn hides(&self, gone: &str) {
-        wait_until(&format!("a screen without {gone:?}"), || (!self.text().contains(gone)).then_some(()));
+        wait_until(&format!("a screen without {gone:?}"), || {
+            (!self.text().contains(gone)).then_some(())
+        });
     }
 
     /// Presses keys, given as the bytes that a terminal sends.
     pub fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+        self.keys
+            .write_all(keys.as_bytes())
+            .and_then(|()| self.keys.flush())
+            .expect("the terminal takes keys");
     }
 
     /// Gives the terminal another size.
     pub fn resize(&self, columns: u16, rows: u16) {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen_mut().set_size(rows, columns);
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        self.master.resize(size).expect("the terminal can be resized");
+        self.screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .screen_mut()
+            .set_size(rows, columns);
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        self.master
+            .resize(size)
+            .expect("the terminal can be resized");
     }
 
     /// Waits for the program's end and gives its exit code.
     pub fn ended(&mut self) -> u32 {
-        wait_until("the end of the program", || self.child.try_wait().expect("it can be waited for")).exit_code()
+        wait_until("the end of the program", || {
+            self.child.try_wait().expect("it can be waited for")
+        })
+        .exit_code()
     }
 }
 

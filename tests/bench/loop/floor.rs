@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use boatyard::adapters::build::{Endpoint, Workshop, probe_builder};
 use boatyard::adapters::Identity;
+use boatyard::adapters::build::{Endpoint, Workshop, probe_builder};
 use boatyard::stack::{Build, Service};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest};
@@ -27,12 +27,18 @@ pub(super) fn process_start(copy: &Copy) -> Duration {
     let mut child = Command::new("python3")
         .args(["-u", "app.py"])
         .current_dir(copy.directory().join("web"))
-        .envs([("PORT", port.to_string()), ("ORDERS_URL", String::new()), ("CATALOG_URL", String::new())])
+        .envs([
+            ("PORT", port.to_string()),
+            ("ORDERS_URL", String::new()),
+            ("CATALOG_URL", String::new()),
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("python3 starts");
-    wait_until("the program's answer", || request(port, "GET", "/healthz", ""));
+    wait_until("the program's answer", || {
+        request(port, "GET", "/healthz", "")
+    });
     let took = began.elapsed();
     drop(child.kill());
     drop(child.wait());
@@ -56,7 +62,9 @@ impl Floor {
         let runtime = Runtime::new().expect("a runtime");
         let docker = Docker::connect_with_unix_defaults().ok()?;
         let docker = runtime.block_on(docker.negotiate_version()).ok()?;
-        runtime.block_on(docker.inspect_image("boatyard-test/python")).ok()?;
+        runtime
+            .block_on(docker.inspect_image("boatyard-test/python"))
+            .ok()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let web = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop/web");
         for file in ["app.py", "Dockerfile", ".dockerignore"] {
@@ -83,8 +91,18 @@ impl Floor {
             labels: Some(identity.labels().into_iter().collect()),
             ..NetworkCreateRequest::default()
         };
-        runtime.block_on(docker.create_network(network)).expect("a network can be made");
-        let mut floor = Self { runtime, docker, workshop, identity, folder, service, old: None };
+        runtime
+            .block_on(docker.create_network(network))
+            .expect("a network can be made");
+        let mut floor = Self {
+            runtime,
+            docker,
+            workshop,
+            identity,
+            folder,
+            service,
+            old: None,
+        };
         floor.rebuild(usize::MAX);
         Some(floor)
     }
@@ -93,7 +111,11 @@ impl Floor {
     pub(super) fn rebuild(&mut self, round: usize) -> Duration {
         let path = self.folder.path().join("app.py");
         let text = fs::read_to_string(&path).expect("it is there");
-        let kept: String = text.lines().filter(|line| !line.starts_with("# round")).map(|line| format!("{line}\n")).collect();
+        let kept: String = text
+            .lines()
+            .filter(|line| !line.starts_with("# round"))
+            .map(|line| format!("{line}\n"))
+            .collect();
         let began = Instant::now();
         fs::write(&path, format!("{kept}# round {round}\n")).expect("it can be written");
         let old = self.old.take();
@@ -103,7 +125,10 @@ impl Floor {
     }
 
     async fn replace(&self, old: Option<String>) -> String {
-        let made = self.workshop.make(&self.service, false, &(Arc::new(|_| {}) as _)).await;
+        let made = self
+            .workshop
+            .make(&self.service, false, &(Arc::new(|_| {}) as _))
+            .await;
         let image = made.expect("it is built").0.image;
         let removing = old.map(|old| {
             let docker = self.docker.clone();
@@ -111,16 +136,40 @@ impl Floor {
         });
         let body = ContainerCreateBody {
             image: Some(image),
-            env: Some(vec!["PORT=8000".into(), "ORDERS_URL=".into(), "CATALOG_URL=".into()]),
+            env: Some(vec![
+                "PORT=8000".into(),
+                "ORDERS_URL=".into(),
+                "CATALOG_URL=".into(),
+            ]),
             labels: Some(self.identity.labels().into_iter().collect()),
-            host_config: Some(HostConfig { network_mode: Some(self.identity.network()), ..HostConfig::default() }),
+            host_config: Some(HostConfig {
+                network_mode: Some(self.identity.network()),
+                ..HostConfig::default()
+            }),
             ..ContainerCreateBody::default()
         };
-        let created = self.docker.create_container(None::<CreateContainerOptions>, body).await.expect("it is created");
-        self.docker.start_container(&created.id, None::<StartContainerOptions>).await.expect("it starts");
-        let inspected = self.docker.inspect_container(&created.id, None::<InspectContainerOptions>).await.expect("it is there");
-        let networks = inspected.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let address = networks.into_values().find_map(|network| network.ip_address).expect("it has an address");
+        let created = self
+            .docker
+            .create_container(None::<CreateContainerOptions>, body)
+            .await
+            .expect("it is created");
+        self.docker
+            .start_container(&created.id, None::<StartContainerOptions>)
+            .await
+            .expect("it starts");
+        let inspected = self
+            .docker
+            .inspect_container(&created.id, None::<InspectContainerOptions>)
+            .await
+            .expect("it is there");
+        let networks = inspected
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default();
+        let address = networks
+            .into_values()
+            .find_map(|network| network.ip_address)
+            .expect("it has an address");
         while !answers(&address).await {
             tokio::task::yield_now().await;
         }
@@ -135,18 +184,33 @@ impl Floor {
         if let Some(old) = self.old.take() {
             self.runtime.block_on(remove(&self.docker, &old));
         }
-        drop(self.runtime.block_on(self.docker.remove_network(&self.identity.network())));
+        drop(
+            self.runtime
+                .block_on(self.docker.remove_network(&self.identity.network())),
+        );
     }
 }
 
 async fn remove(docker: &Docker, id: &str) {
-    let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
-    docker.remove_container(id, Some(options)).await.expect("it can be removed");
+    let options = RemoveContainerOptions {
+        force: true,
+        ..RemoveContainerOptions::default()
+    };
+    docker
+        .remove_container(id, Some(options))
+        .await
+        .expect("it can be removed");
 }
 
 async fn answers(address: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect((address, 8000)).await else { return false };
-    let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n").await;
+    let Ok(mut stream) = TcpStream::connect((address, 8000)).await else {
+        return false;
+    };
+    let asked = stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n")
+        .await;
     let mut answer = Vec::new();
-    asked.is_ok() && stream.read_to_end(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.1 200")
+    asked.is_ok()
+        && stream.read_to_end(&mut answer).await.is_ok()
+        && answer.starts_with(b"HTTP/1.1 200")
 }

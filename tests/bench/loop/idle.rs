@@ -23,8 +23,16 @@ pub(super) fn report() {
     }
     let share = (ticks(pid) - before) as f64 / 100.0 / began.elapsed().as_secs_f64();
     let memory = proc_number(&format!("/proc/{pid}/status"), "VmRSS:");
-    println!("{:<58} {:>8.2} %", "idle workbench with the shop: share of one core", share * 100.0);
-    println!("{:<58} {:>6.1} MB", "idle workbench with the shop: resident memory", memory as f64 / 1024.0);
+    println!(
+        "{:<58} {:>8.2} %",
+        "idle workbench with the shop: share of one core",
+        share * 100.0
+    );
+    println!(
+        "{:<58} {:>6.1} MB",
+        "idle workbench with the shop: resident memory",
+        memory as f64 / 1024.0
+    );
     terminal.press("q");
     terminal.ended();
 }
@@ -32,7 +40,17 @@ pub(super) fn report() {
 /// Processor time of a process so far, user and system, in ticks of 10 ms.
 fn ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let number = |index: usize| fields.get(index).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let number = |index: usize| {
+        fields
+            .get(index)
+            .and_then(|word| word.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     number(11) + number(12)
 }

@@ -25,8 +25,14 @@ use terminal::Terminal;
 const ROUNDS: usize = 20;
 
 fn main() {
-    let rounds = std::env::var("BOATYARD_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    println!("{:<58} {:>9} {:>9} {:>9}", "milliseconds", "median", "p95", "best");
+    let rounds = std::env::var("BOATYARD_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(ROUNDS);
+    println!(
+        "{:<58} {:>9} {:>9} {:>9}",
+        "milliseconds", "median", "p95", "best"
+    );
     start_up(rounds);
     processes(rounds);
     containers(rounds);
@@ -36,8 +42,15 @@ fn main() {
 /// Prints one row and gives its median.
 fn row(what: &str, mut times: Vec<Duration>) -> f64 {
     times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1000.0;
-    println!("{what:<58} {:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.95), at(0.0));
+    let at = |share: f64| {
+        times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1000.0
+    };
+    println!(
+        "{what:<58} {:>9.1} {:>9.1} {:>9.1}",
+        at(0.5),
+        at(0.95),
+        at(0.0)
+    );
     at(0.5)
 }
 
@@ -52,7 +65,9 @@ fn start_up(rounds: usize) {
         let copy = Copy::of("shop");
         let began = Instant::now();
         let mut terminal = Terminal::start(&copy, &["up", "--runtime", "process"], 120, 40);
-        wait_until("the first paint", || terminal.text().contains("web").then_some(()));
+        wait_until("the first paint", || {
+            terminal.text().contains("web").then_some(())
+        });
         paints.push(began.elapsed());
         terminal.press("q");
         terminal.ended();
@@ -65,12 +80,17 @@ fn start_up(rounds: usize) {
         session.quit();
     }
     row("first paint of the workbench", paints);
-    row("examples/shop as processes: from the command to all ready", ready);
+    row(
+        "examples/shop as processes: from the command to all ready",
+        ready,
+    );
 }
 
 fn write_greeting(copy: &Copy, greeting: &str) {
     copy.edit("web/app.py", |text| {
-        let (head, rest) = text.split_once("GREETING = ").expect("the greeting is there");
+        let (head, rest) = text
+            .split_once("GREETING = ")
+            .expect("the greeting is there");
         let rest = rest.split_once('\n').expect("it is one line").1;
         format!("{head}GREETING = \"{greeting}\"\n{rest}")
     });
@@ -79,7 +99,9 @@ fn write_greeting(copy: &Copy, greeting: &str) {
 fn save_until_served(copy: &Copy, session: &mut Session, greeting: &str) -> Duration {
     let began = Instant::now();
     write_greeting(copy, greeting);
-    copy.get_until("/", |_, page| page.contains(&format!("<h1>{greeting}</h1>")));
+    copy.get_until("/", |_, page| {
+        page.contains(&format!("<h1>{greeting}</h1>"))
+    });
     let took = began.elapsed();
     session.notice("change-live", "web");
     took
@@ -91,7 +113,11 @@ fn processes(rounds: usize) {
     session.all("run-ready", &["web", "orders", "payments", "catalog"]);
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        ours.push(save_until_served(&copy, &mut session, &format!("Process {round}")));
+        ours.push(save_until_served(
+            &copy,
+            &mut session,
+            &format!("Process {round}"),
+        ));
         floor.push(floor::process_start(&copy));
     }
     session.quit();
@@ -102,7 +128,9 @@ fn processes(rounds: usize) {
 
 fn containers(rounds: usize) {
     let Some(mut floor) = floor::Floor::new() else {
-        println!("no container engine with the images of tests/base-images: the rows of containers are left out");
+        println!(
+            "no container engine with the images of tests/base-images: the rows of containers are left out"
+        );
         return;
     };
     let copy = Copy::of("shop");
@@ -110,20 +138,36 @@ fn containers(rounds: usize) {
     session.all("run-ready", &["web", "orders", "payments", "catalog"]);
     let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        ours.push(save_until_served(&copy, &mut session, &format!("Container {round}")));
+        ours.push(save_until_served(
+            &copy,
+            &mut session,
+            &format!("Container {round}"),
+        ));
         by_hand.push(floor.rebuild(round));
     }
     session.quit();
     drop(copy.boatyard(&["down", "--volumes"]).output());
     floor.remove();
-    let floor = row("floor: build, create and start by hand until it answers", by_hand);
-    let ours = row("container: save app.py until the new answer is served", ours);
+    let floor = row(
+        "floor: build, create and start by hand until it answers",
+        by_hand,
+    );
+    let ours = row(
+        "container: save app.py until the new answer is served",
+        ours,
+    );
     ratio("container: ratio", ours, floor);
 }
 
 /// Reads a number of a `/proc` file's line.
 fn proc_number(path: &str, name: &str) -> u64 {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(name))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0)
 }
