@@ -104,6 +104,11 @@ impl Burst {
         (self.quiet_since + least.max(grown)).min(self.first + LONGEST)
     }
 
+    /// Whether it lasts as long as any burst may.
+    pub(super) fn is_overdue(&self, now: Moment) -> bool {
+        now >= self.first + LONGEST
+    }
+
     /// Lasts a little longer: a file was found empty, which is usually half a save.
     pub(super) fn prolong(&mut self, now: Moment) {
         self.quiet_since = now;
