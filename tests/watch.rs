@@ -1,6 +1,8 @@
 //! Watching real folders: bursts, touches, folders that come and go, trees that are left alone.
 #![expect(clippy::unwrap_used, reason = "a failure fails the test that asked")]
 
+#[path = "watch_kit/editors.rs"]
+mod editors;
 mod watch_kit;
 
 use std::fs::{self, File, OpenOptions};
@@ -196,10 +198,8 @@ async fn ten_thousand_files_are_one_change() {
         changes += 1;
     }
     // One, unless writing them took longer than a burst may last.
-    assert!(
-        changes <= 1 + took.as_secs(),
-        "{changes} changes in {took:?}"
-    );
+    let most = 1 + took.as_millis() / 500;
+    assert!(changes <= most, "{changes} changes in {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
