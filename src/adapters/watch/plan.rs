@@ -17,6 +17,8 @@ pub(super) struct Plan {
     stack_files: BTreeSet<PathBuf>,
     /// Files and folders at which the watched trees begin.
     roots: BTreeSet<PathBuf>,
+    /// Folder of the stack.
+    top: PathBuf,
 }
 
 /// A file or a tree that concerns a service.
@@ -68,12 +70,27 @@ impl Plan {
             services,
             stack_files,
             roots,
+            top: real(&stack.directory),
         }
     }
 
     /// Files and folders at which the watched trees begin.
     pub(super) fn roots(&self) -> &BTreeSet<PathBuf> {
         &self.roots
+    }
+
+    /// Folders above this root that are watched for its making and its end: those within the stack's folder, or the nearest
+    /// that exists.
+    pub(super) fn above<'a>(&self, root: &'a Path) -> Vec<&'a Path> {
+        let folders = root.ancestors().skip(1);
+        let mut existing = folders.filter(|folder| folder.is_dir()).peekable();
+        let nearest = existing.peek().copied();
+        let within = existing.take_while(|folder| folder.starts_with(&self.top));
+        let mut above: Vec<&Path> = within.collect();
+        if above.is_empty() {
+            above.extend(nearest);
+        }
+        above
     }
 
     /// Whether saving this file reloads the stack.

@@ -10,7 +10,7 @@ use crate::engine::Moment;
 const DONE: Duration = Duration::from_millis(15);
 
 /// Quiet after a deletion: many programs delete and then create.
-const REMOVED: Duration = Duration::from_millis(50);
+const REMOVED: Duration = Duration::from_millis(150);
 
 /// Quiet while a file is still open for writing.
 const OPEN: Duration = Duration::from_millis(200);
@@ -104,6 +104,11 @@ impl Burst {
         (self.quiet_since + least.max(grown)).min(self.first + LONGEST)
     }
 
+    /// Whether it lasts as long as any burst may.
+    pub(super) fn is_overdue(&self, now: Moment) -> bool {
+        now >= self.first + LONGEST
+    }
+
     /// Lasts a little longer: a file was found empty, which is usually half a save.
     pub(super) fn prolong(&mut self, now: Moment) {
         self.quiet_since = now;
@@ -147,7 +152,7 @@ mod tests {
         let mut burst = Burst::begin(at(0));
         burst.note(Path::new("a"), Step::Removed, at(0));
         burst.note(Path::new("b"), Step::Done, at(2));
-        assert_eq!(burst.over_at(), at(52));
+        assert_eq!(burst.over_at(), at(152));
         burst.note(Path::new("a"), Step::Done, at(3));
         assert_eq!(burst.over_at(), at(18));
     }

@@ -37,6 +37,9 @@ struct Folder {
 pub(super) struct Tree {
     native: Option<RecommendedWatcher>,
     folders: BTreeMap<PathBuf, Folder>,
+    /// How many folders the kernel tells of, and how many are polled.
+    native_count: usize,
+    polled_count: usize,
     /// Folders that the walk under way has come through.
     walked: BTreeSet<PathBuf>,
     pub(super) files: BTreeMap<PathBuf, Print>,
@@ -55,6 +58,8 @@ impl Tree {
             at_limit: native.is_none(),
             native,
             folders: BTreeMap::new(),
+            native_count: 0,
+            polled_count: 0,
             walked: BTreeSet::new(),
             files: BTreeMap::new(),
             unread: VecDeque::new(),
@@ -64,9 +69,7 @@ impl Tree {
 
     /// How many folders the kernel tells of, and how many are polled.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let native = self.folders.values().filter(|folder| folder.native);
-        let polled = self.folders.values().filter(|folder| folder.polled);
-        (native.count(), polled.count())
+        (self.native_count, self.polled_count)
     }
 
     pub(super) fn is_folder(&self, path: &Path) -> bool {
@@ -96,9 +99,8 @@ impl Tree {
     pub(super) fn walk_roots(&mut self, plan: &Plan) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for root in plan.roots() {
-            // A root may be deleted and made again, which only the folder above it tells.
-            let above = root.ancestors().skip(1).find(|folder| folder.is_dir());
-            if let Some(above) = above {
+            // A root may be deleted and made again, which only the folders above it tell.
+            for above in plan.above(root) {
                 self.watch(above);
             }
             if root.is_dir() {
@@ -146,16 +148,25 @@ impl Tree {
             native,
             polled: !native || is_remote(path),
         };
-        self.folders.insert(path.to_owned(), folder);
+        let before = self.folders.insert(path.to_owned(), folder);
+        self.count_out(before);
+        self.native_count += usize::from(folder.native);
+        self.polled_count += usize::from(folder.polled);
         true
     }
 
+    fn count_out(&mut self, folder: Option<Folder>) {
+        if let Some(folder) = folder {
+            self.native_count -= usize::from(folder.native);
+            self.polled_count -= usize::from(folder.polled);
+        }
+    }
+
     fn watch_natively(&mut self, path: &Path) -> bool {
-        let used = self.folders.values().filter(|folder| folder.native).count();
         let Some(native) = &mut self.native else {
             return false;
         };
-        if used >= self.most {
+        if self.native_count >= self.most {
             self.at_limit = true;
             return false;
         }
@@ -170,6 +181,7 @@ impl Tree {
 
     fn unwatch(&mut self, path: &Path) {
         let folder = self.folders.remove(path);
+        self.count_out(folder);
         if let (Some(Folder { native: true, .. }), Some(native)) = (folder, &mut self.native) {
             // It may be gone already, and the watch with it.
             drop(native.unwatch(path));

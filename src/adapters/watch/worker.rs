@@ -108,13 +108,20 @@ impl Worker {
     /// Waits for the next message, and meanwhile settles, polls, and reads what is unread. `None`: it is over.
     fn next_message(&mut self) -> Option<Message> {
         loop {
+            let now = self.wires.clock.now();
+            // What was told is heard first, unless there is no end to it.
+            if self
+                .burst
+                .as_ref()
+                .is_some_and(|burst| burst.is_overdue(now))
+            {
+                self.do_what_is_due(now);
+            }
             match self.inbox.try_recv() {
                 Ok(message) => return Some(message),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Empty) => self.do_what_is_due(now),
             }
-            let now = self.wires.clock.now();
-            self.do_what_is_due(now);
             if self.burst.is_none() && self.read_ahead(now) {
                 continue;
             }
@@ -164,26 +171,37 @@ impl Worker {
         self.lay_out();
         let (folders, polled) = self.tree.counts();
         let files = self.tree.files.len();
-        drop(answer.send(Watched {
+        let watched = Watched {
             folders,
             polled,
             files,
-        }));
+        };
+        // Nobody need wait for it.
+        let _ = answer.send(watched);
     }
 
     fn lay_out(&mut self) {
         self.plan = self.recipe.plan();
         self.tree.lay_out(&self.plan);
-        if self.tree.at_limit && !self.said_limit {
-            self.said_limit = true;
-            let (native, polled) = self.tree.counts();
-            drop(self.news.send(WatchNews::Problem {
-                what: format!(
-                    "the kernel watches no more folders for this user; {polled} folders are looked at once a second instead ({native} are watched)"
-                ),
-                remedy: "raise the limit: sudo sysctl fs.inotify.max_user_watches=524288, or exclude large trees by .dockerignore and .gitignore".into(),
-            }));
+        self.say_limit();
+    }
+
+    fn say_limit(&mut self) {
+        if !self.tree.at_limit || self.said_limit {
+            return;
         }
+        self.said_limit = true;
+        let (native, polled) = self.tree.counts();
+        let problem = WatchNews::Problem {
+            what: format!(
+                "the kernel watches no more folders for this user; {polled} folders are looked at once a second \
+                 instead ({native} are watched)"
+            ),
+            remedy: "raise the limit (sudo sysctl fs.inotify.max_user_watches=524288 \
+                     fs.inotify.max_user_instances=512), or exclude large trees by .dockerignore and .gitignore"
+                .into(),
+        };
+        drop(self.news.send(problem));
     }
 
     /// The kernel told something.
@@ -234,7 +252,9 @@ impl Worker {
     }
 
     fn saved(&mut self, path: &Path, step: Step, at: Moment) {
-        if self.plan.takes(path) && !self.tree.is_folder(path) {
+        let is_known = self.burst.as_ref().is_some_and(|burst| burst.has(path))
+            || self.tree.files.contains_key(path);
+        if is_known || (self.plan.takes(path) && !self.tree.is_folder(path)) {
             self.note(path, step, at);
         }
     }
@@ -243,15 +263,11 @@ impl Worker {
     fn appeared(&mut self, path: &Path, is_being_written: bool, at: Moment) {
         let data = path.symlink_metadata();
         if data.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-            let mut found = self.tree.walk(&self.plan, path);
+            self.find_new(at, |tree, plan| tree.walk(plan, path));
             if self.plan.leads_to_root(path) {
-                found.extend(self.tree.walk_roots(&self.plan));
+                self.find_new(at, |tree, plan| tree.walk_roots(plan));
             }
-            found.retain(|path| self.tree.looks_different(path));
-            for file in found {
-                self.note(&file, Step::Done, at);
-            }
-            return;
+            return self.say_limit();
         }
         // A new name for a file that has one, and a link, come whole; nobody will close them.
         let is_whole = data.is_ok_and(|data| {
@@ -265,6 +281,15 @@ impl Worker {
         self.saved(path, step, at);
     }
 
+    /// Notes the files of a walk that are not known as they are.
+    fn find_new(&mut self, at: Moment, walk: impl FnOnce(&mut Tree, &Plan) -> Vec<PathBuf>) {
+        let mut found = walk(&mut self.tree, &self.plan);
+        found.retain(|path| self.tree.looks_different(path));
+        for file in found {
+            self.note(&file, Step::Done, at);
+        }
+    }
+
     /// A file or folder was deleted or moved away.
     fn vanished(&mut self, path: &Path, at: Moment) {
         let files = if self.tree.is_folder(path) {
@@ -274,6 +299,9 @@ impl Worker {
         };
         for file in files {
             self.note(&file, Step::Removed, at);
+        }
+        if self.plan.leads_to_root(path) {
+            self.find_new(at, |tree, plan| tree.walk_roots(plan));
         }
         // It may have come and gone within this burst.
         if let Some(burst) = &mut self.burst

@@ -1,0 +1,408 @@
+//! Watching real folders: bursts, touches, folders that come and go, trees that are left alone.
+#![expect(clippy::unwrap_used, reason = "a failure fails the test that asked")]
+
+#[path = "watch_kit/editors.rs"]
+mod editors;
+mod watch_kit;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use boatyard::adapters::watch::WatchNews;
+use boatyard::engine::{Action, SyncCopy};
+use boatyard::stack::{Reaction, Stack, Then, WatchRule};
+use watch_kit::Scene;
+
+#[tokio::test]
+async fn a_save_is_told_with_its_time_and_what_it_asks() {
+    let mut scene = Scene::process(&[("app.py", "one")]).await;
+    let before = scene.clock.now();
+    scene.write("app.py", "two");
+    let change = scene.change().await;
+    assert_eq!(scene.names(&change), ["app.py"]);
+    assert_eq!(change.actions, [("app".into(), Action::Restart)]);
+    assert!(before <= change.first_save && change.first_save <= change.last_save);
+    assert!(change.last_save <= scene.clock.now());
+}
+
+#[tokio::test]
+async fn what_leaves_the_content_as_it_was_causes_nothing() {
+    let mut scene = Scene::process(&[("app.py", "zero"), ("other", "")]).await;
+    scene.write("app.py", "one");
+    scene.changed().await;
+    let file = scene.path("app.py");
+    File::open(&file)
+        .unwrap()
+        .set_modified(SystemTime::now())
+        .unwrap();
+    scene.nothing_has_changed().await;
+    scene.write("app.py", "one");
+    scene.nothing_has_changed().await;
+    scene.write("app.py", "two");
+    scene.write("app.py", "one");
+    scene.nothing_has_changed().await;
+    fs::rename(&file, scene.path("elsewhere")).unwrap();
+    fs::rename(scene.path("elsewhere"), &file).unwrap();
+    scene.nothing_has_changed().await;
+    for name in [
+        "app.py~",
+        ".app.py.swp",
+        "4913",
+        "#app.py#",
+        "__pycache__/app.pyc",
+        "node_modules/a/b",
+    ] {
+        scene.write(name, "x");
+    }
+    symlink("me@here.1", scene.path(".#app.py")).unwrap();
+    scene.nothing_has_changed().await;
+}
+
+#[tokio::test]
+async fn a_touch_of_a_file_that_was_never_saved_causes_nothing_once_it_was_read() {
+    let mut scene = Scene::process(&[("app.py", "one")]).await;
+    // Files are read ahead when there is time; how long that takes is not told, so a touch may count at first.
+    let mut counted = 0;
+    loop {
+        let file = File::open(scene.path("app.py")).unwrap();
+        file.set_modified(SystemTime::now()).unwrap();
+        match scene.change_within(Duration::from_millis(150)).await {
+            None => break,
+            Some(_) => counted += 1,
+        }
+        assert!(counted <= 1, "a touch counted twice");
+    }
+    scene.write("app.py", "two");
+    assert_eq!(scene.changed().await, ["app.py"]);
+}
+
+#[tokio::test]
+async fn deletions_renames_and_modes_are_changes() {
+    let mut scene =
+        Scene::synced(&[("a", "a"), ("b", "b"), ("deep/c", "c"), ("deep/er/d", "d")]).await;
+    fs::remove_file(scene.path("a")).unwrap();
+    scene.expect_copies(&["-/app/a"]).await;
+    fs::rename(scene.path("b"), scene.path("b2")).unwrap();
+    scene.expect_copies(&["-/app/b", "+/app/b2"]).await;
+    fs::rename(scene.path("deep"), scene.path("moved")).unwrap();
+    scene
+        .expect_copies(&[
+            "-/app/deep/c",
+            "-/app/deep/er/d",
+            "+/app/moved/c",
+            "+/app/moved/er/d",
+        ])
+        .await;
+    scene.write("moved/er/d", "after the move");
+    scene.expect_copies(&["+/app/moved/er/d"]).await;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(scene.path("b2"), mode).unwrap();
+    scene.expect_copies(&["+/app/b2"]).await;
+    fs::remove_dir_all(scene.path("moved")).unwrap();
+    scene
+        .expect_copies(&["-/app/moved/c", "-/app/moved/er/d"])
+        .await;
+    let outside = tempfile::tempdir_in(scene.path("..")).unwrap();
+    fs::create_dir(outside.path().join("in")).unwrap();
+    fs::write(outside.path().join("in/e"), "e").unwrap();
+    fs::rename(outside.path().join("in"), scene.path("in")).unwrap();
+    scene.expect_copies(&["+/app/in/e"]).await;
+    fs::rename(scene.path("in"), outside.path().join("out")).unwrap();
+    scene.expect_copies(&["-/app/in/e"]).await;
+}
+
+#[tokio::test]
+async fn files_in_new_folders_are_never_missed() {
+    let mut scene = Scene::process(&[("app.py", "")]).await;
+    for round in 0..20 {
+        let deep = format!("new{round}/a/b/c/d");
+        scene.write(&format!("{deep}/file"), "first");
+        assert_eq!(scene.changed().await, [format!("{deep}/file")]);
+        scene.write(&format!("{deep}/file"), "second");
+        assert_eq!(scene.changed().await, [format!("{deep}/file")]);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_deleted_and_made_again_stays_watched() {
+    let mut scene = Scene::process(&[]).await;
+    for name in ["a", "b", "in/c"] {
+        scene.write(&format!("src/{name}"), &name[name.len() - 1..]);
+        assert_eq!(scene.changed().await, [format!("src/{name}")]);
+    }
+    for _ in 0..10 {
+        fs::remove_dir_all(scene.path("src")).unwrap();
+        for (name, text) in [("src/a", "a"), ("src/b", "b"), ("src/in/c", "c")] {
+            scene.write(name, text);
+        }
+        scene.nothing_has_changed().await;
+    }
+    fs::remove_dir_all(scene.path("src")).unwrap();
+    scene.write("src/a", "a");
+    assert_eq!(scene.changed().await, ["src/b", "src/in/c"]);
+    scene.write("src/a", "new");
+    assert_eq!(scene.changed().await, ["src/a"]);
+}
+
+#[tokio::test]
+async fn a_root_may_be_missing_be_made_later_and_be_replaced() {
+    let mut scene = Scene::new(&[("x", "")], |root| {
+        let mut service = watch_kit::synced(&root.join("not/yet/src"));
+        service.watch.push(WatchRule {
+            path: root.join("one.conf"),
+            reaction: Reaction::Restart,
+            ignore: Vec::new(),
+        });
+        vec![service]
+    })
+    .await;
+    scene.write("not/yet/src/a", "a");
+    assert_eq!(scene.changed().await, ["not/yet/src/a"]);
+    scene.write("one.conf", "1");
+    assert_eq!(scene.changed().await, ["one.conf"]);
+    fs::rename(scene.path("not/yet"), scene.path("not/old")).unwrap();
+    assert_eq!(scene.changed().await, ["not/yet/src/a"]);
+    scene.write("not/yet/src/b", "b");
+    assert_eq!(scene.changed().await, ["not/yet/src/b"]);
+    scene.write("other.conf", "1");
+    scene.write("one.conf", "2");
+    assert_eq!(scene.changed().await, ["one.conf"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_files_are_one_change() {
+    let mut scene = Scene::process(&[("app.py", "")]).await;
+    let began = Instant::now();
+    for folder in 0..100 {
+        let path = scene.path(&format!("d{folder}"));
+        fs::create_dir(&path).unwrap();
+        for file in 0..100 {
+            fs::write(path.join(file.to_string()), "x").unwrap();
+        }
+    }
+    let took = began.elapsed();
+    let first = scene.change().await;
+    assert_eq!(first.actions, [("app".into(), Action::Restart)]);
+    assert!(first.paths.len() <= 200, "a few are named");
+    let mut changes = 1;
+    while scene
+        .change_within(Duration::from_millis(700))
+        .await
+        .is_some()
+    {
+        changes += 1;
+    }
+    // One, unless writing them took longer than a burst may last.
+    let most = 1 + took.as_millis() / 500;
+    assert!(changes <= most, "{changes} changes in {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_without_end_does_not_starve() {
+    let mut scene = Scene::process(&[("app.py", "")]).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (over, path) = (Arc::clone(&over), scene.path("app.py"));
+        thread::spawn(move || {
+            let mut number = 0_u64;
+            while !over.load(Ordering::Relaxed) {
+                number += 1;
+                fs::write(&path, number.to_string()).unwrap();
+                thread::sleep(Duration::from_millis(5));
+            }
+            number
+        })
+    };
+    let mut last = None;
+    for _ in 0..4 {
+        let change = scene.change().await;
+        let now = scene.clock.now();
+        let waited = now.since(change.first_save);
+        assert!(
+            waited < Duration::from_millis(1500),
+            "told {waited:?} after its first save"
+        );
+        if let Some(last) = last {
+            assert!(change.first_save >= last, "each save belongs to one change");
+        }
+        last = Some(change.last_save);
+    }
+    over.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_writer_is_waited_for() {
+    let mut scene = Scene::synced(&[("big", "old")]).await;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(scene.path("big"))
+        .unwrap();
+    for _ in 0..8 {
+        file.write_all(b"piece ").unwrap();
+        assert!(
+            scene
+                .change_within(Duration::from_millis(40))
+                .await
+                .is_none(),
+            "half of it was told"
+        );
+    }
+    drop(file);
+    assert_eq!(scene.changed().await, ["big"]);
+}
+
+#[tokio::test]
+async fn ignored_trees_are_not_watched() {
+    let files: Vec<(String, &str)> = (0..20_000)
+        .map(|number| {
+            (
+                format!("app/data/{}/{}/f{number}", number % 100, number % 7),
+                "",
+            )
+        })
+        .chain([
+            ("app/.gitignore".into(), "data\n"),
+            ("app/src/app.py".into(), ""),
+        ])
+        .chain((0..500).map(|number| (format!("app/node_modules/{number}/i.js"), "")))
+        .chain((0..50).map(|number| (format!("app/.git/objects/{number}/x"), "")))
+        .chain([("big/a/b/c/file".into(), "")])
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), *text))
+        .collect();
+    let mut scene = Scene::new(&files, |root| vec![watch_kit::process(&root.join("app"))]).await;
+    // The folder above, the service's own, and src.
+    assert_eq!((scene.watched.folders, scene.watched.polled), (3, 0));
+    assert_eq!(inotify_watches_at_most(), 3);
+    scene.write("app/data/1/1/f1", "new");
+    scene.write("big/a/b/c/file", "new");
+    scene.write("app/src/app.py", "new");
+    assert_eq!(scene.changed().await, ["app/src/app.py"]);
+    // The rules change, and what is watched with them.
+    scene.write("app/.gitignore", "node_modules\n");
+    let watched = scene.watcher.watch(&scene.stack, |_| None).await.unwrap();
+    assert!(
+        watched.folders > 700 && watched.files > 20_000,
+        "{watched:?}"
+    );
+    scene.write("app/data/1/1/f1", "newer");
+    assert_eq!(scene.changed().await, ["app/data/1/1/f1"]);
+}
+
+/// The kernel's own count for the fullest inotify instance of this process with few watches: other tests run beside.
+fn inotify_watches_at_most() -> usize {
+    let infos = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let counts = infos.filter_map(|info| {
+        let text = fs::read_to_string(info.path()).ok()?;
+        let count = text
+            .lines()
+            .filter(|line| line.starts_with("inotify "))
+            .count();
+        (count > 0).then_some(count)
+    });
+    counts.filter(|count| *count == 3).max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn another_plan_touches_only_what_differs() {
+    let mut scene = Scene::new(&[("a/x", ""), ("b/y", "")], |root| {
+        vec![watch_kit::process(&root.join("a"))]
+    })
+    .await;
+    scene.write("b/y", "1");
+    scene.write("a/x", "1");
+    assert_eq!(scene.changed().await, ["a/x"]);
+    let mut stack = Stack::clone(&scene.stack);
+    let mut other = watch_kit::process(&scene.path("b"));
+    other.name = "other".into();
+    stack.services.insert("other".into(), other);
+    let stack = Arc::new(stack);
+    // A save under way is not lost by it.
+    scene.write("a/x", "2");
+    scene
+        .watcher
+        .watch(&stack, watch_kit::runtime_process)
+        .await
+        .unwrap();
+    assert_eq!(scene.changed().await, ["a/x"]);
+    scene.write("b/y", "2");
+    let change = scene.change().await;
+    assert_eq!(change.actions, [("other".into(), Action::Restart)]);
+    let nothing = Arc::new(Stack {
+        services: indexmap::IndexMap::new(),
+        ..Stack::clone(&stack)
+    });
+    let watched = scene.watcher.watch(&nothing, |_| None).await.unwrap();
+    assert_eq!(
+        (watched.folders, watched.files),
+        (1, 0),
+        "only the stack file's folder"
+    );
+}
+
+#[tokio::test]
+async fn the_stack_file_is_told_apart() {
+    let mut scene = Scene::process(&[("boatyard.toml", "one"), ("app.py", "")]).await;
+    scene.write("boatyard.toml", "two");
+    let WatchNews::StackSaved { paths, .. } = scene.news().await else {
+        panic!("another piece of news");
+    };
+    assert_eq!(paths, [scene.path("boatyard.toml")]);
+    scene.nothing_has_changed().await;
+    scene.write("boatyard.toml", "two");
+    scene.nothing_has_changed().await;
+    scene.no_news();
+    fs::remove_file(scene.path("boatyard.toml")).unwrap();
+    assert!(matches!(scene.news().await, WatchNews::StackSaved { .. }));
+}
+
+#[tokio::test]
+async fn links_are_files_and_lead_nowhere() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("far"), "").unwrap();
+    let mut scene = Scene::process(&[("v1", "1"), ("v2", "2")]).await;
+    symlink("v1", scene.path("current")).unwrap();
+    assert_eq!(scene.changed().await, ["current"]);
+    symlink("v2", scene.path("next")).unwrap();
+    fs::rename(scene.path("next"), scene.path("current")).unwrap();
+    assert_eq!(scene.changed().await, ["current"]);
+    symlink(elsewhere.path(), scene.path("far")).unwrap();
+    assert_eq!(scene.changed().await, ["far"]);
+    fs::write(elsewhere.path().join("far"), "new").unwrap();
+    symlink(scene.path("."), scene.path("loop")).unwrap();
+    assert_eq!(scene.changed().await, ["loop"]);
+    scene.nothing_has_changed().await;
+}
+
+#[tokio::test]
+async fn one_file_may_concern_several_services() {
+    let mut scene = Scene::new(&[("shared/lib.py", "")], |root| {
+        let mut second = watch_kit::synced(&root.join("shared"));
+        second.name = "second".into();
+        vec![watch_kit::process(root), second]
+    })
+    .await;
+    scene.write("shared/lib.py", "new");
+    let change = scene.change().await;
+    let copy = SyncCopy {
+        from: Some(scene.path("shared/lib.py")),
+        to: "/app/lib.py".into(),
+    };
+    let sync = Action::Sync {
+        copies: vec![copy],
+        then: Then::Nothing,
+    };
+    assert_eq!(
+        change.actions,
+        [("app".into(), Action::Restart), ("second".into(), sync)]
+    );
+}
