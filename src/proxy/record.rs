@@ -9,7 +9,7 @@ use hyper::HeaderMap;
 use jiff::Timestamp;
 
 use super::headers::{kept, masked};
-use super::route::Edge;
+use super::target::Edge;
 use crate::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext};
 
 /// Where ended exchanges go. Called from the relay's tasks, so it must not wait.
@@ -43,7 +43,7 @@ pub(super) struct Opening<'a> {
     pub(super) parent: Option<SpanId>,
     pub(super) method: &'a str,
     pub(super) path: String,
-    pub(super) headers: &'a HeaderMap,
+    pub(super) headers: Headers,
     pub(super) redact: Arc<[String]>,
 }
 
@@ -85,7 +85,7 @@ impl Recording {
             held: Duration::ZERO,
             request_bytes: 0,
             response_bytes: 0,
-            request_headers: kept(headers, &redact),
+            request_headers: headers,
             response_headers: Headers::default(),
         };
         Self {

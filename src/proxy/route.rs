@@ -1,7 +1,6 @@
 //! Where requests for a service go at this moment.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -9,61 +8,8 @@ use tokio::sync::watch;
 
 use super::limits::Policy;
 use super::live::{InFlight, Live};
+use super::target::{Target, Upstream};
 use crate::stack::ServiceName;
-
-/// One edge: who calls whom, at which of the callee's ports.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Edge {
-    /// The caller; `None`: a front door.
-    pub caller: Option<ServiceName>,
-    /// The callee.
-    pub callee: ServiceName,
-    /// The callee's container port; 0 for its only one.
-    pub port: u16,
-}
-
-/// How a run is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// At its own address, at the container's port numbers.
-    Host(IpAddr),
-    /// At one address for each container port.
-    Ports(BTreeMap<u16, SocketAddr>),
-    /// At one address, whatever the port: a process.
-    Only(SocketAddr),
-}
-
-impl Reach {
-    /// The address for this container port.
-    pub fn at(&self, port: u16) -> Option<SocketAddr> {
-        match self {
-            Self::Host(address) => (port != 0).then(|| SocketAddr::new(*address, port)),
-            Self::Ports(ports) if port == 0 => ports.values().next().copied(),
-            Self::Ports(ports) => ports.get(&port).copied(),
-            Self::Only(address) => Some(*address),
-        }
-    }
-}
-
-/// A run that takes requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its number.
-    pub run: u64,
-    /// How it is reached.
-    pub reach: Reach,
-}
-
-/// Where requests for a service go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Nowhere yet: they wait, bounded in number and time.
-    Hold,
-    /// Nowhere: they are answered with 503 and this reason.
-    Refuse(String),
-    /// To these runs in turn. None is as [`Target::Hold`].
-    Runs(Vec<Upstream>),
-}
 
 /// The routes of all services. Shared as `Arc<Routes>`.
 #[derive(Debug, Default)]
@@ -229,6 +175,12 @@ impl Route {
         aim.runs()
             .iter()
             .any(|live| !tried.contains(&live.upstream.run))
+    }
+
+    /// Whether this run takes requests.
+    pub(super) fn takes(&self, run: u64) -> bool {
+        let aim = self.aim.borrow();
+        aim.runs().iter().any(|live| live.upstream.run == run)
     }
 
     /// Follows the aim; what was set before this call is seen already.
