@@ -119,7 +119,7 @@ impl Doors {
         };
         let parts = (
             Arc::clone(&self.routes),
-            self.recorder.clone(),
+            self.recorder.for_another(),
             self.limits.clone(),
         );
         let relay = tokio::spawn(run_until(

@@ -61,7 +61,7 @@ pub(super) async fn run_until(
     let farewell = limits.farewell;
     let relay = Relay {
         routes,
-        recorder,
+        recorder: recorder.clone(),
         limits: Arc::new(limits),
         stage: stages,
         alive,
@@ -77,6 +77,7 @@ pub(super) async fn run_until(
     drop(relay);
     stage.send_replace(Stage::Closing);
     if timeout(farewell, last.recv()).await.is_err() {
+        recorder.set_over();
         stage.send_replace(Stage::Over);
         drop(timeout(NOTICE, last.recv()).await);
     }
