@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use boatyard::proxy::{self, Edge, Limits, Reach, Routes, Target, Upstream};
+use boatyard::proxy::{self, Edge, Limits, Routes, Target, Upstream};
 
 const MIB: usize = 1 << 20;
 /// Sizes of the bodies: the first makes every buffer that there will be.

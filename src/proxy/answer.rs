@@ -5,8 +5,8 @@ use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue,
 use hyper::{Response, StatusCode};
 
 /// An answer in plain words, as a small page for a browser, and never to be cached.
-pub(super) fn in_words(status: u16, words: &str, asked: &HeaderMap) -> Response<Bytes> {
-    let (kind, text) = if wants_html(asked) {
+pub(super) fn in_words(status: u16, words: &str, html: bool) -> Response<Bytes> {
+    let (kind, text) = if html {
         ("text/html; charset=utf-8", page(status, words))
     } else {
         ("text/plain; charset=utf-8", format!("{words}\n"))
@@ -23,7 +23,7 @@ pub(super) fn in_words(status: u16, words: &str, asked: &HeaderMap) -> Response<
 }
 
 /// Whether HTML is named before plain text, as browsers do; `*/*` alone is text.
-fn wants_html(asked: &HeaderMap) -> bool {
+pub(super) fn wants_html(asked: &HeaderMap) -> bool {
     let accept = asked
         .get_all(ACCEPT)
         .iter()
@@ -72,7 +72,11 @@ mod tests {
             ("text/plain, text/html", false),
         ] {
             let asked = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            let answer = in_words(503, "orders is not ready: <boom> & more", &asked);
+            let answer = in_words(
+                503,
+                "orders is not ready: <boom> & more",
+                wants_html(&asked),
+            );
             let text = String::from_utf8(answer.body().to_vec()).unwrap();
             assert_eq!(text.contains("&lt;boom&gt; &amp; more"), html, "{accept}");
             assert_eq!(text.contains("<boom>"), !html);

@@ -11,11 +11,12 @@ use tokio::time::sleep;
 
 use super::http;
 use super::link::Eager;
-use super::listen::{Relay, Stage};
 use super::live::Live;
 use super::recognise::{Spoken, recognise};
-use super::route::{Edge, Route};
+use super::relay::{Relay, Stage};
+use super::route::Route;
 use super::seek::connect;
+use super::target::Edge;
 use super::tunnel;
 
 /// How long the beginning of something that may still become HTTP is waited for to go on.
@@ -85,7 +86,6 @@ impl Fresh {
         let mut aim = route.follow();
         self.connect_early(relay, edge, route);
         loop {
-            let looks_early = self.eager.is_none() && self.connected.is_none();
             tokio::select! {
                 biased;
                 read = self.caller.read_buf(&mut self.said) => match (read?, recognise(&self.said)) {
@@ -103,7 +103,7 @@ impl Fresh {
                     Ok(0) | Err(_) => self.connected = None,
                     Ok(_) => return Ok(First::Bytes),
                 },
-                changed = aim.changed(), if looks_early => match changed {
+                changed = aim.changed() => match changed {
                     Ok(()) => self.connect_early(relay, edge, route),
                     Err(_) => return Ok(First::Nothing),
                 },
@@ -112,7 +112,14 @@ impl Fresh {
         }
     }
 
+    /// Begins to connect to the next run in turn; keeps what there is while its run takes requests.
     fn connect_early(&mut self, relay: &Relay, edge: &Edge, route: &Route) {
+        let begun = self.eager.as_ref().map(|eager| &eager.live);
+        let live = begun.or(self.connected.as_ref().map(|(live, _)| live));
+        if live.is_some_and(|live| route.takes(live.upstream.run)) {
+            return;
+        }
+        self.connected = None;
         let (port, within) = (edge.port, relay.limits.connect);
         self.eager = route.glance().map(|live| Eager {
             live: Arc::clone(&live),

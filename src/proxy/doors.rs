@@ -14,7 +14,8 @@ use super::limits::Limits;
 use super::listen::run_until;
 use super::port_owner::{PortOwner, owner_of};
 use super::record::Recorder;
-use super::route::{Edge, Routes};
+use super::route::Routes;
+use super::target::Edge;
 use crate::telemetry::Exchange;
 
 /// Why a door does not open.
@@ -118,7 +119,7 @@ impl Doors {
         };
         let parts = (
             Arc::clone(&self.routes),
-            self.recorder.clone(),
+            self.recorder.for_another(),
             self.limits.clone(),
         );
         let relay = tokio::spawn(run_until(

@@ -1,31 +1,33 @@
 //! One caller's HTTP/1.x connection: each request is passed on to a run, and its answer back.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
 };
 use hyper::http::{request, response};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, Version, upgrade};
+use hyper::{Method, Request, Response, StatusCode, Version, upgrade};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::answer::in_words;
+use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
-use super::headers::{continue_trace, set_upgrade, strip_hop_by_hop};
+use super::headers::{continue_trace, kept, set_upgrade, strip_hop_by_hop};
 use super::link::{Eager, Link, Links};
-use super::listen::{Relay, Stage};
 use super::live::{InFlight, Live};
 use super::passage::{Answer, Passage, Relayed, Turn, root_cause};
 use super::record::{Opening, Recording};
-use super::route::{Edge, Route};
+use super::relay::{Relay, Stage};
+use super::route::Route;
 use super::seek::{Refusal, Seeker};
+use super::target::Edge;
 use super::tunnel;
 use super::wire::{Phase, Wire, WireState};
 use crate::telemetry::ExchangeStatus;
@@ -101,9 +103,13 @@ impl Caller {
         if let Some(gate) = &gate {
             body.wait_for(gate);
         }
-        let asked = head.headers.clone();
-        self.prepare(&mut head, &body, gate.as_ref());
-        match self.pass_on(head, body, recording.as_mut()).await {
+        let html = wants_html(&head.headers);
+        let hears = Hears {
+            hints: head.version == Version::HTTP_11,
+            gate: gate.clone(),
+        };
+        prepare(&mut head, &body);
+        match self.pass_on(head, body, hears, recording.as_mut()).await {
             Ok(Passed {
                 response,
                 link,
@@ -117,9 +123,14 @@ impl Caller {
                     gate,
                     turn,
                 };
-                self.answer(response, passage, wants_upgrade.then_some(from_caller))
+                self.answer(
+                    response,
+                    passage,
+                    wants_upgrade.then_some(from_caller),
+                    html,
+                )
             }
-            Err(refusal) => self.refuse(&refusal, &asked, recording),
+            Err(refusal) => self.refuse(&refusal, html, recording),
         }
     }
 
@@ -129,12 +140,12 @@ impl Caller {
             let callee = &self.edge.callee;
             let words =
                 format!("this is {callee}, which is no proxy to elsewhere: CONNECT is refused");
-            return Some(own(in_words(405, &words, request.headers())));
+            return Some(own(in_words(405, &words, wants_html(request.headers()))));
         }
         if self.wire.is_ambiguous() && request.headers().contains_key(TRANSFER_ENCODING) {
             let words =
                 "the request tells its length twice, by Content-Length and by Transfer-Encoding";
-            let mut answer = in_words(400, words, request.headers());
+            let mut answer = in_words(400, words, wants_html(request.headers()));
             answer
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -145,7 +156,7 @@ impl Caller {
 
     /// Continues the request's trace and begins to record it.
     fn begin(&self, head: &mut request::Parts, redact: Arc<[String]>) -> Recording {
-        let as_it_came = head.headers.clone();
+        let as_it_came = kept(&head.headers, &redact);
         let (context, parent) = continue_trace(&mut head.headers);
         let path = head.uri.path_and_query().map_or("", |path| path.as_str());
         Recording::begin(
@@ -156,34 +167,24 @@ impl Caller {
                 parent,
                 method: head.method.as_str(),
                 path: path.to_owned(),
-                headers: &as_it_came,
+                headers: as_it_came,
                 redact,
             },
         )
     }
 
-    /// Makes the request ready for the next hop, and listens to its interim answers.
-    fn prepare(&self, head: &mut request::Parts, body: &Asked, gate: Option<&Arc<Gate>>) {
-        let caller_knows_interim = head.version == Version::HTTP_11;
-        head.version = Version::HTTP_11;
-        if !hyper::body::Body::is_end_stream(body) && !head.headers.contains_key(CONTENT_LENGTH) {
-            // hyper's client leaves the body of a GET without a length out unless it is told.
-            head.headers
-                .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        let (wire, gate) = (Arc::clone(&self.wire), gate.cloned());
-        let mut carrier = Request::new(());
-        hyper::ext::on_informational(&mut carrier, move |interim| {
+    /// Listens to the interim answers to this request.
+    fn hear_interim(&self, request: &mut Request<Asked>, hears: &Hears) {
+        let (wire, Hears { hints, gate }) = (Arc::clone(&self.wire), hears.clone());
+        hyper::ext::on_informational(request, move |interim| {
             if interim.status() != 100 {
-                if caller_knows_interim {
+                if hints {
                     wire.send_interim(&interim_head(interim.status(), interim.headers()));
                 }
             } else if let Some(gate) = &gate {
                 gate.open();
             }
         });
-        head.extensions
-            .extend(std::mem::take(carrier.extensions_mut()));
     }
 
     /// Passes the request on until a run has answered it.
@@ -191,12 +192,14 @@ impl Caller {
         &self,
         head: request::Parts,
         body: Asked,
+        hears: Hears,
         mut recording: Option<&mut Recording>,
     ) -> Result<Passed, Refusal> {
         let mut spare = Spare::of(&head, &body);
         let mut request = Request::from_parts(head, body);
         let mut seeker = Seeker::new(&self.edge, &self.route, &self.relay.limits);
         loop {
+            self.hear_interim(&mut request, &hears);
             let found = seeker.next(self.links.preferred()).await;
             if let Some(recording) = &mut recording {
                 recording.held(seeker.held);
@@ -206,46 +209,71 @@ impl Caller {
             if let Some(recording) = &mut recording {
                 recording.given_to(live.upstream.run);
             }
-            let kept = self.links.take(&live).await;
-            let reused = kept.is_some();
-            let opened = match kept {
-                Some(link) => Ok(link),
-                None => self.links.open(&live, seeker.connect(&live)).await,
-            };
-            let mut link = match opened {
-                Ok(link) => link,
-                Err(error) => {
-                    // While it waits for another try, the run does not have it.
-                    drop(in_flight);
-                    seeker.failed(&live, &error).await?;
-                    continue;
-                }
-            };
-            let mut error = match link.sender.try_send_request(request).await {
-                Ok(response) => {
+            match self.attempt(&live, request, &seeker).await {
+                Attempt::Passed(response, link) => {
                     return Ok(Passed {
                         response,
                         link,
                         in_flight,
                     });
                 }
-                Err(error) => error,
-            };
-            request = match error.take_message() {
-                Some(unsent) => {
-                    // A kept connection that the run has closed meanwhile says nothing about the run.
-                    if !reused {
-                        drop(in_flight);
-                        let error = std::io::Error::other(error.into_error());
-                        seeker.failed(&live, &error).await?;
-                    }
-                    unsent
+                // A kept connection that the run has closed meanwhile says nothing about the run.
+                Attempt::Unsent {
+                    request: unsent,
+                    error: None,
+                } => request = unsent,
+                Attempt::Unsent {
+                    request: unsent,
+                    error: Some(error),
+                } => {
+                    // While it waits for another try, the run does not have it.
+                    drop(in_flight);
+                    seeker.failed(&live, &error).await?;
+                    request = unsent;
                 }
-                None => match spare.take().filter(|_| reused || live.is_retired()) {
-                    Some(again) => again,
-                    None => return Err(self.broke_off(&live, &error.into_error())),
-                },
-            };
+                Attempt::Broken { reused, error } => {
+                    let again = spare.take().filter(|_| reused || live.is_retired());
+                    request = again.ok_or_else(|| self.broke_off(&live, &error))?;
+                }
+            }
+        }
+    }
+
+    /// Sends the request to this run, over a kept connection or a new one.
+    async fn attempt(
+        &self,
+        live: &Arc<Live>,
+        request: Request<Asked>,
+        seeker: &Seeker<'_>,
+    ) -> Attempt {
+        let kept = self.links.take(live).await;
+        let reused = kept.is_some();
+        let opened = match kept {
+            Some(link) => Ok(link),
+            None => self.links.open(live, seeker.connect(live)).await,
+        };
+        let mut link = match opened {
+            Ok(link) => link,
+            Err(error) => {
+                return Attempt::Unsent {
+                    request,
+                    error: Some(error),
+                };
+            }
+        };
+        let mut error = match link.sender.try_send_request(request).await {
+            Ok(response) => return Attempt::Passed(response, link),
+            Err(error) => error,
+        };
+        match error.take_message() {
+            Some(request) => {
+                let error = (!reused).then(|| io::Error::other(error.into_error()));
+                Attempt::Unsent { request, error }
+            }
+            None => Attempt::Broken {
+                reused,
+                error: error.into_error(),
+            },
         }
     }
 
@@ -255,6 +283,7 @@ impl Caller {
         response: Response<Incoming>,
         mut passage: Passage,
         from_caller: Option<upgrade::OnUpgrade>,
+        html: bool,
     ) -> Response<Answer> {
         let mut response = response;
         let from_run = upgrade::on(&mut response);
@@ -264,16 +293,19 @@ impl Caller {
         }
         let upgraded_to = strip_hop_by_hop(&mut head.headers);
         head.version = Version::HTTP_11;
-        if let (101, Some(protocols), Some(from_caller)) =
-            (head.status.as_u16(), upgraded_to, from_caller)
-        {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let (Some(protocols), Some(from_caller)) = (upgraded_to, from_caller) else {
+                let callee = &self.edge.callee;
+                let words = format!("{callee} switched protocols without being asked to");
+                return self.refuse(&Refusal::Unreachable(words), html, passage.recording);
+            };
             set_upgrade(&mut head.headers, protocols);
-            let Passage { recording, .. } = passage;
+            let relay = self.relay.clone();
             tokio::spawn(tunnel::upgraded(
-                self.relay.clone(),
+                relay,
                 from_caller,
                 from_run,
-                recording,
+                passage.recording,
             ));
             return Response::from_parts(head, Answer::Own(None));
         }
@@ -288,11 +320,11 @@ impl Caller {
     fn refuse(
         &self,
         refusal: &Refusal,
-        asked: &HeaderMap,
+        html: bool,
         recording: Option<Recording>,
     ) -> Response<Answer> {
         let words = refusal.words(&self.edge.callee);
-        let answer = in_words(refusal.status(), &words, asked);
+        let answer = in_words(refusal.status(), &words, html);
         if let Some(mut recording) = recording {
             recording.answered(answer.headers());
             let status = match refusal {
@@ -313,6 +345,28 @@ impl Caller {
     }
 }
 
+/// Who is told of a request's interim answers.
+#[derive(Clone)]
+struct Hears {
+    /// The caller knows interim answers.
+    hints: bool,
+    /// The body waits for `100 Continue`.
+    gate: Option<Arc<Gate>>,
+}
+
+/// How one try to pass a request on ended.
+enum Attempt {
+    /// The run answers.
+    Passed(Response<Incoming>, Link),
+    /// The run has seen nothing of the request; the error, if the run could not be connected to.
+    Unsent {
+        request: Request<Asked>,
+        error: Option<io::Error>,
+    },
+    /// The run may have seen it.
+    Broken { reused: bool, error: hyper::Error },
+}
+
 /// A request that was passed on.
 struct Passed {
     response: Response<Incoming>,
@@ -325,12 +379,22 @@ struct Spare(Option<request::Parts>);
 
 impl Spare {
     fn of(head: &request::Parts, body: &Asked) -> Self {
-        let repeatable = head.method.is_idempotent() && hyper::body::Body::is_end_stream(body);
+        let repeatable = head.method.is_idempotent() && body.is_end_stream();
         Self(repeatable.then(|| head.clone()))
     }
 
     fn take(&mut self) -> Option<Request<Asked>> {
         Some(Request::from_parts(self.0.take()?, Asked::empty()))
+    }
+}
+
+/// Makes the request ready for the next hop.
+fn prepare(head: &mut request::Parts, body: &Asked) {
+    head.version = Version::HTTP_11;
+    if !body.is_end_stream() && !head.headers.contains_key(CONTENT_LENGTH) {
+        // hyper's client leaves the body of a GET without a length out unless it is told.
+        head.headers
+            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 
@@ -344,7 +408,7 @@ fn is_event_stream(head: &response::Parts) -> bool {
 }
 
 /// An interim answer as it stands on the wire.
-fn interim_head(status: hyper::StatusCode, headers: &HeaderMap) -> Vec<u8> {
+fn interim_head(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
     let reason = status.canonical_reason().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
     for (name, value) in headers {

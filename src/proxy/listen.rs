@@ -1,6 +1,5 @@
 //! Accepting connections until told to stop, and letting what is under way end.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,9 @@ use tokio::time::{sleep, timeout};
 use super::connection;
 use super::limits::Limits;
 use super::record::Recorder;
-use super::route::{Edge, Routes};
+use super::relay::{Relay, Stage};
+use super::route::Routes;
+use super::target::Edge;
 use crate::telemetry::Exchange;
 
 /// How long accepting pauses when it fails, which it does when there are too many open files.
@@ -20,34 +21,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the tasks that were told that it is over may take to notice.
 const NOTICE: Duration = Duration::from_secs(1);
-
-/// How far the end of a relay has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// It has not begun.
-    Open,
-    /// No new exchange begins; those under way may end.
-    Closing,
-    /// Whatever is still under way breaks off.
-    Over,
-}
-
-impl Stage {
-    /// Ends when this stage is reached, or the relay is gone.
-    pub(super) async fn reached(stage: &mut watch::Receiver<Self>, wanted: Self) {
-        drop(stage.wait_for(|now| *now >= wanted).await);
-    }
-}
-
-/// What every connection of one relay shares. The relay ends when the last of these is dropped.
-#[derive(Debug, Clone)]
-pub(super) struct Relay {
-    pub(super) routes: Arc<Routes>,
-    pub(super) recorder: Recorder,
-    pub(super) limits: Arc<Limits>,
-    pub(super) stage: watch::Receiver<Stage>,
-    _alive: mpsc::Sender<Infallible>,
-}
 
 /// Relays every connection that the listener accepts over this edge, until `shutdown` ends.
 ///
@@ -88,10 +61,10 @@ pub(super) async fn run_until(
     let farewell = limits.farewell;
     let relay = Relay {
         routes,
-        recorder,
+        recorder: recorder.clone(),
         limits: Arc::new(limits),
         stage: stages,
-        _alive: alive,
+        alive,
     };
     let edge = Arc::new(edge);
     tokio::select! {
@@ -104,6 +77,7 @@ pub(super) async fn run_until(
     drop(relay);
     stage.send_replace(Stage::Closing);
     if timeout(farewell, last.recv()).await.is_err() {
+        recorder.set_over();
         stage.send_replace(Stage::Over);
         drop(timeout(NOTICE, last.recv()).await);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, watch};
 
-use super::route::Upstream;
+use super::target::Upstream;
 
 /// A run as the relay sees it. Shared by every connection to it.
 #[derive(Debug)]

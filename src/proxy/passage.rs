@@ -104,6 +104,18 @@ impl Relayed {
         }
     }
 
+    /// Whoever drops the answer before its end has left; the recording knows who that was.
+    fn break_off(&mut self) {
+        if let Some(mut passage) = self.passage.take() {
+            if let Some(recording) = &mut passage.recording {
+                recording.answered_so_far(self.bytes);
+            }
+            if let Some(gate) = &passage.gate {
+                gate.shut_for_good();
+            }
+        }
+    }
+
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -135,7 +147,7 @@ impl Drop for Relayed {
         if self.body.is_end_stream() {
             self.end(ExchangeStatus::Http(self.status));
         } else {
-            self.end(ExchangeStatus::CallerLeft);
+            self.break_off();
         }
     }
 }

@@ -2,23 +2,43 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use jiff::Timestamp;
 
 use super::headers::{kept, masked};
-use super::route::Edge;
+use super::target::Edge;
 use crate::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext};
 
 /// Where ended exchanges go. Called from the relay's tasks, so it must not wait.
 #[derive(Clone)]
-pub(super) struct Recorder(Arc<dyn Fn(Exchange) + Send + Sync>);
+pub(super) struct Recorder {
+    record: Arc<dyn Fn(Exchange) + Send + Sync>,
+    /// Whether the relay breaks off what is still under way.
+    over: Arc<AtomicBool>,
+}
 
 impl Recorder {
     pub(super) fn new(record: impl Fn(Exchange) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(record))
+        Self {
+            record: Arc::new(record),
+            over: Arc::default(),
+        }
+    }
+
+    /// One for another relay, to the same place.
+    pub(super) fn for_another(&self) -> Self {
+        Self {
+            record: Arc::clone(&self.record),
+            over: Arc::default(),
+        }
+    }
+
+    /// From now on it is the relay that breaks exchanges off, not their callers.
+    pub(super) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
     }
 }
 
@@ -43,11 +63,11 @@ pub(super) struct Opening<'a> {
     pub(super) parent: Option<SpanId>,
     pub(super) method: &'a str,
     pub(super) path: String,
-    pub(super) headers: &'a HeaderMap,
+    pub(super) headers: Headers,
     pub(super) redact: Arc<[String]>,
 }
 
-/// An exchange under way. Dropped, it is one whose caller left.
+/// An exchange under way. Dropped, it is one whose caller left, or which the relay's end broke off.
 #[derive(Debug)]
 pub(super) struct Recording {
     recorder: Recorder,
@@ -85,7 +105,7 @@ impl Recording {
             held: Duration::ZERO,
             request_bytes: 0,
             response_bytes: 0,
-            request_headers: kept(headers, &redact),
+            request_headers: headers,
             response_headers: Headers::default(),
         };
         Self {
@@ -113,9 +133,15 @@ impl Recording {
         self.change(|exchange| exchange.response_headers = headers);
     }
 
+    /// This much of the answer's body has passed.
+    pub(super) fn answered_so_far(&mut self, bytes: u64) {
+        self.change(|exchange| exchange.response_bytes = bytes);
+    }
+
     /// Hands it on.
     pub(super) fn end(mut self, status: ExchangeStatus, response_bytes: u64) {
-        self.hand_on(status, response_bytes);
+        self.answered_so_far(response_bytes);
+        self.hand_on(status);
     }
 
     /// Forgets it: it was none after all.
@@ -129,19 +155,23 @@ impl Recording {
         }
     }
 
-    fn hand_on(&mut self, status: ExchangeStatus, response_bytes: u64) {
+    fn hand_on(&mut self, status: ExchangeStatus) {
         if let Some(mut exchange) = self.exchange.take() {
             exchange.status = status;
             exchange.took = self.began.elapsed();
             exchange.request_bytes = self.asked.load(Ordering::Relaxed);
-            exchange.response_bytes = response_bytes;
-            (self.recorder.0)(*exchange);
+            (self.recorder.record)(*exchange);
         }
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.hand_on(ExchangeStatus::CallerLeft, 0);
+        let status = if self.recorder.over.load(Ordering::Acquire) {
+            ExchangeStatus::Failed("the relay was closed before the end of the answer".into())
+        } else {
+            ExchangeStatus::CallerLeft
+        };
+        self.hand_on(status);
     }
 }

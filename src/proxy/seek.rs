@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::limits::Limits;
 use super::live::{InFlight, Live};
-use super::route::{Edge, Next, Route};
+use super::route::{Next, Route};
+use super::target::Edge;
 
 /// How soon a run that refused a connection is asked again, if nothing changes before.
 const AGAIN: Duration = Duration::from_millis(25);

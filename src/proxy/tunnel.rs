@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use hyper::HeaderMap;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::listen::{Relay, Stage};
 use super::live::Live;
 use super::record::{Opening, Recording};
-use super::route::{Edge, Route};
+use super::relay::{Relay, Stage};
+use super::route::Route;
 use super::seek::{Refusal, Seeker};
 use super::splice::{Passed, splice};
-use crate::telemetry::{ExchangeStatus, TraceContext};
+use super::target::Edge;
+use crate::telemetry::{ExchangeStatus, Headers, TraceContext};
 
 /// Relays a connection after `101 Switching Protocols`, until it or the relay ends.
 pub(super) async fn upgraded(
@@ -117,7 +117,7 @@ fn begin(relay: &Relay, edge: &Edge, redact: Arc<[String]>) -> Recording {
         parent: None,
         method: "TCP",
         path: String::new(),
-        headers: &HeaderMap::new(),
+        headers: Headers::default(),
         redact,
     };
     Recording::begin(&relay.recorder, opening)

@@ -16,12 +16,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use boatyard::proxy::{self, Edge, Limits, Policy, Reach, Routes, Target, Upstream};
+use boatyard::proxy::{self, Edge, Limits, Policy, Routes, Target, Upstream};
 use boatyard::telemetry::Telemetry;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -55,8 +56,10 @@ struct Contender {
 impl Drop for Contender {
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
-            drop(process.kill());
-            drop(process.wait());
+            // Not killed, because nginx has workers to take with it.
+            let pid = Pid::from_child(process);
+            kill_process(pid, Signal::TERM).unwrap();
+            process.wait().unwrap();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use boatyard::engine::RunId;
-use boatyard::proxy::Reach;
+use boatyard::stack::Reach;
 use boatyard::stack::{CommandWords, Mount, MountKind, PortMapping, Protocol, Service};
 use boatyard::telemetry::Stream;
 use bollard::models::ContainerCreateBody;

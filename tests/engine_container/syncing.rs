@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boatyard::engine::{Event, RunId, SyncCopy, SyncId};
-use boatyard::proxy::Reach;
+use boatyard::stack::Reach;
 use boatyard::stack::{CommandWords, Service, Signal, Then};
 use boatyard::telemetry::Stream;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use boatyard::proxy::{self, Edge, Limits, Reach, Routes, Target, Upstream};
+use boatyard::proxy::{self, Edge, Limits, Routes, Target, Upstream};
 use boatyard::stack::ServiceName;
 use boatyard::telemetry::{Exchange, ExchangeStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use boatyard::proxy::Policy;
 use boatyard::telemetry::ExchangeStatus;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::harness::{OK, Relay, Run, http, orders, read_head, read_to_end, read_until, until};
@@ -406,4 +406,52 @@ async fn a_body_without_length_is_passed_on_as_chunks() {
         "{answer}"
     );
     assert_eq!(relay.exchange().await.response_bytes, 13);
+}
+
+#[tokio::test]
+async fn a_run_that_serves_one_connection_at_a_time_is_not_blocked_by_callers_that_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = Relay::to(listener.local_addr().unwrap()).await;
+    let run = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while read_head(&mut stream).await.is_some() {
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    for _ in 0..5 {
+        let mut caller = relay.connect().await;
+        caller
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        read_until(&mut caller, "ok").await;
+    }
+    assert_eq!(
+        relay
+            .ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .matches("ok")
+            .count(),
+        1
+    );
+    run.abort();
+}
+
+#[tokio::test]
+async fn protocols_switched_unasked_are_an_error() {
+    let (run, _) = Run::answering(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    )
+    .await;
+    let relay = Relay::to(run.address).await;
+    let answer = relay
+        .ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    assert!(matches!(
+        relay.exchange().await.status,
+        ExchangeStatus::Failed(_)
+    ));
 }
