@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -97,6 +97,8 @@ struct Real {
     continued: Signal,
     /// Whether the end of the terminal was told.
     lost: bool,
+    /// Whether the next SIGCONT ends a stop that we asked for, after which all is well already.
+    stopped_itself: bool,
 }
 
 impl Workbench {
@@ -133,6 +135,7 @@ impl Workbench {
             heard: terminal::listen(ask)?,
             continued: signal(SignalKind::from_raw(CONTINUED))?,
             lost: false,
+            stopped_itself: false,
         });
         Ok(workbench)
     }
@@ -257,8 +260,11 @@ impl<B: Backend> Workbench<B> {
 
     /// Everything is drawn again, whatever is believed to be on the screen.
     fn forget_screen(&mut self) {
+        // Not `clear`: that asks the terminal where its cursor is, and the answer would go to the thread that reads keys.
         // A screen that cannot be cleared is drawn over.
-        drop(self.screen.clear());
+        if let Ok(size) = self.screen.size() {
+            drop(self.screen.resize(Rect::from((Position::ORIGIN, size))));
+        }
         self.due = Due::Now;
     }
 
@@ -267,6 +273,7 @@ impl<B: Backend> Workbench<B> {
             return;
         };
         real.lane.settle();
+        real.stopped_itself = true;
         if terminal::suspend(self.ui.mouse == Mouse::Ours).is_err() {
             real.lost = true;
         }
@@ -275,6 +282,10 @@ impl<B: Backend> Workbench<B> {
 
     /// The process was stopped from outside and goes on: the terminal is not as it was.
     fn resume(&mut self) {
+        let real = self.real.as_mut();
+        if real.is_some_and(|real| std::mem::take(&mut real.stopped_itself)) {
+            return;
+        }
         terminal::restore();
         if terminal::take(self.ui.mouse == Mouse::Ours).is_ok() {
             self.forget_screen();
