@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::builds::Builds;
+use super::layout::Pane;
+use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::Scene;
 use super::terminal::{self, FrameWriter, Heard, Lane};
 use super::theme::{Depth, Ground, Theme};
@@ -301,11 +303,11 @@ impl<B: Backend> Workbench<B> {
         if self.due == Due::No || self.is_too_early(at) {
             return;
         }
-        self.draw(state, now);
+        let soon = self.draw(state, now).then_some(COUNTED_AGAIN);
         let period = heartbeat::period(state, &self.telemetry, &self.clock, now);
         self.drawn = Some(Drawn {
             at,
-            stale: period.map(|period| at + period),
+            stale: period.into_iter().chain(soon).min().map(|wait| at + wait),
         });
         self.due = Due::No;
     }
@@ -333,7 +335,13 @@ impl<B: Backend> Workbench<B> {
         }
     }
 
-    fn draw(&mut self, state: &State, now: crate::engine::Moment) {
+    /// Draws; whether it should be done again soon, because something was left for later.
+    fn draw(&mut self, state: &State, now: crate::engine::Moment) -> bool {
+        let services = self.ui.logs.services(self.ui.chosen.as_ref());
+        let count_again = self.ui.logs.count(Source {
+            telemetry: &self.telemetry,
+            services: &services,
+        });
         let scene = Scene {
             state,
             telemetry: &self.telemetry,
@@ -341,21 +349,11 @@ impl<B: Backend> Workbench<B> {
             now,
             theme: &self.theme,
         };
-        if let Some(searching) = self
-            .ui
-            .chosen
-            .clone()
-            .map(|name| self.ui.logs.services(Some(&name)))
-        {
-            self.ui.logs.count(super::log_view::Source {
-                telemetry: &self.telemetry,
-                services: &searching,
-            });
-        }
         let (ui, builds) = (&mut self.ui, &self.builds);
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
+            ui.traces.refresh(scene.telemetry, ui.rows(Pane::Traces));
             frame::render(frame, scene, ui, builds);
         });
         let is_lost = drawn.is_err();
@@ -364,6 +362,7 @@ impl<B: Backend> Workbench<B> {
             real.lane.commit();
             real.lost |= is_lost;
         }
+        count_again
     }
 }
 
