@@ -1,6 +1,7 @@
 //! What the screen knows of the log pane: whose lines, where in them, filtered how, searched for what.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::stack::ServiceName;
 use crate::telemetry::{Direction, Filter, LogLine, Position, Search, Select, Telemetry};
@@ -52,8 +53,8 @@ pub(super) struct Searching {
     pub(super) hits: usize,
     /// Whether all lines were looked at.
     pub(super) complete: bool,
-    /// Which lines were counted: the next number there was.
-    counted: u64,
+    /// Which lines were counted: the next number there was, and when.
+    counted: Option<(u64, Instant)>,
 }
 
 /// The state of the log pane.
@@ -96,12 +97,16 @@ pub(super) struct Window {
     pub(super) cursor: Option<usize>,
     /// How many came since following ended.
     pub(super) new: usize,
+    /// Whether there are more lines than were looked at, so that some may be missing.
+    pub(super) partial: bool,
 }
 
 /// More new lines than this are not counted out: "999+" says enough.
 const MANY: usize = 1000;
 /// Lines that one question of a frame looks at, at most: a few milliseconds.
-const PATIENCE: usize = 20_000;
+const PATIENCE: usize = 50_000;
+/// The hits of a search are counted at most this often.
+pub(super) const COUNTED_AGAIN: Duration = Duration::from_millis(300);
 /// Lines that one search, asked for by a key, looks at.
 const LONG_PATIENCE: usize = 2_000_000;
 
@@ -131,9 +136,11 @@ impl LogView {
             newest,
         } = self.place
         else {
-            let lines = source.telemetry.latest(select, rows).lines;
+            let page = source.telemetry.latest(select, rows);
+            let partial = page.lines.len() < rows && page.reached.is_some();
             return Window {
-                lines,
+                lines: page.lines,
+                partial,
                 ..Window::default()
             };
         };
@@ -161,6 +168,7 @@ impl LogView {
             lines,
             cursor: at,
             new,
+            partial: false,
         }
     }
 
@@ -264,7 +272,7 @@ impl LogView {
             search,
             hits: 0,
             complete: false,
-            counted: 0,
+            counted: None,
         });
         self.count(source);
         let on_it = self.current(source).is_some_and(|line| self.is_hit(&line));
@@ -274,20 +282,24 @@ impl LogView {
         Ok(())
     }
 
-    /// Counts the hits again if lines came.
-    pub(super) fn count(&mut self, source: Source<'_>) {
-        let next = source.telemetry.logs().next_seq();
-        let select = self.select(source, PATIENCE * 5);
-        let counted = match &self.searching {
-            Some(searching) if searching.counted != next => {
-                source.telemetry.count_matches(select, &searching.search)
-            }
-            _ => return,
+    /// Counts the hits again if lines came, but not in every frame; whether it should be asked to again soon.
+    pub(super) fn count(&mut self, source: Source<'_>) -> bool {
+        let Some(searching) = &self.searching else {
+            return false;
         };
+        let next = source.telemetry.logs().next_seq();
+        match searching.counted {
+            Some((counted, _)) if counted == next => return false,
+            Some((_, at)) if at.elapsed() < COUNTED_AGAIN => return true,
+            _ => {}
+        }
+        let select = self.select(source, PATIENCE * 2);
+        let counted = source.telemetry.count_matches(select, &searching.search);
         if let Some(searching) = &mut self.searching {
             (searching.hits, searching.complete) = counted;
-            searching.counted = next;
+            searching.counted = Some((next, Instant::now()));
         }
+        false
     }
 
     /// Goes to the next hit in this direction; whether there is one.
@@ -333,7 +345,7 @@ impl LogView {
         self.filter = Some(Filter::parse(&asked).map_err(|wrong| wrong.to_string())?);
         text.trim().clone_into(&mut self.filtered);
         if let Some(searching) = &mut self.searching {
-            searching.counted = u64::MAX;
+            searching.counted = None;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What the screen knows of the trace pane: the list, its filter, and the trace that is open.
 
+use std::time::{Duration, Instant};
+
 use crate::telemetry::{Filter, Row, Telemetry, TraceId, TraceSummary};
 
 /// Where in the list the person is.
@@ -25,19 +27,43 @@ pub(super) struct OpenTrace {
 pub(super) struct TraceView {
     pub(super) chosen: Chosen,
     filter: Option<Filter>,
+    /// The list as it is drawn, the newest first.
+    pub(super) listed: Vec<TraceSummary>,
+    /// When it was made, by which filter.
+    listed_at: Option<(Instant, String)>,
     pub(super) open: Option<OpenTrace>,
 }
 
+/// A filtered list is made at most this often.
+const FILTERED_AGAIN: Duration = Duration::from_millis(300);
 /// Traces of which the list is made at most.
 const LISTED: usize = 500;
 
 impl TraceView {
-    /// The traces of the list, the newest first.
-    pub(super) fn list(&self, telemetry: &Telemetry) -> Vec<TraceSummary> {
+    /// Makes the list for a frame in which so many of it are seen.
+    ///
+    /// A filter may have to look at everything that is kept, while the relay waits to add to it: so not in every frame.
+    pub(super) fn refresh(&mut self, telemetry: &Telemetry, rows: usize) {
+        let is_fresh = self.listed_at.as_ref().is_some_and(|(at, filtered)| {
+            !filtered.is_empty() && filtered == self.filtered() && at.elapsed() < FILTERED_AGAIN
+        });
+        if is_fresh || self.open.is_some() {
+            return;
+        }
+        let wanted = match self.chosen {
+            Chosen::Newest => rows,
+            Chosen::Trace(_) => LISTED,
+        };
+        self.list(telemetry, wanted);
+    }
+
+    /// Makes the list, of so many traces.
+    fn list(&mut self, telemetry: &Telemetry, wanted: usize) {
         let filter = self.filter.as_ref();
-        telemetry.exchanges().traces(LISTED, |trace| {
+        self.listed = telemetry.exchanges().traces(wanted, |trace| {
             filter.is_none_or(|filter| filter.matches_exchange(&trace.root))
-        })
+        });
+        self.listed_at = Some((Instant::now(), self.filtered().to_owned()));
     }
 
     /// The filter as typed; empty: none.
@@ -45,12 +71,13 @@ impl TraceView {
         self.filter.as_ref().map_or("", Filter::text)
     }
 
-    /// Which of these is chosen.
-    pub(super) fn index(&self, list: &[TraceSummary]) -> usize {
-        match self.chosen {
-            Chosen::Newest => 0,
-            Chosen::Trace(id) => list.iter().position(|trace| trace.trace == id).unwrap_or(0),
-        }
+    /// Which trace of the list is chosen.
+    pub(super) fn index(&self) -> usize {
+        let Chosen::Trace(id) = self.chosen else {
+            return 0;
+        };
+        let mut listed = self.listed.iter();
+        listed.position(|trace| trace.trace == id).unwrap_or(0)
     }
 
     /// Goes down (or up, if negative) in the list, or in the trace that is open.
@@ -60,32 +87,25 @@ impl TraceView {
             open.row = moved(open.row, by, rows);
             return;
         }
-        let list = self.list(telemetry);
-        let at = moved(self.index(&list), by, list.len());
-        self.chosen = match list.get(at) {
+        self.list(telemetry, LISTED);
+        let at = moved(self.index(), by, self.listed.len());
+        self.chosen = match self.listed.get(at) {
             Some(trace) if at > 0 => Chosen::Trace(trace.trace),
             _ => Chosen::Newest,
         };
     }
 
     /// Opens the trace that is chosen.
-    pub(super) fn open_chosen(&mut self, telemetry: &Telemetry) {
-        let list = self.list(telemetry);
-        if let Some(trace) = list.get(self.index(&list)) {
-            self.chosen = Chosen::Trace(trace.trace);
-            self.open = Some(OpenTrace {
-                trace: trace.trace,
-                row: 0,
-            });
+    pub(super) fn open_chosen(&mut self) {
+        if let Some(trace) = self.current() {
+            self.chosen = Chosen::Trace(trace);
+            self.open = Some(OpenTrace { trace, row: 0 });
         }
     }
 
     /// The trace that is open or chosen.
-    pub(super) fn current(&self, telemetry: &Telemetry) -> Option<TraceId> {
-        let from_list = || {
-            let list = self.list(telemetry);
-            list.get(self.index(&list)).map(|trace| trace.trace)
-        };
+    pub(super) fn current(&self) -> Option<TraceId> {
+        let from_list = || self.listed.get(self.index()).map(|trace| trace.trace);
         self.open.map(|open| open.trace).or_else(from_list)
     }
 

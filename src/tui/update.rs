@@ -255,7 +255,7 @@ fn back_in_panes(ui: &mut Ui) {
 
 fn open(ui: &mut Ui, known: Known<'_>) {
     match ui.focus {
-        Pane::Traces => ui.traces.open_chosen(known.telemetry),
+        Pane::Traces => ui.traces.open_chosen(),
         Pane::Services => {
             let service = ui.service(known.state);
             let failed =
@@ -406,7 +406,7 @@ fn wrap(ui: &mut Ui) {
 
 fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     let text = if ui.focus == Pane::Traces {
-        ui.traces.current(known.telemetry)?.to_string()
+        ui.traces.current()?.to_string()
     } else {
         let services = ui.logs.services(ui.chosen.as_ref());
         let line = ui.logs.current(log_source(known, &services))?;
@@ -514,9 +514,9 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
             ui.choose(known.state, first + line);
         }
         Pane::Traces if ui.traces.open.is_none() => {
-            let list = ui.traces.list(known.telemetry);
-            let first = first_shown(ui.traces.index(&list), rows, list.len());
-            if let Some(trace) = list.get(first + line) {
+            let listed = &ui.traces.listed;
+            let first = first_shown(ui.traces.index(), rows, listed.len());
+            if let Some(trace) = listed.get(first + line) {
                 ui.traces.chosen = Chosen::Trace(trace.trace);
             }
         }

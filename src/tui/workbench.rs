@@ -7,12 +7,14 @@ use std::time::Duration;
 use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::builds::Builds;
+use super::layout::Pane;
+use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::Scene;
 use super::terminal::{self, FrameWriter, Heard, Lane};
 use super::theme::{Depth, Ground, Theme};
@@ -97,6 +99,8 @@ struct Real {
     continued: Signal,
     /// Whether the end of the terminal was told.
     lost: bool,
+    /// Whether the next SIGCONT ends a stop that we asked for, after which all is well already.
+    stopped_itself: bool,
 }
 
 impl Workbench {
@@ -133,6 +137,7 @@ impl Workbench {
             heard: terminal::listen(ask)?,
             continued: signal(SignalKind::from_raw(CONTINUED))?,
             lost: false,
+            stopped_itself: false,
         });
         Ok(workbench)
     }
@@ -257,8 +262,11 @@ impl<B: Backend> Workbench<B> {
 
     /// Everything is drawn again, whatever is believed to be on the screen.
     fn forget_screen(&mut self) {
+        // Not `clear`: that asks the terminal where its cursor is, and the answer would go to the thread that reads keys.
         // A screen that cannot be cleared is drawn over.
-        drop(self.screen.clear());
+        if let Ok(size) = self.screen.size() {
+            drop(self.screen.resize(Rect::from((Position::ORIGIN, size))));
+        }
         self.due = Due::Now;
     }
 
@@ -267,6 +275,7 @@ impl<B: Backend> Workbench<B> {
             return;
         };
         real.lane.settle();
+        real.stopped_itself = true;
         if terminal::suspend(self.ui.mouse == Mouse::Ours).is_err() {
             real.lost = true;
         }
@@ -275,6 +284,10 @@ impl<B: Backend> Workbench<B> {
 
     /// The process was stopped from outside and goes on: the terminal is not as it was.
     fn resume(&mut self) {
+        let real = self.real.as_mut();
+        if real.is_some_and(|real| std::mem::take(&mut real.stopped_itself)) {
+            return;
+        }
         terminal::restore();
         if terminal::take(self.ui.mouse == Mouse::Ours).is_ok() {
             self.forget_screen();
@@ -290,11 +303,11 @@ impl<B: Backend> Workbench<B> {
         if self.due == Due::No || self.is_too_early(at) {
             return;
         }
-        self.draw(state, now);
+        let soon = self.draw(state, now).then_some(COUNTED_AGAIN);
         let period = heartbeat::period(state, &self.telemetry, &self.clock, now);
         self.drawn = Some(Drawn {
             at,
-            stale: period.map(|period| at + period),
+            stale: period.into_iter().chain(soon).min().map(|wait| at + wait),
         });
         self.due = Due::No;
     }
@@ -322,7 +335,13 @@ impl<B: Backend> Workbench<B> {
         }
     }
 
-    fn draw(&mut self, state: &State, now: crate::engine::Moment) {
+    /// Draws; whether it should be done again soon, because something was left for later.
+    fn draw(&mut self, state: &State, now: crate::engine::Moment) -> bool {
+        let services = self.ui.logs.services(self.ui.chosen.as_ref());
+        let count_again = self.ui.logs.count(Source {
+            telemetry: &self.telemetry,
+            services: &services,
+        });
         let scene = Scene {
             state,
             telemetry: &self.telemetry,
@@ -330,21 +349,11 @@ impl<B: Backend> Workbench<B> {
             now,
             theme: &self.theme,
         };
-        if let Some(searching) = self
-            .ui
-            .chosen
-            .clone()
-            .map(|name| self.ui.logs.services(Some(&name)))
-        {
-            self.ui.logs.count(super::log_view::Source {
-                telemetry: &self.telemetry,
-                services: &searching,
-            });
-        }
         let (ui, builds) = (&mut self.ui, &self.builds);
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
+            ui.traces.refresh(scene.telemetry, ui.rows(Pane::Traces));
             frame::render(frame, scene, ui, builds);
         });
         let is_lost = drawn.is_err();
@@ -353,6 +362,7 @@ impl<B: Backend> Workbench<B> {
             real.lane.commit();
             real.lost |= is_lost;
         }
+        count_again
     }
 }
 

@@ -37,7 +37,8 @@ pub(in crate::tui) fn render(
     let head = head(scene, view, chosen, &window);
     let body = title(frame, area, Pane::Logs, head, focus, scene.theme);
     if window.lines.is_empty() {
-        empty(frame, body, &why_empty(scene, view, chosen), scene.theme);
+        let words = why_empty(scene, view, chosen, window.partial);
+        empty(frame, body, &words, scene.theme);
         return;
     }
     let names = scene.state.services.keys();
@@ -134,7 +135,18 @@ pub(in crate::tui) fn hits(hits: usize, complete: bool) -> String {
     }
 }
 
-fn why_empty(scene: Scene<'_>, view: &LogView, chosen: Option<&ServiceName>) -> String {
+fn why_empty(
+    scene: Scene<'_>,
+    view: &LogView,
+    chosen: Option<&ServiceName>,
+    partial: bool,
+) -> String {
+    if partial {
+        return format!(
+            "None of the newest lines passes “{}”; / searches in all.",
+            view.filtered
+        );
+    }
     if !view.filtered.is_empty() {
         return format!("No line passes “{}”. f changes the filter.", view.filtered);
     }

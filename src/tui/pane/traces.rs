@@ -22,7 +22,7 @@ pub(in crate::tui) fn render(
     focus: Pane,
 ) {
     let theme = scene.theme;
-    let list = view.list(scene.telemetry);
+    let list = &view.listed;
     let mut head = Title::default();
     if !view.filtered().is_empty() {
         head.of = vec![
@@ -31,15 +31,14 @@ pub(in crate::tui) fn render(
         ];
     }
     if !list.is_empty() {
-        let words = format!("{}, newest first", list.len());
-        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
+        head.note = vec![Span::styled("newest first", theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
     if list.is_empty() {
         empty(frame, body, &why_empty(scene, view), theme);
         return;
     }
-    let chosen = view.index(&list);
+    let chosen = view.index();
     let first = first_shown(chosen, usize::from(body.height), list.len());
     let shown = list.iter().enumerate().skip(first);
     for ((at, trace), row) in shown.zip(body.rows()) {
