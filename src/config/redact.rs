@@ -81,6 +81,9 @@ fn matching(pattern: &str, drafts: &Drafts, scope: &Scope<'_>) -> Vec<String> {
 
 /// Whether a name fits a pattern with an optional `*` at either end.
 fn fits(pattern: &str, name: &str) -> bool {
+    if pattern.trim_matches('*').is_empty() {
+        return false;
+    }
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
         (Some(end), None) => name.ends_with(end),

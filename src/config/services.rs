@@ -345,7 +345,8 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
     let Some(item) = section.take("watch") else {
         return;
     };
-    for found in watch::read(&item, of, scope) {
+    let folder = service.directory.clone();
+    for found in watch::read(&item, of, &folder, scope) {
         let why = match found.rule.reaction {
             Reaction::Rebuild if service.build.is_none() => "it has no \"build\"",
             Reaction::Sync { .. } if !service.has_image() => {

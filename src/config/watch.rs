@@ -1,9 +1,11 @@
 //! `watch`: what a saved file means for a service.
 
+use std::path::Path;
+
 use crate::stack::{Reaction, Signal, Then, WatchRule};
 
 use super::item::{Item, Section};
-use super::scope::Scope;
+use super::scope::{Scope, normal};
 use super::signal;
 use super::tree::{Span, Value};
 use super::words;
@@ -32,19 +34,20 @@ pub(super) struct Rule {
     pub(super) action_span: Span,
 }
 
-/// A service's watch rules.
-pub(super) fn read(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Vec<Rule> {
+/// A service's watch rules. A path is relative to the stack file or, where that leads nowhere, to `folder`, the
+/// service's own.
+pub(super) fn read(item: &Item<'_>, of: &str, folder: &Path, scope: &mut Scope<'_>) -> Vec<Rule> {
     let members = match &item.node.value {
         Value::Table(_) => vec![item.clone()],
         _ => item.list(scope).unwrap_or_default(),
     };
     members
         .iter()
-        .filter_map(|member| rule(member, of, scope))
+        .filter_map(|member| rule(member, of, folder, scope))
         .collect()
 }
 
-fn rule(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Option<Rule> {
+fn rule(item: &Item<'_>, of: &str, folder: &Path, scope: &mut Scope<'_>) -> Option<Rule> {
     let mut section = item.section(format!("a watch rule of {of}"), scope)?;
     let path = section.need("path", scope);
     let action = section.need("action", scope);
@@ -62,7 +65,11 @@ fn rule(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Option<Rule> {
     section.finish(&hints, scope);
     let path = path?;
     let text = path.filled_text(scope)?;
-    let absolute = scope.path(text);
+    let mut absolute = scope.path(text);
+    let inside = normal(&folder.join(text));
+    if !absolute.exists() && inside.exists() {
+        absolute = inside;
+    }
     if scope.active && !absolute.exists() {
         let message = format!(
             "{}: {} does not exist",
@@ -71,7 +78,7 @@ fn rule(item: &Item<'_>, of: &str, scope: &mut Scope<'_>) -> Option<Rule> {
         );
         scope
             .warning(path.span(), message)
-            .help("nothing is watched until it does; paths are relative to the stack file");
+            .help("nothing is watched until it does; paths are relative to the stack file or the service's folder");
     }
     let action_item = action?;
     let action = action_item.choice(&ACTIONS, scope)?;

@@ -151,7 +151,7 @@ fn a_compose_file_is_carried_over_and_what_is_not_is_named() {
     let outcome = init(folder.path()).unwrap();
     assert_eq!(
         outcome.text,
-        r##"# The stack of this folder. "boatyard check" reads it, "boatyard up" runs it.
+        r#"# The stack of this folder. "boatyard check" reads it, "boatyard up" runs it.
 # Made by "boatyard init" from compose.yaml.
 # nothing: not carried over: hostname
 # the service nothing has neither build nor image, and is left out
@@ -206,7 +206,7 @@ profiles = ["tools"]
 [volumes]
 data = {}
 other = {}
-"##
+"#
     );
     assert_eq!(
         problems_of(folder.path(), &outcome.text),

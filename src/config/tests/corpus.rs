@@ -78,7 +78,7 @@ fn variables_are_filled_in_as_by_the_reference() {
     let theirs = |row: &Value| {
         let replaced =
             |text: &&str| text.contains(".example/") && !input(row).contains(".example/");
-        if row["out"].as_str().filter(replaced).is_some() {
+        if row["out"].as_str().as_ref().is_some_and(replaced) {
             ours(row)
         } else {
             out(row)

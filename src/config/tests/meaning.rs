@@ -295,6 +295,12 @@ fn watch_rules() {
             json!({ "path": web, "action": "sync", "target": "/s", "then": { "exec": "make" } }),
         ),
     ];
+    let inside = super::folder().join("orders/Dockerfile");
+    check(
+        "build = \"orders\"\nwatch = [{ path = \"Dockerfile\", action = \"rebuild\" }]",
+        "watch",
+        &json!([{ "path": inside, "action": "rebuild" }]),
+    );
     for (rest, expected) in cases {
         check(&rule(rest), "watch", &json!([expected]));
     }

@@ -237,8 +237,8 @@ help: the build folder is relative to the stack file; create it or correct the n
 #[test]
 fn a_service_that_is_nothing() {
     check(
-        r#"[services.web]
-ports = [80]"#,
+        r"[services.web]
+ports = [80]",
         r#"error: service "web" has neither build, image nor run
  --> boatyard.toml:1:11
   |
@@ -323,7 +323,7 @@ help: "boatyard init" makes a boatyard.toml from a compose file
 #[test]
 fn an_empty_file() {
     check(
-        r#""#,
+        "",
         r#"error: boatyard.toml has no services
 help: add one: [services.web] with build = "FOLDER", image = "NAME:TAG" or run = "COMMAND"
 "#,

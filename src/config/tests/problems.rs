@@ -342,7 +342,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "watch = [{ path = \"none\", action = \"restart\" }]",
-        "3:19: warning: \"path\" in a watch rule of service \"a\": \"none\" does not exist; nothing is watched until it does; paths are relative to the stack file",
+        "3:19: warning: \"path\" in a watch rule of service \"a\": \"none\" does not exist; nothing is watched until it does; paths are relative to the stack file or the service's folder",
     ),
     (
         "watch = [{ path = \"web\", action = \"restart\", target = \"/x\" }]",
