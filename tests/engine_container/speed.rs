@@ -1,4 +1,5 @@
-//! How fast output is taken in, against reading the attached stream and throwing it away. Run by hand, optimized:
+//! How fast output is taken in, against reading the attached stream and throwing it away, and what idling costs. Run by hand,
+//! optimized:
 //! `cargo test --release --test engine_container -- --ignored --nocapture speed`.
 
 use std::time::{Duration, Instant};
@@ -76,4 +77,31 @@ async fn output_is_taken_in_as_fast_as_it_comes() {
             floor.as_secs_f64() / ours.as_secs_f64()
         );
     }
+}
+
+/// CPU time of this process so far, in clock ticks of 10 ms.
+fn cpu_ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, run by hand"]
+async fn twenty_idle_containers_cost_little() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    for run in 0..20 {
+        rig.started(run, &shell(&format!("s{run}"), "sleep 600"))
+            .await;
+    }
+    let (before, began) = (cpu_ticks(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let used = (cpu_ticks() - before) as f64 * 0.01;
+    println!(
+        "{:.2} % of a core",
+        used / began.elapsed().as_secs_f64() * 100.0
+    );
 }
