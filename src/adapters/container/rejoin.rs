@@ -58,7 +58,10 @@ pub(super) async fn rejoin(
     sink: &mut Sink,
     moved: &AtomicU64,
 ) -> io::Result<Option<Joined>> {
-    let mut source = Source::open(log, follow, sink).await?;
+    let mut source = match Source::open(log, follow, sink).await? {
+        Ok(source) => source,
+        Err(refused) => return without_log(log, follow, sink, &refused).await,
+    };
     let mut attached: Option<Compared> = None;
     let mut buffer = vec![0; 64 << 10];
     // Whether there is something to be done at the next silence.
@@ -102,6 +105,27 @@ pub(super) async fn rejoin(
     }
 }
 
+/// The engine keeps no log that could be read (a log driver like `none`): what came in the gap is lost, which is said.
+async fn without_log(
+    log: &Log,
+    follow: bool,
+    sink: &mut Sink,
+    refused: &io::Error,
+) -> io::Result<Option<Joined>> {
+    sink.say(&format!(
+        "output was lost while the engine was away, and its log cannot be read: {refused}"
+    ));
+    if !follow {
+        return Ok(None);
+    }
+    let Some(attached) = Compared::begin(log).await else {
+        return Err(io::Error::other(
+            "neither the log nor the output can be read",
+        ));
+    };
+    Ok(Some(attached.join_all()))
+}
+
 enum Step {
     Log(Option<Bytes>),
     Attached(usize),
@@ -127,7 +151,9 @@ struct Source {
 impl Source {
     /// Asks for the log since the sink's last checkpoint. The engine stamps each message of a container without a terminal,
     /// so those keep their true time.
-    async fn open(log: &Log, follow: bool, sink: &Sink) -> io::Result<Self> {
+    ///
+    /// The inner error is the engine's refusal, the outer one a broken connection.
+    async fn open(log: &Log, follow: bool, sink: &Sink) -> io::Result<io::Result<Self>> {
         let position = sink.position();
         let since = position.since.map_or_else(String::new, since);
         let path = log.engine.path(&format!(
@@ -143,14 +169,14 @@ impl Source {
             .await?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refusal(status, response).await);
+            return Ok(Err(refusal(status, response).await));
         }
-        Ok(Self {
+        Ok(Ok(Self {
             body: response.into_body(),
             demux: Demux::new(log.tty),
             stamp: (!log.tty).then(Stamp::default),
             skip: position.bytes,
-        })
+        }))
     }
 
     /// The next piece; dropping the future loses nothing.
@@ -247,6 +273,17 @@ impl Compared {
         });
     }
 
+    /// Goes on with everything that was attached to.
+    fn join_all(self) -> Joined {
+        let [out, err] = self.said.attached;
+        Joined {
+            stream: self.stream,
+            demux: self.demux,
+            unfinished: vec![(Stream::Stdout, out), (Stream::Stderr, err)],
+        }
+    }
+
+    /// Goes on after the last whole line, which the log has told already.
     fn join(self) -> Joined {
         let [out, err] = self.said.attached;
         let rest = |stream, bytes: Vec<u8>| {
@@ -377,7 +414,7 @@ mod tests {
             let mut found = stamp.strip(true, head).to_vec();
             found.extend_from_slice(stamp.strip(false, tail));
             assert_eq!(found, b"a line of its own\n", "cut at {cut}");
-            assert_eq!(stamp.at.map(|at| at.subsec_nanosecond()), Some(6));
+            assert_eq!(stamp.at.map(Timestamp::subsec_nanosecond), Some(6));
         }
     }
 

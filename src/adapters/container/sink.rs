@@ -149,6 +149,13 @@ impl Sink {
         self.commit();
     }
 
+    /// Something that the run's reader must be told about its output.
+    pub(super) fn say(&mut self, text: &str) {
+        let line = format!("boatyard: {text}").into_bytes();
+        self.keep(Stream::Stderr, line, Timestamp::now());
+        self.commit();
+    }
+
     /// The last lines of both streams, as text.
     pub(super) fn last_lines(&self) -> Vec<String> {
         self.last.shown()
