@@ -336,3 +336,31 @@ async fn after_the_gap_the_output_is_attached_to_again() {
     complaints.push("e".into());
     assert_eq!(rig.text(Stream::Stderr), complaints);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ended_in_a_short_cut_has_said_everything() {
+    let Some((relay, mut rig)) = rig().await else {
+        return;
+    };
+    connected(&mut rig).await;
+    let line = "echo first; while ! test -e /tmp/go; do usleep 2000; done; seq 1 1000";
+    let (id, _) = rig.started(1, &shell("s", line)).await;
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["first"])
+        .await;
+    let exec = bollard::models::ExecConfig {
+        cmd: Some(vec!["touch".into(), "/tmp/go".into()]),
+        ..Default::default()
+    };
+    let exec = rig.engine.client.create_exec(&id, exec).await.unwrap().id;
+    let detached = bollard::exec::StartExecOptions {
+        detach: true,
+        ..Default::default()
+    };
+    relay.cut();
+    let go = rig.engine.client.start_exec(&exec, Some(detached)).await;
+    relay.mend();
+    go.unwrap();
+    assert!(rig.exited(1).await.is_success());
+    let expected: Vec<u64> = (1..=1000).collect();
+    assert_eq!(numbers(&rig), expected);
+}

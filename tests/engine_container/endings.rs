@@ -72,7 +72,7 @@ async fn stop_waits_for_the_drain_sends_the_signal_and_honours_the_grace() {
     let (open, drained) = tokio::sync::oneshot::channel::<()>();
     rig.containers
         .stop(RunId(1), Duration::from_secs(20), async {
-            drop(drained.await)
+            drop(drained.await);
         });
     rig.containers
         .stop(RunId(2), Duration::from_millis(300), async {});

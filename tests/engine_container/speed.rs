@@ -1,4 +1,5 @@
-//! How fast output is taken in, against reading the attached stream and throwing it away. Run by hand, optimized:
+//! How fast output is taken in, against reading the attached stream and throwing it away, and what idling costs. Run by hand,
+//! optimized:
 //! `cargo test --release --test engine_container -- --ignored --nocapture speed`.
 
 use std::time::{Duration, Instant};
@@ -74,6 +75,86 @@ async fn output_is_taken_in_as_fast_as_it_comes() {
             rate(floor),
             rate(ours),
             floor.as_secs_f64() / ours.as_secs_f64()
+        );
+    }
+}
+
+/// CPU time of this process so far, in clock ticks of 10 ms.
+fn cpu_ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, run by hand"]
+async fn twenty_idle_containers_cost_little() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    for run in 0..20 {
+        rig.started(run, &shell(&format!("s{run}"), "sleep 600"))
+            .await;
+    }
+    let (before, began) = (cpu_ticks(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let used = (cpu_ticks() - before) as f64 * 0.01;
+    println!(
+        "{:.2} % of a core",
+        used / began.elapsed().as_secs_f64() * 100.0
+    );
+}
+
+/// Create and start by hand, on the stack's network: what a start cannot be faster than.
+async fn start_by_hand(rig: &Rig) -> Duration {
+    let client = &rig.engine.client;
+    let body = ContainerCreateBody {
+        image: Some(BUSYBOX.into()),
+        cmd: Some(vec!["sleep".into(), "600".into()]),
+        labels: Some(rig.identity.labels().into_iter().collect()),
+        host_config: Some(bollard::models::HostConfig {
+            network_mode: Some(rig.identity.network()),
+            ..Default::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let began = Instant::now();
+    let id = client.create_container(None, body).await.unwrap().id;
+    client.start_container(&id, None).await.unwrap();
+    let took = began.elapsed();
+    let options = RemoveContainerOptionsBuilder::default().force(true).build();
+    client.remove_container(&id, Some(options)).await.unwrap();
+    took
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, run by hand"]
+async fn a_start_costs_little_more_than_by_hand() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    rig.containers.ensure_network().await.unwrap();
+    let (mut floors, mut ours, mut kills) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 0..15 {
+        floors.push(start_by_hand(&rig).await);
+        let began = Instant::now();
+        rig.started(run, &shell("s", "sleep 600")).await;
+        ours.push(began.elapsed());
+        let began = Instant::now();
+        rig.containers.kill(boatyard::engine::RunId(run));
+        rig.exited(run).await;
+        kills.push(began.elapsed());
+    }
+    for (what, mut times) in [
+        ("by hand", floors),
+        ("ours", ours),
+        ("kill and remove", kills),
+    ] {
+        times.sort();
+        println!(
+            "{what}: median {:?}, from {:?} to {:?}",
+            times[7], times[0], times[14]
         );
     }
 }

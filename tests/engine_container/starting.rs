@@ -200,3 +200,16 @@ async fn a_leftover_of_ours_makes_way_and_a_stranger_does_not() {
         .unwrap();
     stranger.expect("the stranger was not touched");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_somebody_removed_is_made_again() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let network = rig.containers.ensure_network().await.unwrap();
+    rig.engine.client.remove_network(&network.id).await.unwrap();
+    rig.started(1, &shell("s", "sleep 600")).await;
+    let again = rig.containers.ensure_network().await.unwrap();
+    assert_ne!(again.id, network.id);
+    assert!(rig.containers.reach(RunId(1)).is_some());
+}

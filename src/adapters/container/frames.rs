@@ -108,7 +108,7 @@ mod tests {
     fn a_terminal_is_passed_as_it_is() {
         let mut found = Vec::new();
         Demux::new(true).feed(&[1, 0, 0, 0, 0, 0, 0, 1, b'x'], |_, _, bytes| {
-            found.extend_from_slice(bytes)
+            found.extend_from_slice(bytes);
         });
         assert_eq!(found.len(), 9);
     }

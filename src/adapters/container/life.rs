@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{InspectContainerOptions, RemoveContainerOptionsBuilder};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use super::network;
 use super::output::{Pump, PumpEnd};
 use super::rejoin::attach;
 use super::sink::Sink;
-use super::words::{reason, start_failure};
+use super::words::{is_network_gone, reason, start_failure};
 use crate::engine::{Event, Exit, Place, RunId, StartFailure};
 
 /// How long after the end of the output the end of the program may be heard of, before the output is looked for again.
@@ -176,12 +177,23 @@ impl Life {
                 return Err((sink, why.into()));
             }
         };
-        if let Err(error) = engine.client.start_container(id, None).await {
+        if let Err(error) = self.start_container(engine, id).await {
             return Err((sink, self.failure(&error).into()));
         }
         let pump = Pump::attached(attached, self.request.start.service.tty, sink);
         self.publish(engine, id).await;
         Ok(pump)
+    }
+
+    /// Starts the container, on a new network of the same name if somebody removed the old one.
+    async fn start_container(&self, engine: &ContainerEngine, id: &str) -> Result<(), Error> {
+        match engine.client.start_container(id, None).await {
+            Err(error) if is_network_gone(&error) => {
+                self.shared.renew_network(engine).await?;
+                engine.client.start_container(id, None).await
+            }
+            started => started,
+        }
     }
 
     /// Learns where the run is and makes it known. Does nothing when the program has already ended.
@@ -385,7 +397,7 @@ impl Life {
         self.shared.link.engine().ok_or_else(away)
     }
 
-    fn failure(&self, error: &bollard::errors::Error) -> StartFailure {
+    fn failure(&self, error: &Error) -> StartFailure {
         let start = &self.request.start;
         start_failure(
             error,

@@ -26,6 +26,15 @@ impl Shared {
         *known = Some(network.clone());
         Ok(network)
     }
+
+    /// Makes the network anew after somebody removed it.
+    pub(super) async fn renew_network(
+        &self,
+        engine: &ContainerEngine,
+    ) -> Result<StackNetwork, Error> {
+        *self.network.lock().await = None;
+        self.ensure_network(engine).await
+    }
 }
 
 /// Finds the network of this stack, or makes it.

@@ -58,7 +58,10 @@ pub(super) async fn rejoin(
     sink: &mut Sink,
     moved: &AtomicU64,
 ) -> io::Result<Option<Joined>> {
-    let mut source = Source::open(log, follow, sink).await?;
+    let mut source = match Source::open(log, follow, sink).await? {
+        Ok(source) => source,
+        Err(refused) => return without_log(log, follow, sink, &refused).await,
+    };
     let mut attached: Option<Compared> = None;
     let mut buffer = vec![0; 64 << 10];
     // Whether there is something to be done at the next silence.
@@ -89,8 +92,8 @@ pub(super) async fn rejoin(
                     attached = Compared::begin(log).await;
                     may_attach = attached.is_some();
                 }
-                Some(compared) if compared.agrees() => return Ok(Some(compared.join())),
-                Some(compared) if compared.is_silent() => {
+                Some(compared) if compared.said.agrees() => return Ok(Some(compared.join())),
+                Some(compared) if compared.said.nothing() => {
                     attached = Some(compared);
                     undecided = false;
                 }
@@ -98,8 +101,29 @@ pub(super) async fn rejoin(
                 Some(_) => {}
             },
         }
-        attached = attached.filter(|compared| !compared.is_too_much());
+        attached = attached.filter(|compared| !compared.said.too_much());
     }
+}
+
+/// The engine keeps no log that could be read (a log driver like `none`): what came in the gap is lost, which is said.
+async fn without_log(
+    log: &Log,
+    follow: bool,
+    sink: &mut Sink,
+    refused: &io::Error,
+) -> io::Result<Option<Joined>> {
+    sink.say(&format!(
+        "output was lost while the engine was away, and its log cannot be read: {refused}"
+    ));
+    if !follow {
+        return Ok(None);
+    }
+    let Some(attached) = Compared::begin(log).await else {
+        return Err(io::Error::other(
+            "neither the log nor the output can be read",
+        ));
+    };
+    Ok(Some(attached.join_all()))
 }
 
 enum Step {
@@ -127,7 +151,9 @@ struct Source {
 impl Source {
     /// Asks for the log since the sink's last checkpoint. The engine stamps each message of a container without a terminal,
     /// so those keep their true time.
-    async fn open(log: &Log, follow: bool, sink: &Sink) -> io::Result<Self> {
+    ///
+    /// The inner error is the engine's refusal, the outer one a broken connection.
+    async fn open(log: &Log, follow: bool, sink: &Sink) -> io::Result<io::Result<Self>> {
         let position = sink.position();
         let since = position.since.map_or_else(String::new, since);
         let path = log.engine.path(&format!(
@@ -143,14 +169,14 @@ impl Source {
             .await?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refusal(status, response).await);
+            return Ok(Err(refusal(status, response).await));
         }
-        Ok(Self {
+        Ok(Ok(Self {
             body: response.into_body(),
             demux: Demux::new(log.tty),
             stamp: (!log.tty).then(Stamp::default),
             skip: position.bytes,
-        })
+        }))
     }
 
     /// The next piece; dropping the future loses nothing.
@@ -195,7 +221,7 @@ impl Source {
             if !new.is_empty() {
                 sink.take(stream, new, at);
                 if let Some(compared) = &mut compared {
-                    compared.logged[index(stream)].extend_from_slice(new);
+                    compared.said.logged[index(stream)].extend_from_slice(new);
                 }
             }
         });
@@ -213,10 +239,16 @@ fn since(since: Timestamp) -> String {
     format!("&since={seconds}.{rest:09}")
 }
 
-/// An attached stream beside the log: what both have said since it was attached.
+/// An attached stream beside the log.
 struct Compared {
     stream: RawStream,
     demux: Demux,
+    said: Said,
+}
+
+/// What the stream and the log have said, each of stdout and stderr, since the stream was attached.
+#[derive(Debug, Default)]
+struct Said {
     attached: [Vec<u8>; 2],
     logged: [Vec<u8>; 2],
 }
@@ -228,47 +260,32 @@ impl Compared {
         let mut compared = Self {
             stream: source.stream,
             demux: Demux::new(log.tty),
-            attached: [Vec::new(), Vec::new()],
-            logged: [Vec::new(), Vec::new()],
+            said: Said::default(),
         };
         compared.take(&source.early);
         Some(compared)
     }
 
     fn take(&mut self, chunk: &[u8]) {
-        let attached = &mut self.attached;
+        let attached = &mut self.said.attached;
         self.demux.feed(chunk, |stream, _, bytes| {
             attached[index(stream)].extend_from_slice(bytes);
         });
     }
 
-    /// Neither has said anything yet.
-    fn is_silent(&self) -> bool {
-        self.attached.iter().chain(&self.logged).all(Vec::is_empty)
+    /// Goes on with everything that was attached to.
+    fn join_all(self) -> Joined {
+        let [out, err] = self.said.attached;
+        Joined {
+            stream: self.stream,
+            demux: self.demux,
+            unfinished: vec![(Stream::Stdout, out), (Stream::Stderr, err)],
+        }
     }
 
-    fn is_too_much(&self) -> bool {
-        let all = self.attached.iter().chain(&self.logged);
-        all.map(Vec::len).sum::<usize>() > COMPARED
-    }
-
-    /// Whether the log ends, on each stream, with the whole lines that were attached to, and there is at least one. Then the
-    /// log has told all that came before them, and the stream tells all that comes after.
-    fn agrees(&self) -> bool {
-        let whole: Vec<&[u8]> = self
-            .attached
-            .iter()
-            .map(|bytes| whole_lines(bytes))
-            .collect();
-        let same = |at: usize| match (self.attached[at].is_empty(), &self.logged[at]) {
-            (true, logged) => logged.is_empty(),
-            (false, logged) => !whole[at].is_empty() && logged.ends_with(whole[at]),
-        };
-        !self.attached.iter().all(Vec::is_empty) && same(0) && same(1)
-    }
-
+    /// Goes on after the last whole line, which the log has told already.
     fn join(self) -> Joined {
-        let [out, err] = self.attached;
+        let [out, err] = self.said.attached;
         let rest = |stream, bytes: Vec<u8>| {
             let whole = whole_lines(&bytes).len();
             (stream, bytes[whole..].to_vec())
@@ -278,6 +295,33 @@ impl Compared {
             demux: self.demux,
             unfinished: vec![rest(Stream::Stdout, out), rest(Stream::Stderr, err)],
         }
+    }
+}
+
+impl Said {
+    /// Neither has said anything yet.
+    fn nothing(&self) -> bool {
+        self.attached.iter().chain(&self.logged).all(Vec::is_empty)
+    }
+
+    fn too_much(&self) -> bool {
+        let all = self.attached.iter().chain(&self.logged);
+        all.map(Vec::len).sum::<usize>() > COMPARED
+    }
+
+    /// Whether the log ends, on each stream, with the whole lines that were attached to, and there is at least one. Then the
+    /// log has told all that came before them, and the stream tells all that comes after.
+    fn agrees(&self) -> bool {
+        let same = |at: usize| {
+            let (attached, logged) = (&self.attached[at], &self.logged[at]);
+            let whole = whole_lines(attached);
+            if attached.is_empty() {
+                logged.is_empty()
+            } else {
+                !whole.is_empty() && logged.ends_with(whole)
+            }
+        };
+        !self.attached.iter().all(Vec::is_empty) && same(0) && same(1)
     }
 }
 
@@ -313,5 +357,70 @@ impl Stamp {
             .and_then(|text| text.parse().ok());
         self.text = None;
         &piece[end + 1..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_takes_over_only_where_both_said_the_same() {
+        // Attached stdout and stderr, logged stdout and stderr.
+        for (why, said, expected) in [
+            ("nothing yet", ["", "", "", ""], false),
+            ("the same line", ["a\n", "", "a\n", ""], true),
+            ("the stream has a line begun", ["a\nb", "", "a\n", ""], true),
+            (
+                "the log tells of before, too",
+                ["a\n", "", "z\na\n", ""],
+                true,
+            ),
+            (
+                "the log completes a line from before",
+                ["rt\n", "", "start\n", ""],
+                true,
+            ),
+            ("the log is behind", ["a\nb\n", "", "a\n", ""], false),
+            ("the log is ahead", ["a\n", "", "a\nb\n", ""], false),
+            ("only a line begun", ["a", "", "", ""], false),
+            (
+                "the other stream said something to the log alone",
+                ["a\n", "", "a\n", "e\n"],
+                false,
+            ),
+            (
+                "the other stream has a line begun",
+                ["a\n", "e", "a\n", ""],
+                false,
+            ),
+            ("both streams", ["a\n", "e\n", "a\n", "e\n"], true),
+        ] {
+            let [out, err, logged_out, logged_err] = said.map(|text| text.as_bytes().to_vec());
+            let said = Said {
+                attached: [out, err],
+                logged: [logged_out, logged_err],
+            };
+            assert_eq!(said.agrees(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn times_are_taken_off_wherever_a_message_is_cut() {
+        let message = b"2026-01-02T03:04:05.000000006Z a line of its own\n";
+        for cut in 0..message.len() {
+            let mut stamp = Stamp::default();
+            let (head, tail) = message.split_at(cut);
+            let mut found = stamp.strip(true, head).to_vec();
+            found.extend_from_slice(stamp.strip(false, tail));
+            assert_eq!(found, b"a line of its own\n", "cut at {cut}");
+            assert_eq!(stamp.at.map(Timestamp::subsec_nanosecond), Some(6));
+        }
+    }
+
+    #[test]
+    fn a_time_is_asked_for_in_nanoseconds() {
+        let at: Timestamp = "1970-01-01T00:00:07.000000005Z".parse().unwrap();
+        assert_eq!(since(at), "&since=7.000000005");
     }
 }

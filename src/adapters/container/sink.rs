@@ -71,9 +71,9 @@ impl Sink {
         self.position
     }
 
-    /// The program is about to be started again in the same container: what it said before lies before `since`.
+    /// The program is about to be started again in the same container: what it said before, which has been finished, lies
+    /// before `since`.
     pub(super) fn begin_again(&mut self, since: Timestamp) {
-        self.finish(since);
         self.position = Position {
             since: Some(since),
             bytes: [0; 2],
@@ -146,6 +146,13 @@ impl Sink {
                 self.keep(stream, rest, at);
             }
         }
+        self.commit();
+    }
+
+    /// Something that the run's reader must be told about its output.
+    pub(super) fn say(&mut self, text: &str) {
+        let line = format!("boatyard: {text}").into_bytes();
+        self.keep(Stream::Stderr, line, Timestamp::now());
         self.commit();
     }
 

@@ -51,6 +51,12 @@ pub(super) fn is_disconnected(error: &Error) -> bool {
     )
 }
 
+/// Whether the network that a container belongs to has been removed.
+pub(super) fn is_network_gone(error: &Error) -> bool {
+    let said = reason(error);
+    is_gone(error) && said.contains("network") && said.contains("not found")
+}
+
 /// The image that the engine says it does not have, when that is why a container could not be created.
 pub(super) fn missing_image(error: &Error) -> bool {
     let said = reason(error).to_lowercase();
