@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use boatyard::proxy::{self, Edge, Limits, Routes, Target, Upstream};
+use boatyard::stack::Reach;
 
 const MIB: usize = 1 << 20;
 /// Sizes of the bodies: the first makes every buffer that there will be.

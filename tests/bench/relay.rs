@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boatyard::proxy::{self, Edge, Limits, Policy, Routes, Target, Upstream};
+use boatyard::stack::Reach;
 use boatyard::telemetry::Telemetry;
 use hyper::body::Incoming;
 use hyper::service::service_fn;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use boatyard::proxy::{self, Edge, Limits, Routes, Target, Upstream};
-use boatyard::stack::ServiceName;
+use boatyard::stack::{Reach, ServiceName};
 use boatyard::telemetry::{Exchange, ExchangeStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

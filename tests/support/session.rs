@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Reads on until a notice is the wished one.
-    pub fn until(&mut self, what: &str, wished: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&mut self, what: &str, mut wished: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
