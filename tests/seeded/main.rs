@@ -10,7 +10,9 @@ mod stacks;
 mod truth;
 mod world;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use boatyard::engine::{
@@ -22,7 +24,7 @@ use rng::Rng;
 use world::{Happened, Planned, World};
 
 /// How many sessions are played by default.
-const SESSIONS: u64 = 3000;
+const SESSIONS: u64 = 2000;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -32,17 +34,34 @@ fn number(variable: &str) -> Option<u64> {
 fn the_promises_hold_in_random_sessions() {
     let one = number("BOATYARD_SEED");
     let many = number("BOATYARD_SEEDS").unwrap_or(SESSIONS);
-    let seeds = one.map_or(0..many, |seed| seed..seed + 1);
-    for seed in seeds {
-        let mut world = new_world(seed, one.is_some());
-        let played = catch_unwind(AssertUnwindSafe(|| session(&mut world)));
-        if let Err(failure) = played {
-            for line in world.story.into_iter().flatten() {
-                eprintln!("{line}");
-            }
-            eprintln!("failed with BOATYARD_SEED={seed}");
-            resume_unwind(failure);
+    let first = one.unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let last = one.map_or(many, |seed| seed + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= last {
+                        break;
+                    }
+                    play(seed, one.is_some());
+                }
+            });
         }
+    });
+}
+
+/// Plays one session, and says which it was if a promise is broken in it.
+fn play(seed: u64, tells: bool) {
+    let mut world = new_world(seed, tells);
+    let played = catch_unwind(AssertUnwindSafe(|| session(&mut world)));
+    if let Err(failure) = played {
+        for line in world.story.into_iter().flatten() {
+            eprintln!("{line}");
+        }
+        eprintln!("failed with BOATYARD_SEED={seed}");
+        resume_unwind(failure);
     }
 }
 

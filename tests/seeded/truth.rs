@@ -13,6 +13,8 @@ pub(crate) struct Truth {
     pub(crate) builds: BTreeMap<BuildId, BuildTruth>,
     /// Every run that was ever asked for.
     pub(crate) runs: BTreeMap<RunId, RunTruth>,
+    /// Those of them that have not ended, as far as the engine was told.
+    pub(crate) there: BTreeSet<RunId>,
     /// Which saves each image has, by its name: all up to this number.
     pub(crate) images: BTreeMap<String, u64>,
     /// What was saved for each service, in order; the number of a save is its place, from 1.
@@ -95,9 +97,8 @@ impl Truth {
         &'a self,
         service: &'a ServiceName,
     ) -> impl Iterator<Item = (&'a RunId, &'a RunTruth)> {
-        self.runs
-            .iter()
-            .filter(move |(_, run)| run.service.name == *service && !run.gone)
+        let there = self.there.iter().map(|run| (run, &self.runs[run]));
+        there.filter(move |(_, run)| run.service.name == *service)
     }
 
     /// Whether a service is as a dependent needs it.

@@ -222,6 +222,7 @@ impl World {
     }
 
     fn note_gone(&mut self, run: RunId) -> bool {
+        self.truth.there.remove(&run);
         let Some(run) = self.truth.runs.get_mut(&run) else {
             return true;
         };
@@ -389,6 +390,7 @@ impl World {
         };
         self.truth.completed.remove(name);
         self.truth.runs.insert(start.run, truth);
+        self.truth.there.insert(start.run);
         let after = self.rng.between(1, 200);
         if self.chaos && self.rng.percent(8) {
             let missing_image = self.rng.percent(10).then(|| "image".to_owned());
