@@ -87,7 +87,7 @@ fn command(world: &mut World) {
 }
 
 fn reload(world: &mut World) {
-    let number = world.now.0.as_nanos() as u64;
+    let number = u64::try_from(world.now.0.as_nanos()).unwrap_or(0);
     world.stack = stacks::edited(&world.stack, number, &mut world.rng);
     if world.engine.state().wanted_runtime == RuntimeChoice::Engine {
         stacks::give_images(&mut world.stack);

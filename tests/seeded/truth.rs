@@ -35,6 +35,7 @@ pub(crate) struct BuildTruth {
 
 /// A run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct RunTruth {
     pub(crate) service: Arc<Service>,
     pub(crate) runtime: Runtime,

@@ -1,6 +1,6 @@
 //! A simulated world: answers effects at random times, well or badly, late or twice; saves, asks and breaks at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -378,7 +378,7 @@ impl World {
             runtime: start.runtime,
             started_with: self.truth.saves_of(name),
             image: image.copied().unwrap_or(0),
-            synced: Default::default(),
+            synced: BTreeSet::new(),
             started: false,
             ready: false,
             failures: 0,
@@ -418,7 +418,7 @@ impl World {
                 self.plan(life + 20_000, Planned::Crash(run, 0));
             }
         } else if self.chaos && self.rng.percent(35) {
-            let code = if self.rng.percent(8) { 0 } else { 1 };
+            let code = i32::from(!self.rng.percent(8));
             self.plan(life, Planned::Crash(run, code));
         }
     }
