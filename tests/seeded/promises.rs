@@ -118,6 +118,7 @@ pub(crate) fn after_step(world: &World, notices: &[Notice]) {
         allowed => allowed,
     };
     assert!(world.truth.builds.len() <= allowed, "too many builds");
+    no_stale_builds(world);
     for (name, service) in &state.services {
         number_of_runs(world, name, service);
         if state.phase != Phase::Ended {
@@ -133,6 +134,21 @@ pub(crate) fn after_step(world: &World, notices: &[Notice]) {
     }
     for notice in notices {
         is_honest(world, notice);
+    }
+}
+
+/// A build that newer edits made stale is given up.
+fn no_stale_builds(world: &World) {
+    for build in world.truth.builds.values().filter(|build| !build.cancelled) {
+        let name = &build.service.name;
+        let saves = world.truth.saves.get(name).into_iter().flatten();
+        let is_newer = |(number, save): (u64, &crate::truth::Save)| {
+            number > build.saves && save.kind == SaveKind::Rebuild
+        };
+        assert!(
+            !(1_u64..).zip(saves).any(is_newer),
+            "a stale build of {name} goes on"
+        );
     }
 }
 
