@@ -98,6 +98,7 @@ fn prepare(state: &mut State, turn: &mut Turn) {
 fn choose(service: &mut ServiceState, runtime: Runtime, why: String, turn: &mut Turn) {
     service.runtime = Some(runtime);
     service.forgive_unless_completed();
+    service.sync_queue.clear();
     if service.building().is_none() {
         if !service.needs_build() {
             service.build = BuildState::NotNeeded;
@@ -300,14 +301,18 @@ fn sync(service: &mut ServiceState, id: SyncId, now: Moment, turn: &mut Turn) {
         if let Some(more) = service.sync_queue.pop_front() {
             copies.retain(|copy| more.copies.iter().all(|newer| newer.to != copy.to));
             copies.extend(more.copies);
-            edits = edits.and_then(more.edits);
+            edits = match (edits, more.edits) {
+                (Some(earlier), Some(newer)) => Some(earlier.and_then(newer)),
+                (earlier, newer) => newer.or(earlier),
+            };
         }
     }
     let up = |run: &&Run| run.phase.is_up();
-    let runs = service.live().filter(up).map(|run| run.id).collect();
+    let runs: Vec<RunId> = service.live().filter(up).map(|run| run.id).collect();
     service.sync = Some(Syncing {
         sync: id,
         since: now,
+        runs: runs.clone(),
         edits,
         generation: service.generation,
         then: then.clone(),

@@ -331,9 +331,11 @@ pub struct Syncing {
     pub sync: SyncId,
     /// When it began.
     pub since: Moment,
-    /// The saves it brings.
-    pub edits: PendingEdits,
-    /// The generation of the runs it goes to.
+    /// The saves it brings; `None`: it brings a new container what its predecessor had.
+    pub edits: Option<PendingEdits>,
+    /// The runs it goes to.
+    pub runs: Vec<RunId>,
+    /// The generation of these runs.
     pub generation: u64,
     /// What follows the copying.
     pub then: Then,
@@ -346,6 +348,6 @@ pub struct QueuedSync {
     pub copies: Vec<SyncCopy>,
     /// What follows.
     pub then: Then,
-    /// The saves it brings.
-    pub edits: PendingEdits,
+    /// The saves it brings; `None`: it brings a new container what its predecessor had.
+    pub edits: Option<PendingEdits>,
 }

@@ -213,3 +213,6 @@ impl ServiceState {
             .map_or_else(|| "it ended".into(), |(_, cause)| cause)
     }
 }
+
+#[cfg(test)]
+mod tests;

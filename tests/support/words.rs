@@ -20,7 +20,7 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
     Some(match words.as_slice() {
         ["begin"] => return None,
         ["tick"] => Event::Deadline,
-        ["engine", link] => Event::ContainerEngine { link: engine(link) },
+        ["engine", how] => Event::ContainerEngine { link: engine(how) },
         ["refused", problem] => Event::StackRefused {
             problems: vec![(*problem).into()],
         },
@@ -33,9 +33,8 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
         [verb @ ("restart" | "rebuild" | "stop" | "start"), service] => {
             command(service_command(verb, (*service).into()))
         }
-        [verb, whom, rest @ ..] => {
-            about_build(verb, whom, rest, state).or_else(|| about_run(verb, whom, rest, state))?
-        }
+        [verb, whom, rest @ ..] => about_build(verb, whom, rest, state)
+            .unwrap_or_else(|| about_run(verb, whom, rest, state)),
         _ => panic!("what does `{line}` mean?"),
     })
 }
@@ -184,13 +183,13 @@ fn about_build(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<E
     })
 }
 
-fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<Event> {
+fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Event {
     if matches!(verb, "synced" | "sync-failed") {
-        return Some(about_sync(verb, whom, state));
+        return about_sync(verb, whom, state);
     }
     let run = number(whom).map_or_else(|| newest(verb, whom, state), RunId);
     let healthy = verb == "healthy";
-    Some(match verb {
+    match verb {
         "started" => Event::RunStarted {
             run,
             place: place(run, state),
@@ -215,7 +214,7 @@ fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<Eve
             },
         },
         _ => panic!("what does `{verb}` mean?"),
-    })
+    }
 }
 
 fn about_sync(verb: &str, whom: &str, state: &State) -> Event {

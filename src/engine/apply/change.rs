@@ -86,7 +86,7 @@ fn edits_of(change: &Change) -> PendingEdits {
 
 /// A service with an image and no build has no other place to which synced files could go for a later container.
 fn remember(service: &mut ServiceState, copies: &[SyncCopy], then: &Then) {
-    if service.service.build.is_some() || service.runtime == Some(Runtime::Process) {
+    if service.service.build.is_some() || service.service.image.is_none() {
         return;
     }
     for copy in copies {
@@ -132,8 +132,10 @@ fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &
     if !can_take(service) {
         if has_build {
             service.want_new_image();
+        } else if service.completed.is_some() {
+            service.want_new_runs();
         } else {
-            service.forgive_unless_completed();
+            service.forgive();
         }
         return;
     }
@@ -141,7 +143,7 @@ fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &
     service.sync_queue.push_back(QueuedSync {
         copies: copies.to_vec(),
         then: then.clone(),
-        edits: edits_of(change),
+        edits: Some(edits_of(change)),
     });
 }
 

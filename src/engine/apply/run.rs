@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::decide::START_TRIES;
 use super::super::turn::{Turn, millis};
 use super::super::{
-    Completion, Exit, Moment, Notice, PendingEdits, Place, QueuedSync, Run, RunId, RunPhase,
-    ServiceState, StartFailure, State, Wanted,
+    Completion, Exit, Moment, Notice, Place, QueuedSync, Run, RunId, RunPhase, ServiceState,
+    StartFailure, State, Wanted,
 };
 use super::probe::becomes_ready;
 use crate::stack::{RestartPolicy, Runtime};
@@ -44,20 +44,24 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
     } else {
         becomes_ready(service, index, now, turn);
     }
-    give_again(service, now);
+    give_again(service);
 }
 
 /// A new container of an image that is not of our making lacks all that was ever synced into its predecessors.
-fn give_again(service: &mut ServiceState, now: Moment) {
-    if service.given.is_empty() || service.runtime != Some(Runtime::Container) {
+///
+/// Saves that nothing else will bring are served as soon as this run is ready and has been given its files.
+fn give_again(service: &mut ServiceState) {
+    let lacks_files = service.runtime == Some(Runtime::Container) && !service.given.is_empty();
+    let is_copying = service.sync.is_some() || !service.sync_queue.is_empty();
+    let generation = service.generation;
+    if let Some(pending) = &mut service.pending
+        && (lacks_files || !is_copying)
+    {
+        pending.generation = Some(generation);
+    }
+    if !lacks_files {
         return;
     }
-    let edits = service.pending.unwrap_or(PendingEdits {
-        first_save: now,
-        newest_first_save: now,
-        last_save: service.live_up_to.unwrap_or(now),
-        generation: None,
-    });
     service.sync_queue.clear();
     let mut kinds: Vec<&crate::stack::Then> = Vec::new();
     for (_, then) in service.given.values() {
@@ -70,7 +74,7 @@ fn give_again(service: &mut ServiceState, now: Moment) {
         service.sync_queue.push_back(QueuedSync {
             copies: mine.map(|(copy, _)| copy.clone()).collect(),
             then: kind.clone(),
-            edits,
+            edits: None,
         });
     }
 }

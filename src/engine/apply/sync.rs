@@ -1,7 +1,9 @@
 //! Facts about files copied into live runs.
 
 use super::super::turn::{Turn, millis, went_live};
-use super::super::{Moment, Notice, PendingEdits, RunPhase, ServiceState, State, SyncId, Syncing};
+use super::super::{
+    Moment, Notice, PendingEdits, RunId, RunPhase, ServiceState, State, SyncId, Syncing,
+};
 use super::change::replace_synced;
 use crate::stack::Then;
 
@@ -17,22 +19,42 @@ pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, t
     let has_more_to_wait_for = service
         .pending
         .is_some_and(|pending| pending.generation.is_some());
+    let began_anew = syncing.then == Then::Restart && begin_anew(service, &syncing.runs, now);
     if syncing.generation != service.generation {
         return;
     }
-    let began_anew = syncing.then == Then::Restart && begin_anew(service, now);
     if began_anew || !service.is_all_current() {
         return wait_until_ready(service);
     }
     if has_more_to_wait_for {
         return;
     }
+    let Some(edits) = syncing.edits else {
+        if service.sync_queue.is_empty() {
+            wait_until_ready(service);
+        }
+        return;
+    };
+    if let Some(rest) = service
+        .sync_queue
+        .iter_mut()
+        .find_map(|queued| queued.edits.as_mut())
+        && rest.last_save <= edits.last_save
+    {
+        *rest = edits.and_then(*rest);
+        return;
+    }
     let newest = service.current().next_back().map(|run| run.id);
     if let Some(run) = newest {
-        went_live(service, syncing.edits, run, now, turn);
+        went_live(service, edits, run, now, turn);
+        service.pending = queued_edits(service);
     }
-    let rest = service.sync_queue.iter().map(|queued| queued.edits);
-    service.pending = rest.reduce(PendingEdits::and_then);
+}
+
+/// What still waits in the queue.
+fn queued_edits(service: &ServiceState) -> Option<PendingEdits> {
+    let queued = service.sync_queue.iter().filter_map(|queued| queued.edits);
+    queued.reduce(PendingEdits::and_then)
 }
 
 /// Copying failed. What has a build gets the files by a new image; else the runs keep what they have.
@@ -46,8 +68,16 @@ pub(super) fn failed(state: &mut State, sync: SyncId, why: String, turn: &mut Tu
         why,
     });
     let is_current = syncing.generation == service.generation;
-    if is_running && is_current && service.service.build.is_some() {
+    if !is_running || !is_current {
+        return;
+    }
+    if service.service.build.is_some() {
         replace_synced(service);
+    } else if service
+        .pending
+        .is_some_and(|pending| pending.generation.is_none())
+    {
+        service.pending = queued_edits(service);
     }
 }
 
@@ -63,10 +93,10 @@ fn answered(state: &mut State, sync: SyncId) -> Option<(&mut ServiceState, Synci
 }
 
 /// The program was restarted in the same container: whatever has a probe must become healthy again.
-fn begin_anew(service: &mut ServiceState, now: Moment) -> bool {
+fn begin_anew(service: &mut ServiceState, given: &[RunId], now: Moment) -> bool {
     let mut any = false;
     for run in &mut service.runs {
-        if run.phase.is_up() && run.is_probed() {
+        if run.phase.is_up() && run.is_probed() && given.contains(&run.id) {
             run.phase = RunPhase::Probing { since: now };
             run.forget_health();
             any = true;

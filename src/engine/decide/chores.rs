@@ -49,7 +49,8 @@ pub(super) fn saved_files(state: &State, service: &ServiceState) -> Option<Inten
         return Some(Intent::Sync { service: name() });
     }
     let generation = service.pending?.generation?;
-    let is_copied = service.sync.is_none() && service.sync_queue.is_empty();
-    let is_served = service.has_completed() || (service.is_all_current() && is_copied);
+    let has_room = is_up && !service.sync_queue.is_empty();
+    let is_copied = service.sync.is_none() && !has_room;
+    let is_served = is_copied && (service.has_completed() || service.is_all_current());
     (generation <= service.generation && is_served).then(|| Intent::GoLive { service: name() })
 }

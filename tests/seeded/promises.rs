@@ -1,0 +1,257 @@
+//! What the engine promises, looked at before each effect and after each step, against what is really there.
+
+use boatyard::engine::{
+    Effect, Hold, Moment, Notice, Phase, Run, RunPhase, ServiceState, StartRun, Wanted,
+};
+use boatyard::stack::{Runtime, ServiceName, Swap};
+
+use crate::truth::SaveKind;
+use crate::world::World;
+
+/// What must hold in the moment in which something is asked.
+pub(crate) fn before_effect(world: &World, effect: &Effect) {
+    match effect {
+        Effect::StartBuild { service, .. } => {
+            assert!(!world.is_quitting, "a build was started after quit");
+            let mut builds = world.truth.builds.values();
+            assert!(
+                builds.all(|build| build.service.name != service.name),
+                "two builds of {}",
+                service.name
+            );
+        }
+        Effect::StartRun(start) => starts(world, start),
+        Effect::StopRun { run, .. } => stops(world, *run),
+        Effect::Sync { .. } | Effect::RunCheck { .. } => {
+            assert!(!world.is_quitting, "something was begun after quit");
+        }
+        Effect::Route { service, runs } => {
+            for run in runs {
+                let truth = &world.truth.runs[run];
+                assert!(
+                    truth.ready && !truth.stopping && !truth.gone,
+                    "{service} is routed to {run}, which is not ready"
+                );
+            }
+        }
+        Effect::CancelBuild { build } => {
+            let truth = world.truth.builds.get(build);
+            assert!(
+                truth.is_some_and(|build| !build.cancelled),
+                "build {build} was cancelled twice or after its end"
+            );
+        }
+        Effect::Prepare { .. }
+        | Effect::KillRun { .. }
+        | Effect::Refuse { .. }
+        | Effect::Probe { .. }
+        | Effect::PaceProbe { .. }
+        | Effect::Forget { .. } => {}
+    }
+}
+
+/// Nothing starts before what it needs is there, of older content than the newest, or after quit.
+fn starts(world: &World, start: &StartRun) {
+    let name = &start.service.name;
+    assert!(!world.is_quitting, "{name} was started after quit");
+    for (on, condition) in &start.service.depends_on {
+        assert!(
+            world.truth.is_met(on, *condition),
+            "{name} was started, but {on} is not {condition:?}"
+        );
+    }
+    if start.runtime == Runtime::Process || start.service.build.is_none() {
+        return;
+    }
+    let image = start
+        .image
+        .as_ref()
+        .and_then(|image| world.truth.images.get(image));
+    let has = *image.expect("a container with a build has an image");
+    for (number, save) in (1_u64..).zip(world.truth.saves.get(name).into_iter().flatten()) {
+        assert!(
+            has >= number || save.kind == SaveKind::Restart,
+            "{name} was started with an image that lacks save {number}"
+        );
+    }
+}
+
+/// A dependent stops before what it depends on; and who serves alone is not stopped where its successor can overlap.
+fn stops(world: &World, id: boatyard::engine::RunId) {
+    let truth = &world.truth.runs[&id];
+    let name = &truth.service.name;
+    let Some(service) = world.engine.state().services.get(name) else {
+        return;
+    };
+    if truth.stopping {
+        return; // It is asked once more, because the container engine was away.
+    }
+    if world.is_quitting {
+        for (other, definition) in &world.engine.state().services {
+            let depends = definition.service.depends_on.contains_key(name);
+            let is_there = world.truth.present(other).next().is_some();
+            assert!(
+                !(depends && is_there),
+                "{name} was stopped before {other}, which depends on it"
+            );
+        }
+        return;
+    }
+    let overlaps = truth.service.swap(truth.runtime) == Swap::Overlap
+        && service
+            .runtime
+            .is_some_and(|runtime| service.service.swap(runtime) == Swap::Overlap);
+    if overlaps && service.wanted == Wanted::Up && truth.ready && !service.has_completed() {
+        let mut others = world.truth.live(name).filter(|(other, _)| **other != id);
+        assert!(
+            others.any(|(_, run)| run.ready),
+            "{name} was left without a run that takes requests"
+        );
+    }
+}
+
+/// What must hold after every step.
+pub(crate) fn after_step(world: &World, notices: &[Notice]) {
+    let state = world.engine.state();
+    let allowed = match world.stack.max_builds {
+        0 => 2,
+        allowed => allowed,
+    };
+    assert!(world.truth.builds.len() <= allowed, "too many builds");
+    no_stale_builds(world);
+    for (name, service) in &state.services {
+        number_of_runs(world, name, service);
+        if state.phase != Phase::Ended {
+            is_not_stuck(world, name, service);
+        }
+        for run in world.truth.routes.get(name).into_iter().flatten() {
+            let truth = &world.truth.runs[run];
+            assert!(
+                !truth.stopping && !truth.gone && truth.ready,
+                "{name} is still routed to {run}"
+            );
+        }
+    }
+    for notice in notices {
+        is_honest(world, notice);
+    }
+}
+
+/// A build that newer edits made stale is given up.
+fn no_stale_builds(world: &World) {
+    for build in world.truth.builds.values().filter(|build| !build.cancelled) {
+        let name = &build.service.name;
+        let saves = world.truth.saves.get(name).into_iter().flatten();
+        let is_newer = |(number, save): (u64, &crate::truth::Save)| {
+            number > build.saves && save.kind == SaveKind::Rebuild
+        };
+        assert!(
+            !(1_u64..).zip(saves).any(is_newer),
+            "a stale build of {name} goes on"
+        );
+    }
+}
+
+/// Never more runs than allowed: one more than the replicas where they may overlap, else as many.
+fn number_of_runs(world: &World, name: &ServiceName, service: &ServiceState) {
+    let live = world.truth.live(name).count();
+    let present = world.truth.present(name).count();
+    let replicas = service.replicas();
+    let same = world
+        .truth
+        .present(name)
+        .all(|(_, run)| Some(run.runtime) == service.runtime);
+    let (may_live, may_be) = match service.runtime.map(|runtime| service.service.swap(runtime)) {
+        Some(Swap::Handover) if same => (replicas, 3 * replicas),
+        Some(Swap::Exclusive) if same => (replicas, replicas),
+        _ => (replicas + 1, 3 * replicas + 1),
+    };
+    assert!(live <= may_live, "{name} has {live} live runs");
+    assert!(present <= may_be, "{name} has {present} runs");
+}
+
+/// Something is under way, or a named hold says why not.
+fn is_not_stuck(world: &World, name: &ServiceName, service: &ServiceState) {
+    if let Some(held) = &service.hold {
+        if let Hold::Backoff { until, .. } = held.hold {
+            let wakes = world.engine.next_deadline();
+            assert!(
+                wakes.is_some_and(|wakes| wakes <= until),
+                "{name} waits for a moment at which nobody wakes"
+            );
+        }
+        return;
+    }
+    let is_moving = |run: &Run| {
+        matches!(
+            run.phase,
+            RunPhase::Starting | RunPhase::Probing { .. } | RunPhase::Stopping { .. }
+        )
+    };
+    let builds = world
+        .truth
+        .builds
+        .values()
+        .any(|build| build.service.name == *name);
+    let is_over = !world.engine.state().is_running() && service.runs.is_empty();
+    assert!(
+        service.is_all_current()
+            || service.has_completed()
+            || service.runs.iter().any(is_moving)
+            || builds
+            || is_over,
+        "{name} is silently stuck: {service:?}"
+    );
+}
+
+/// What is called live is live.
+fn is_honest(world: &World, notice: &Notice) {
+    let Notice::ChangeLive {
+        service, last_save, ..
+    } = notice
+    else {
+        return;
+    };
+    let serving = world.truth.live(service).filter(|(_, run)| run.ready);
+    for (run, _) in serving {
+        let lacks = world.truth.lacks(*run, *last_save);
+        assert!(
+            lacks.is_none(),
+            "{service}: called live up to {last_save:?}, but {run} lacks save {lacks:?}"
+        );
+    }
+}
+
+/// What must hold once faults have ended and everything had its time.
+pub(crate) fn at_rest(world: &World) {
+    for (name, definition) in &world.stack.services {
+        let service = &world.engine.state().services[name];
+        let shown = format!("{name}: {:?}, {:?}", service.status(), service.hold);
+        let runs: Vec<_> = world.truth.present(name).collect();
+        assert!(service.pending.is_none(), "{shown}: edits are not served");
+        if service.has_completed() {
+            let run = world.truth.completed[name];
+            let lacks = world
+                .truth
+                .lacks(run, Moment::START + std::time::Duration::MAX);
+            assert_eq!(lacks, None, "{shown}: completed with old content");
+            continue;
+        }
+        assert_eq!(
+            runs.len(),
+            service.replicas(),
+            "{shown}: {:?}",
+            service.runs
+        );
+        for (run, truth) in runs {
+            assert!(truth.ready, "{shown}: {run} is not ready");
+            let lacks = world
+                .truth
+                .lacks(*run, Moment::START + std::time::Duration::MAX);
+            assert_eq!(lacks, None, "{shown}: {run} is not the newest");
+            assert_eq!(truth.service.environment, definition.environment, "{shown}");
+            let routed = &world.truth.routes[name];
+            assert!(routed.contains(run), "{shown}: {run} gets no requests");
+        }
+    }
+}
