@@ -114,6 +114,29 @@ async fn nothing_outlives_a_session_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_session_that_is_killed_while_it_starts_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let next = identity(folder.path());
+    let marks = || {
+        let whole = mark(&next, 1);
+        let stack = whole.split('/').next().unwrap().to_owned();
+        let pids = proc::all_pids().into_iter();
+        pids.filter_map(|pid| proc::environment(pid, "BOATYARD_RUN"))
+            .filter(|mark| mark.starts_with(&stack))
+            .count()
+    };
+    for millis in 0..12 {
+        let mut session = Session::play("run", folder.path());
+        session.says("session locked");
+        std::thread::sleep(Duration::from_millis(millis));
+        session.kill_9();
+        until("nothing carries the mark", || marks() == 0).await;
+    }
+    assert_eq!(sweep(&next), Vec::<String>::new());
+    fs::remove_dir_all(next.state_folder()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_outlives_even_the_shim_is_swept_by_the_next_session() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = Session::play("run", folder.path());

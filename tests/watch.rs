@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use boatyard::adapters::watch::WatchNews;
 use boatyard::engine::{Action, SyncCopy};
-use boatyard::stack::{Reaction, Stack, Then, WatchRule};
+use boatyard::stack::{Reaction, Runtime, Stack, Then, WatchRule};
 use watch_kit::Scene;
 
 #[tokio::test]
@@ -330,7 +330,7 @@ async fn another_plan_touches_only_what_differs() {
     scene.write("a/x", "2");
     scene
         .watcher
-        .watch(&stack, watch_kit::runtime_process)
+        .watch(&stack, |_| Some(Runtime::Process))
         .await
         .unwrap();
     assert_eq!(scene.changed().await, ["a/x"]);

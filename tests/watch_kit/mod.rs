@@ -10,7 +10,7 @@ use boatyard::adapters::Wires;
 use boatyard::adapters::watch::{WatchNews, Watched, Watcher};
 use boatyard::engine::{Action, Change, Event};
 use boatyard::runtime::Clock;
-use boatyard::stack::{CommandWords, Reaction, Runtime, Service, Stack, Then, WatchRule};
+use boatyard::stack::{CommandWords, Reaction, Service, Stack, Then, WatchRule};
 use boatyard::telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -59,10 +59,10 @@ impl Scene {
         };
         let watcher = Watcher::start(wires, tell_news).unwrap();
         let stack = Arc::new(stack);
-        let watched = watcher.watch(&stack, |_| None).await.unwrap();
+        let found = watcher.watch(&stack, |_| None).await.unwrap();
         Self {
             watcher,
-            watched,
+            watched: found,
             clock,
             stack,
             root,
@@ -180,10 +180,6 @@ pub(crate) fn synced(root: &Path) -> Service {
         ignore: Vec::new(),
     }];
     service
-}
-
-pub(crate) fn runtime_process(_: &boatyard::stack::ServiceName) -> Option<Runtime> {
-    Some(Runtime::Process)
 }
 
 pub(crate) fn write(path: &Path, text: &str) {

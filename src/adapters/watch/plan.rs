@@ -85,7 +85,8 @@ impl Plan {
         let folders = root.ancestors().skip(1);
         let mut existing = folders.filter(|folder| folder.is_dir()).peekable();
         let nearest = existing.peek().copied();
-        let within = existing.take_while(|folder| folder.starts_with(&self.top));
+        let has_top = !self.top.as_os_str().is_empty();
+        let within = existing.take_while(|folder| has_top && folder.starts_with(&self.top));
         let mut above: Vec<&Path> = within.collect();
         if above.is_empty() {
             above.extend(nearest);

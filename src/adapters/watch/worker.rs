@@ -265,7 +265,7 @@ impl Worker {
         if data.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
             self.find_new(at, |tree, plan| tree.walk(plan, path));
             if self.plan.leads_to_root(path) {
-                self.find_new(at, |tree, plan| tree.walk_roots(plan));
+                self.find_new(at, Tree::walk_roots);
             }
             return self.say_limit();
         }
@@ -301,7 +301,7 @@ impl Worker {
             self.note(&file, Step::Removed, at);
         }
         if self.plan.leads_to_root(path) {
-            self.find_new(at, |tree, plan| tree.walk_roots(plan));
+            self.find_new(at, Tree::walk_roots);
         }
         // It may have come and gone within this burst.
         if let Some(burst) = &mut self.burst
