@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::engine::{BuildId, EngineLink, Notice, State, Verdict};
+use crate::engine::{BuildId, EngineLink, Hold, Notice, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
 
@@ -59,6 +59,9 @@ impl Story {
         self.remember(notice);
         if let Some(told) = self.of_build(notice, state) {
             return Some(told);
+        }
+        if is_told_otherwise(notice, state) {
+            return None;
         }
         of_run(notice)
             .or_else(|| self.of_change(notice, &state.stack.directory))
@@ -183,9 +186,10 @@ impl Story {
             }
             Notice::ChangeLive { service, ms, .. } => {
                 let edits = self.edits.remove(service).unwrap_or_default();
-                let what = match edits.is_empty() {
-                    true => String::new(),
-                    false => format!(": {}", some_paths(&edits, directory)),
+                let what = if edits.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", some_paths(&edits, directory))
                 };
                 (
                     service,
@@ -197,6 +201,27 @@ impl Story {
         };
         Some(told(service, tone, text, vec![]))
     }
+}
+
+/// Whether a hold repeats what a notice of its own has just told.
+fn is_told_otherwise(notice: &Notice, state: &State) -> bool {
+    let Notice::ServiceHeld { service, .. } = notice else {
+        return false;
+    };
+    let held = state
+        .services
+        .get(service)
+        .and_then(|service| service.hold.as_ref());
+    matches!(
+        held.map(|held| &held.hold),
+        Some(
+            Hold::Backoff { .. }
+                | Hold::GaveUp { .. }
+                | Hold::BuildFailed
+                | Hold::CannotStart { .. }
+                | Hold::Ended { .. }
+        )
+    )
 }
 
 fn of_run(notice: &Notice) -> Option<Told> {
@@ -295,12 +320,17 @@ fn of_session(notice: &Notice) -> Option<Told> {
             (Tone::Plain, format!("{stack}: {services}"), vec![])
         }
         Notice::Engine { state, detail } => {
-            let tone = if state == "connected" {
-                Tone::Plain
-            } else {
+            let tone = if state == "lost" {
                 Tone::Bad
+            } else {
+                Tone::Plain
             };
-            (tone, format!("container engine {state}: {detail}"), vec![])
+            let detail = if detail.is_empty() {
+                String::new()
+            } else {
+                format!(": {detail}")
+            };
+            (tone, format!("container engine {state}{detail}"), vec![])
         }
         Notice::StackReloaded {
             added,
@@ -442,9 +472,10 @@ fn how_built(steps: Option<Steps>, cached: bool, state: &State) -> String {
     let steps = steps.filter(|steps| steps.of > 0);
     let steps = steps.map(|steps| format!("{} of {} steps cached", steps.cached, steps.of));
     let parts: Vec<String> = builder.into_iter().chain(steps).collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", parts.join(", ")),
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
     }
 }
 
