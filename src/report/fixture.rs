@@ -166,14 +166,14 @@ impl<V: View> Session<V> {
 
     pub(super) fn show(&mut self, millis: u64, notices: Vec<crate::engine::Notice>) {
         let at = Moment::from_millis(millis);
-        let noticed: Vec<Noticed> = notices
+        let shown: Vec<Noticed> = notices
             .into_iter()
             .map(|notice| Noticed { at, notice })
             .collect();
         let state: &State = self.engine.state();
         self.view.show(&Shown {
             state,
-            notices: &noticed,
+            notices: &shown,
             telemetry: &self.telemetry,
             clock: &self.clock,
         });
@@ -181,25 +181,23 @@ impl<V: View> Session<V> {
 
     /// The newest run that was asked for.
     pub(super) fn last_run(&self) -> crate::engine::RunId {
-        let starts = self.effects.iter().rev();
+        let mut starts = self.effects.iter().rev();
         starts
-            .filter_map(|effect| match effect {
+            .find_map(|effect| match effect {
                 Effect::StartRun(start) => Some(start.run),
                 _ => None,
             })
-            .next()
             .expect("a run was asked for")
     }
 
     /// The newest check that was asked for.
     pub(super) fn last_check(&self) -> crate::engine::CheckId {
-        let checks = self.effects.iter().rev();
+        let mut checks = self.effects.iter().rev();
         checks
-            .filter_map(|effect| match effect {
+            .find_map(|effect| match effect {
                 Effect::RunCheck { check, .. } => Some(*check),
                 _ => None,
             })
-            .next()
             .expect("a check was asked for")
     }
 

@@ -27,6 +27,23 @@ fn examples(fence: &str) -> Vec<Value> {
         .collect()
 }
 
+/// The examples of notices of the engine.
+pub(super) fn documented() -> Vec<Notice> {
+    let all = examples("json").into_iter();
+    let of_engine = all.filter(|example| !matches!(kind(example).as_str(), "log" | "exchange"));
+    of_engine.map(parse).collect()
+}
+
+/// The notice that an example shows. Its one moment is printed as a time of day, and read as none.
+fn parse(mut example: Value) -> Notice {
+    if let Some(last_save) = example.get_mut("last_save") {
+        last_save.as_str().unwrap().parse::<Timestamp>().unwrap();
+        *last_save = json!({"secs": 0, "nanos": 0});
+    }
+    let kind = kind(&example);
+    serde_json::from_value(example).unwrap_or_else(|error| panic!("{kind}: {error}"))
+}
+
 fn kind(example: &Value) -> String {
     example["notice"]
         .as_str()
@@ -67,30 +84,23 @@ fn every_notice_has_an_example() {
 
 #[test]
 fn every_example_is_what_would_be_printed() {
-    for mut example in examples("json") {
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<_>>()
+    };
+    for example in examples("json") {
         let at: Timestamp = example["at"].as_str().unwrap().parse().unwrap();
         assert_eq!(example["at"], format!("{at:.3}"));
         let kind = kind(&example);
         if matches!(kind.as_str(), "log" | "exchange") {
             continue;
         }
-        // The one moment is printed as a time of day.
-        if let Some(last_save) = example.get_mut("last_save") {
-            last_save.as_str().unwrap().parse::<Timestamp>().unwrap();
-            *last_save = json!({"secs": 0, "nanos": 0});
-        }
-        let keys = |value: &Value| {
-            value
-                .as_object()
-                .unwrap()
-                .keys()
-                .cloned()
-                .collect::<BTreeSet<_>>()
-        };
         let documented = keys(&example);
-        let notice: Notice =
-            serde_json::from_value(example).unwrap_or_else(|error| panic!("{kind}: {error}"));
-        let mut printed = keys(&serde_json::to_value(&notice).unwrap());
+        let mut printed = keys(&serde_json::to_value(parse(example)).unwrap());
         printed.insert("at".into());
         assert_eq!(documented, printed, "{kind}");
     }

@@ -129,14 +129,14 @@ fn an_interrupted_test() -> (String, String, String) {
 
 #[tokio::test]
 async fn what_a_test_says_to_people() {
+    // How long a service took is measured by the clock on the wall.
+    let ready = regex::Regex::new(r"ready after [0-9.]+ (ms|s)\n").unwrap();
     for (name, (text, _, _)) in [
         ("passed", all_pass()),
         ("check_failed", a_check_fails()),
         ("never_ready", a_service_never_gets_ready()),
         ("interrupted", an_interrupted_test()),
     ] {
-        // How long a service took is measured by the clock on the wall.
-        let ready = regex::Regex::new(r"ready after [0-9.]+ (ms|s)\n").unwrap();
         insta::assert_snapshot!(
             format!("summary_{name}"),
             ready.replace_all(&text, "ready after TIME\n")

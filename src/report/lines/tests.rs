@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::fixture::{Page, Session, probed, said, stack, started};
+use super::super::notices_test::documented;
 use super::*;
 use crate::engine::{
     Action, BuildId, Change, Command, EngineLink, Event, Exit, Moment, Options, RunId,
@@ -114,10 +115,19 @@ async fn a_session_in_colour() {
 }
 
 #[tokio::test]
-async fn every_kind_of_notice_has_a_sentence() {
+async fn every_documented_notice_has_a_sentence() {
     let page = Page::default();
     let mut session = session(&page, false, false);
-    let (orders, build, run): (ServiceName, _, _) = ("orders".into(), BuildId(7), RunId(3));
+    session.show(0, documented());
+    drop(session);
+    insta::assert_snapshot!(page.text());
+}
+
+#[tokio::test]
+async fn sentences_take_in_what_was_told_before() {
+    let page = Page::default();
+    let mut session = session(&page, false, false);
+    let (orders, build): (ServiceName, _) = ("orders".into(), BuildId(7));
     let step = |step, cached| Notice::BuildOutput {
         service: "orders".into(),
         build,
@@ -126,148 +136,54 @@ async fn every_kind_of_notice_has_a_sentence() {
         name: format!("RUN step {step}"),
         cached,
     };
+    let finished = |build, cached| Notice::BuildFinished {
+        service: "orders".into(),
+        build,
+        ms: 1234,
+        image: "x".into(),
+        cached,
+    };
+    let saved = Notice::ChangeSeen {
+        services: vec![orders.clone(), "web".into()],
+        paths: vec!["/shop/a.py".into(), "/shop/b.py".into()],
+        first_save_ms_ago: 20,
+    };
+    let live = Notice::ChangeLive {
+        service: orders,
+        run: RunId(3),
+        ms: 184,
+        last_save: Moment::START,
+    };
+    session.show(0, vec![saved, step(1, true), step(2, true), step(3, false)]);
     session.show(
-        0,
-        vec![
-            Notice::Engine {
-                state: "connected".into(),
-                detail: "Docker 28".into(),
-            },
-            Notice::RuntimeChosen {
-                service: orders.clone(),
-                runtime: "container".into(),
-                why: "an engine answers".into(),
-            },
-            Notice::ServiceHeld {
-                service: orders.clone(),
-                hold: "waits for db: not healthy yet".into(),
-            },
-            Notice::StackReloaded {
-                added: vec!["a".into(), "b".into()],
-                removed: vec![],
-                changed: vec!["web".into()],
-            },
-            Notice::StackRefused {
-                problems: vec!["boatyard.toml:3:1: unknown key".into()],
-            },
-            Notice::BuildStarted {
-                service: orders.clone(),
-                build,
-            },
-            step(1, true),
-            step(2, true),
-            step(3, true),
-            step(4, false),
-            Notice::BuildFinished {
-                service: orders.clone(),
-                build,
-                ms: 1234,
-                image: "x".into(),
-                cached: false,
-            },
-            Notice::BuildFinished {
-                service: orders.clone(),
-                build: BuildId(8),
-                ms: 5,
-                image: "x".into(),
-                cached: true,
-            },
-            Notice::BuildCancelled {
-                service: orders.clone(),
-                build,
-                why: "newer edits".into(),
-            },
-            Notice::BuildFailed {
-                service: orders.clone(),
-                build,
-                ms: 900,
-                step: Some("RUN make".into()),
-                message: "exit code 2".into(),
-                last_lines: vec!["make: *** no rule".into()],
-            },
-            Notice::Synced {
-                service: orders.clone(),
-                files: 1,
-                ms: 12,
-            },
-            Notice::SyncFailed {
-                service: orders.clone(),
-                why: "disk full".into(),
-            },
-            Notice::RunFailed {
-                service: orders.clone(),
-                run,
-                message: "port 8080 is taken".into(),
-            },
-            Notice::RunExited {
-                service: orders.clone(),
-                run,
-                code: Some(0),
-                signal: None,
-                cause: "ended by itself".into(),
-                expected: true,
-                last_lines: vec![],
-            },
-            Notice::RestartScheduled {
-                service: orders.clone(),
-                attempt: 2,
-                ms: 400,
-            },
-            Notice::GaveUp {
-                service: orders.clone(),
-                attempts: 10,
-            },
-            Notice::Health {
-                service: orders.clone(),
-                run,
-                healthy: false,
-                said: "timed out after 3 s".into(),
-            },
-            Notice::Health {
-                service: orders.clone(),
-                run,
-                healthy: true,
-                said: "200 OK".into(),
-            },
-            Notice::ChangeSeen {
-                services: vec![orders.clone(), "web".into()],
-                paths: vec!["/shop/a.py".into(), "/shop/b.py".into()],
-                first_save_ms_ago: 20,
-            },
-            Notice::ChangeLive {
-                service: orders,
-                run,
-                ms: 184,
-                last_save: Moment::START,
-            },
-            Notice::Dropped {
-                service: None,
-                what: "log lines".into(),
-                count: 12,
-            },
-            Notice::CheckPassed {
-                check: "an order".into(),
-                ms: 38,
-                tries: 1,
-                trace: None,
-            },
-            Notice::CheckFailed {
-                check: "stock".into(),
-                ms: 38,
-                tries: 3,
-                failures: vec!["status: expected 200, found 500".into()],
-                answer: String::new(),
-                trace: None,
-            },
-            Notice::SessionEnded {
-                verdict: Verdict::Failed,
-                why: Some("orders: it failed".into()),
-                left_behind: vec!["container x".into()],
-            },
-        ],
+        1,
+        vec![finished(build, false), finished(BuildId(8), true), live],
     );
     drop(session);
-    insta::assert_snapshot!(page.text());
+    let text = page.text();
+    let told: Vec<&str> = text.lines().skip(4).collect();
+    assert_eq!(
+        told,
+        [
+            "       ▸ saved: a.py and 1 more (orders, web)",
+            "orders ▸ step 3/7 RUN step 3",
+            "orders ✓ build #7 ready in 1.2 s (2 of 7 steps cached)",
+            "orders ✓ build #8 ready in 1.2 s (already built)",
+            "orders ✓ change live after 184 ms: a.py and 1 more",
+        ]
+    );
+}
+
+/// A reader that has gone away.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -287,15 +203,6 @@ async fn new_lines_wake_the_view_and_a_gone_reader_ends_the_session() {
     );
     assert_eq!(input.unwrap(), Input::Show);
 
-    struct Gone;
-    impl Write for Gone {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let options = LinesOptions {
         color: false,
         logs: true,
