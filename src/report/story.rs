@@ -65,7 +65,9 @@ impl Story {
         }
         of_run(notice)
             .or_else(|| self.of_change(notice, &state.stack.directory))
+            .or_else(|| of_end(notice))
             .or_else(|| of_session(notice))
+            .or_else(|| of_stack_file(notice))
             .or_else(|| of_check(notice))
     }
 
@@ -225,29 +227,19 @@ fn is_told_otherwise(notice: &Notice, state: &State) -> bool {
 }
 
 fn of_run(notice: &Notice) -> Option<Told> {
-    let (service, tone, text, more) = match notice {
+    let (service, tone, text) = match notice {
         Notice::RuntimeChosen {
             service,
             runtime,
             why,
-        } => (
-            service,
-            Tone::Plain,
-            format!("runs as a {runtime}: {why}"),
-            vec![],
-        ),
-        Notice::ServiceHeld { service, hold } => (service, Tone::Plain, hold.clone(), vec![]),
+        } => (service, Tone::Plain, format!("runs as a {runtime}: {why}")),
+        Notice::ServiceHeld { service, hold } => (service, Tone::Plain, hold.clone()),
         Notice::RunStarted {
             service,
             run,
             place,
             ..
-        } => (
-            service,
-            Tone::Plain,
-            format!("run {run} started ({place})"),
-            vec![],
-        ),
+        } => (service, Tone::Plain, format!("run {run} started ({place})")),
         Notice::RunFailed {
             service,
             run,
@@ -256,14 +248,19 @@ fn of_run(notice: &Notice) -> Option<Told> {
             service,
             Tone::Bad,
             format!("run {run} could not be started: {message}"),
-            vec![],
         ),
         Notice::RunReady { service, run, ms } => (
             service,
             Tone::Good,
             format!("run {run} ready after {}", millis(*ms)),
-            vec![],
         ),
+        _ => return None,
+    };
+    Some(told(service, tone, text, vec![]))
+}
+
+fn of_end(notice: &Notice) -> Option<Told> {
+    let (service, tone, text, more) = match notice {
         Notice::RunExited {
             service,
             run,
@@ -332,28 +329,6 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
-        Notice::StackReloaded {
-            added,
-            removed,
-            changed,
-        } => {
-            let parts = [("added", added), ("removed", removed), ("changed", changed)];
-            let parts = parts.iter().filter(|(_, services)| !services.is_empty());
-            let said: Vec<String> = parts
-                .map(|(what, services)| format!("{what} {}", names(services)))
-                .collect();
-            let said = if said.is_empty() {
-                "nothing to do".into()
-            } else {
-                said.join("; ")
-            };
-            (Tone::Good, format!("stack file read again: {said}"), vec![])
-        }
-        Notice::StackRefused { problems } => (
-            Tone::Bad,
-            "the stack file is wrong; the old one stays".into(),
-            problems.clone(),
-        ),
         Notice::Dropped {
             service,
             what,
@@ -383,6 +358,40 @@ fn of_session(notice: &Notice) -> Option<Told> {
             let (tone, word) = verdict_words(*verdict);
             (tone, format!("session {word}{because}"), left)
         }
+        _ => return None,
+    };
+    Some(Told {
+        service: None,
+        tone,
+        text,
+        more,
+    })
+}
+
+fn of_stack_file(notice: &Notice) -> Option<Told> {
+    let (tone, text, more) = match notice {
+        Notice::StackReloaded {
+            added,
+            removed,
+            changed,
+        } => {
+            let parts = [("added", added), ("removed", removed), ("changed", changed)];
+            let parts = parts.iter().filter(|(_, services)| !services.is_empty());
+            let said: Vec<String> = parts
+                .map(|(what, services)| format!("{what} {}", names(services)))
+                .collect();
+            let said = if said.is_empty() {
+                "nothing to do".into()
+            } else {
+                said.join("; ")
+            };
+            (Tone::Good, format!("stack file read again: {said}"), vec![])
+        }
+        Notice::StackRefused { problems } => (
+            Tone::Bad,
+            "the stack file is wrong; the old one stays".into(),
+            problems.clone(),
+        ),
         _ => return None,
     };
     Some(Told {

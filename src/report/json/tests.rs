@@ -1,3 +1,5 @@
+//! What programs are told of a session.
+
 use super::super::fixture::{Page, Session, exchange, probed, said, stack, started};
 use super::*;
 use crate::engine::{Event, Moment, Options, RunId, RuntimeChoice};

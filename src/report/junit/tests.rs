@@ -1,3 +1,5 @@
+//! What a smoke test says to people and writes as XML.
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,3 +1,5 @@
+//! What people are told of a session.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
