@@ -158,7 +158,7 @@ impl Printer {
         let mut rows = format!("{front} {sign} {text}\n");
         for line in &told.more {
             let line = self.paint.text(&self.clean(line), dim());
-            rows.push_str(&format!("{front}   {line}\n"));
+            rows.extend([front.as_str(), "   ", &line, "\n"]);
         }
         rows
     }
@@ -189,7 +189,10 @@ impl Printer {
         let name = service.map_or("", ServiceName::as_str);
         let place = service.and_then(|name| self.services.iter().position(|known| known == name));
         let style = place.map_or_else(bold, |place| colored(COLORS[place % COLORS.len()]));
-        let name = self.paint.text(&pad(name, self.columns), style);
+        let name = match name {
+            "" => " ".repeat(self.columns),
+            name => self.paint.text(&pad(name, self.columns), style),
+        };
         if !self.with_time {
             return name;
         }

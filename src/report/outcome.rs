@@ -166,7 +166,7 @@ impl Gatherer {
                 ready_at: ready_before.or(is_up.then_some(now)),
                 is_up,
                 status,
-                words: service.explain(now),
+                words: words(service, now),
                 probe: last_answer.map(|(_, answer)| answer.said.clone()),
                 run: last_run.map(|run| run.id),
             };
@@ -232,6 +232,12 @@ impl SmokeReport {
         }
         report
     }
+}
+
+/// What a service is at, without how long already: a report is read later.
+fn words(service: &ServiceState, now: Moment) -> String {
+    let held = service.hold.as_ref();
+    held.map_or_else(|| service.explain(now), |held| held.hold.shown())
 }
 
 /// Why a service was not as it should be.
@@ -325,9 +331,10 @@ fn check_report(check: &CheckState) -> CheckReport {
         trace: None,
     };
     if let CheckProgress::Done { outcome } = &check.progress {
-        report.result = match outcome.failures.is_empty() {
-            true => CheckResult::Passed,
-            false => CheckResult::Failed,
+        report.result = if outcome.failures.is_empty() {
+            CheckResult::Passed
+        } else {
+            CheckResult::Failed
         };
         report.ms = whole_millis(outcome.took);
         report.failures.clone_from(&outcome.failures);

@@ -1,7 +1,5 @@
 //! Colours for lines, as a terminal takes them; none where none are wanted.
 
-use std::fmt::Write;
-
 use crate::text::{Color, Style, Styled};
 
 /// Puts colours around text, or leaves it as it is.
@@ -82,15 +80,12 @@ fn codes(style: Style) -> String {
 }
 
 fn color_code(color: Color, base: u16) -> String {
-    let mut code = String::new();
-    let written = match color {
-        Color::Indexed(index @ 0..8) => write!(code, "{}", base + u16::from(index)),
-        Color::Indexed(index @ 8..16) => write!(code, "{}", base + 52 + u16::from(index)),
-        Color::Indexed(index) => write!(code, "{};5;{index}", base + 8),
-        Color::Rgb(r, g, b) => write!(code, "{};2;{r};{g};{b}", base + 8),
-    };
-    drop(written);
-    code
+    match color {
+        Color::Indexed(index @ 0..8) => (base + u16::from(index)).to_string(),
+        Color::Indexed(index @ 8..16) => (base + 52 + u16::from(index)).to_string(),
+        Color::Indexed(index) => format!("{};5;{index}", base + 8),
+        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+    }
 }
 
 #[cfg(test)]

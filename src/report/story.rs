@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::engine::{BuildId, EngineLink, Notice, State, Verdict};
+use crate::engine::{BuildId, EngineLink, Hold, Notice, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
 
@@ -60,9 +60,14 @@ impl Story {
         if let Some(told) = self.of_build(notice, state) {
             return Some(told);
         }
+        if is_told_otherwise(notice, state) {
+            return None;
+        }
         of_run(notice)
             .or_else(|| self.of_change(notice, &state.stack.directory))
+            .or_else(|| of_end(notice))
             .or_else(|| of_session(notice))
+            .or_else(|| of_stack_file(notice))
             .or_else(|| of_check(notice))
     }
 
@@ -183,9 +188,10 @@ impl Story {
             }
             Notice::ChangeLive { service, ms, .. } => {
                 let edits = self.edits.remove(service).unwrap_or_default();
-                let what = match edits.is_empty() {
-                    true => String::new(),
-                    false => format!(": {}", some_paths(&edits, directory)),
+                let what = if edits.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", some_paths(&edits, directory))
                 };
                 (
                     service,
@@ -199,30 +205,41 @@ impl Story {
     }
 }
 
+/// Whether a hold repeats what a notice of its own has just told.
+fn is_told_otherwise(notice: &Notice, state: &State) -> bool {
+    let Notice::ServiceHeld { service, .. } = notice else {
+        return false;
+    };
+    let held = state
+        .services
+        .get(service)
+        .and_then(|service| service.hold.as_ref());
+    matches!(
+        held.map(|held| &held.hold),
+        Some(
+            Hold::Backoff { .. }
+                | Hold::GaveUp { .. }
+                | Hold::BuildFailed
+                | Hold::CannotStart { .. }
+                | Hold::Ended { .. }
+        )
+    )
+}
+
 fn of_run(notice: &Notice) -> Option<Told> {
-    let (service, tone, text, more) = match notice {
+    let (service, tone, text) = match notice {
         Notice::RuntimeChosen {
             service,
             runtime,
             why,
-        } => (
-            service,
-            Tone::Plain,
-            format!("runs as a {runtime}: {why}"),
-            vec![],
-        ),
-        Notice::ServiceHeld { service, hold } => (service, Tone::Plain, hold.clone(), vec![]),
+        } => (service, Tone::Plain, format!("runs as a {runtime}: {why}")),
+        Notice::ServiceHeld { service, hold } => (service, Tone::Plain, hold.clone()),
         Notice::RunStarted {
             service,
             run,
             place,
             ..
-        } => (
-            service,
-            Tone::Plain,
-            format!("run {run} started ({place})"),
-            vec![],
-        ),
+        } => (service, Tone::Plain, format!("run {run} started ({place})")),
         Notice::RunFailed {
             service,
             run,
@@ -231,14 +248,19 @@ fn of_run(notice: &Notice) -> Option<Told> {
             service,
             Tone::Bad,
             format!("run {run} could not be started: {message}"),
-            vec![],
         ),
         Notice::RunReady { service, run, ms } => (
             service,
             Tone::Good,
             format!("run {run} ready after {}", millis(*ms)),
-            vec![],
         ),
+        _ => return None,
+    };
+    Some(told(service, tone, text, vec![]))
+}
+
+fn of_end(notice: &Notice) -> Option<Told> {
+    let (service, tone, text, more) = match notice {
         Notice::RunExited {
             service,
             run,
@@ -295,35 +317,18 @@ fn of_session(notice: &Notice) -> Option<Told> {
             (Tone::Plain, format!("{stack}: {services}"), vec![])
         }
         Notice::Engine { state, detail } => {
-            let tone = if state == "connected" {
-                Tone::Plain
-            } else {
+            let tone = if state == "lost" {
                 Tone::Bad
-            };
-            (tone, format!("container engine {state}: {detail}"), vec![])
-        }
-        Notice::StackReloaded {
-            added,
-            removed,
-            changed,
-        } => {
-            let parts = [("added", added), ("removed", removed), ("changed", changed)];
-            let parts = parts.iter().filter(|(_, services)| !services.is_empty());
-            let said: Vec<String> = parts
-                .map(|(what, services)| format!("{what} {}", names(services)))
-                .collect();
-            let said = if said.is_empty() {
-                "nothing to do".into()
             } else {
-                said.join("; ")
+                Tone::Plain
             };
-            (Tone::Good, format!("stack file read again: {said}"), vec![])
+            let detail = if detail.is_empty() {
+                String::new()
+            } else {
+                format!(": {detail}")
+            };
+            (tone, format!("container engine {state}{detail}"), vec![])
         }
-        Notice::StackRefused { problems } => (
-            Tone::Bad,
-            "the stack file is wrong; the old one stays".into(),
-            problems.clone(),
-        ),
         Notice::Dropped {
             service,
             what,
@@ -353,6 +358,40 @@ fn of_session(notice: &Notice) -> Option<Told> {
             let (tone, word) = verdict_words(*verdict);
             (tone, format!("session {word}{because}"), left)
         }
+        _ => return None,
+    };
+    Some(Told {
+        service: None,
+        tone,
+        text,
+        more,
+    })
+}
+
+fn of_stack_file(notice: &Notice) -> Option<Told> {
+    let (tone, text, more) = match notice {
+        Notice::StackReloaded {
+            added,
+            removed,
+            changed,
+        } => {
+            let parts = [("added", added), ("removed", removed), ("changed", changed)];
+            let parts = parts.iter().filter(|(_, services)| !services.is_empty());
+            let said: Vec<String> = parts
+                .map(|(what, services)| format!("{what} {}", names(services)))
+                .collect();
+            let said = if said.is_empty() {
+                "nothing to do".into()
+            } else {
+                said.join("; ")
+            };
+            (Tone::Good, format!("stack file read again: {said}"), vec![])
+        }
+        Notice::StackRefused { problems } => (
+            Tone::Bad,
+            "the stack file is wrong; the old one stays".into(),
+            problems.clone(),
+        ),
         _ => return None,
     };
     Some(Told {
@@ -442,9 +481,10 @@ fn how_built(steps: Option<Steps>, cached: bool, state: &State) -> String {
     let steps = steps.filter(|steps| steps.of > 0);
     let steps = steps.map(|steps| format!("{} of {} steps cached", steps.cached, steps.of));
     let parts: Vec<String> = builder.into_iter().chain(steps).collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", parts.join(", ")),
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Checks against real sockets and real commands.
+
 use std::sync::Mutex;
 
 use indexmap::IndexMap;

@@ -1,3 +1,5 @@
+//! Probes against real sockets.
+
 use std::convert::Infallible;
 use std::sync::Mutex;
 
