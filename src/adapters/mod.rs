@@ -1,8 +1,10 @@
 //! The real world: what performs effects on this machine and reports what happened.
 
+mod ask;
 pub mod build;
 pub mod check;
 pub mod container;
+mod exec;
 mod identity;
 pub mod ignore_rules;
 pub mod probe;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;
 
 use crate::engine::Event;

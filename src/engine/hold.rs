@@ -27,6 +27,8 @@ pub enum Hold {
     Backoff { until: Moment, cause: String },
     /// It ended too often; an edit or a restart goes on.
     GaveUp { attempts: u32 },
+    /// It failed, and its restart policy says that it stays so; an edit or a restart goes on.
+    Ended { cause: String },
     /// Its old run must end first.
     OldRun,
     /// It cannot be started; an edit or a restart goes on.
@@ -50,10 +52,30 @@ impl Hold {
             Self::GaveUp { attempts } => {
                 format!("gave up after {attempts} tries; save an edit or restart it")
             }
+            Self::Ended { cause } => format!("failed: {cause}; save an edit or restart it"),
             Self::OldRun => "waits for its old run to end".into(),
             Self::CannotStart { message } => format!("cannot start: {message}"),
             Self::Stopped => "stopped by hand".into(),
             Self::Dependents { first } => format!("stops after {first}"),
         }
     }
+
+    /// Whether a person who was told `other` learns nothing from being told this: only a number in it moved.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Dependency { on, state, .. },
+                Self::Dependency {
+                    on: other_on,
+                    state: other_state,
+                    ..
+                },
+            ) => on == other_on && without_digits(state).eq(without_digits(other_state)),
+            _ => self == other,
+        }
+    }
+}
+
+fn without_digits(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|letter| !letter.is_ascii_digit())
 }

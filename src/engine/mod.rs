@@ -4,16 +4,25 @@
 //! parameter. Nothing here does I/O, reads a clock, locks or is async; `clippy.toml` and `tests/tidy.rs` hold that.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod apply;
 mod command;
+mod deadline;
+mod decide;
 mod effect;
 mod event;
 mod hold;
 mod ids;
+mod intent;
 mod machine;
 mod moment;
 mod notice;
+mod perform;
+mod query;
+mod route;
+mod smoke;
 mod state;
 mod status;
+mod turn;
 
 pub use command::Command;
 pub use effect::{Effect, StartRun};
@@ -28,7 +37,7 @@ pub use moment::Moment;
 pub use notice::{Notice, Noticed, Verdict};
 pub use state::{
     BuildState, CheckProgress, CheckState, Completion, Crashes, Goal, Held, Image, PendingEdits,
-    Phase, QueuedSync, Run, RunHealth, RunPhase, RuntimeChoice, ServiceState, Smoke, State,
-    Syncing, Wanted,
+    Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice, ServiceState, Smoke,
+    State, Syncing, Wanted,
 };
 pub use status::Status;

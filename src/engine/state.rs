@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildFailure, BuildId, BuildStep, CheckId, CheckOutcome, EngineLink, Exit, Hold, Moment, Place,
-    ProbeAnswer, RunId, StartFailure, SyncId, Verdict,
+    ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, Verdict,
 };
-use crate::stack::{Check, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then};
 
 /// The truth of a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub struct State {
     pub engine_link: EngineLink,
     /// Problems of the stack file that was saved last, if it was refused.
     pub stack_problems: Vec<String>,
+    /// Whether the world has been told of this stack: what to watch, which doors to make.
+    pub prepared: bool,
 }
 
 /// Where the session stands.
@@ -55,6 +57,8 @@ pub enum Goal {
 /// A smoke test under way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Smoke {
+    /// How much time there is for all of it.
+    pub time: Duration,
     /// When everything must be done.
     pub deadline: Moment,
     /// The checks, in order.
@@ -109,10 +113,14 @@ pub struct ServiceState {
     pub wanted: Wanted,
     /// What it runs as; `None` until the container engine is known.
     pub runtime: Option<Runtime>,
+    /// Why it cannot be a container although an engine answers: its image or base image cannot be had.
+    pub no_container: Option<String>,
     /// Number of the newest content and settings that a run should have.
     pub generation: u64,
     /// Number of the newest content that an image should have.
     pub content: u64,
+    /// The next build must not take an image that was already made of the same content.
+    pub fresh: bool,
     /// Where its image stands.
     pub build: BuildState,
     /// The newest image that was made, and of which content.
@@ -123,12 +131,14 @@ pub struct ServiceState {
     pub hold: Option<Held>,
     /// Ends in a row without having been ready long.
     pub crashes: Crashes,
-    /// How a job ended, or a service that ended with 0.
+    /// How a job ended, a service that ended with 0, or one that is never started again by itself.
     pub completed: Option<Completion>,
     /// How the newest run ended that ended by itself.
     pub last_exit: Option<(Moment, RunId, Exit)>,
     /// Why the newest run could not be started.
     pub start_failure: Option<(Moment, StartFailure)>,
+    /// Starts in a row that failed.
+    pub start_failures: u32,
     /// Saved files that are not yet served.
     pub pending: Option<PendingEdits>,
     /// Newest save that is served by a ready run.
@@ -141,6 +151,21 @@ pub struct ServiceState {
     pub live_times: Vec<Duration>,
     /// Changes that wait to be synced.
     pub sync_queue: VecDeque<QueuedSync>,
+    /// What was ever synced into a service that has an image and no build, by path inside: a new container needs it again.
+    pub given: IndexMap<String, (SyncCopy, Then)>,
+    /// Where its requests go, as it was last said; `None`: nothing was said yet.
+    pub routing: Option<Routing>,
+}
+
+/// Where the requests for a service go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routing {
+    /// They wait.
+    Hold,
+    /// To these runs in turn.
+    Runs(Vec<RunId>),
+    /// They are refused, for this reason.
+    Refuse(String),
 }
 
 /// Whether a service should be up.
@@ -212,8 +237,16 @@ pub struct Run {
     pub phase: RunPhase,
     /// Where it is, once started.
     pub place: Option<Place>,
+    /// When it took requests first.
+    pub ready_at: Option<Moment>,
     /// What its probe said.
     pub health: RunHealth,
+    /// The probe that is being asked, and whether calmly; `None`: none.
+    pub probe: Option<(Health, bool)>,
+    /// It has been told that it is not healthy in its time to start.
+    pub told_late: bool,
+    /// It must be asked to stop once more, because the engine went away meanwhile.
+    pub stop_again: bool,
 }
 
 /// How far a run is.
@@ -280,8 +313,11 @@ pub struct Completion {
 /// Saved files that are not yet served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingEdits {
-    /// The first save.
+    /// The first save of the earliest change that is not served: how long what runs has been behind.
     pub first_save: Moment,
+    /// The first save of the newest change: the time from save to live counts from here, because the earlier
+    /// ones are overtaken and never run by themselves.
+    pub newest_first_save: Moment,
     /// The last save.
     pub last_save: Moment,
     /// The generation that has them; `None`: a sync brings them.
@@ -297,15 +333,19 @@ pub struct Syncing {
     pub since: Moment,
     /// The saves it brings.
     pub edits: PendingEdits,
+    /// The generation of the runs it goes to.
+    pub generation: u64,
+    /// What follows the copying.
+    pub then: Then,
 }
 
 /// A change that waits to be synced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedSync {
     /// Files to copy.
-    pub copies: Vec<super::SyncCopy>,
+    pub copies: Vec<SyncCopy>,
     /// What follows.
-    pub then: crate::stack::Then,
+    pub then: Then,
     /// The saves it brings.
     pub edits: PendingEdits,
 }

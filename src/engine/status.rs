@@ -1,6 +1,7 @@
 //! What a service is at, in one word and a few more: the same on screen, in lines and in reports.
 
-use super::{BuildState, Hold, RunPhase, ServiceState, Wanted};
+use super::{BuildState, Hold, Moment, RunPhase, ServiceState, Wanted};
+use crate::stack::Condition;
 
 /// One word for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,41 +56,160 @@ impl ServiceState {
                 .map_or((0, 0), |step| (step.number, step.total));
             return Status::Building { step, of, serving };
         }
-        if matches!(self.build, BuildState::Failed { .. })
-            || self.crashes.gave_up
-            || self.start_failure.is_some()
-        {
+        if self.wanted == Wanted::Up {
+            self.status_of_wanted(serving)
+        } else if !self.runs.is_empty() {
+            Status::Stopping
+        } else if self.has_completed() {
+            Status::Completed
+        } else {
+            Status::Stopped
+        }
+    }
+
+    fn status_of_wanted(&self, serving: bool) -> Status {
+        let has_failed = match self.hold.as_ref().map(|held| &held.hold) {
+            Some(
+                Hold::BuildFailed
+                | Hold::GaveUp { .. }
+                | Hold::CannotStart { .. }
+                | Hold::Ended { .. }
+                | Hold::EngineMissing { .. },
+            ) => true,
+            Some(
+                Hold::EngineUnknown
+                | Hold::BuildSlot
+                | Hold::Dependency { .. }
+                | Hold::Backoff { .. }
+                | Hold::OldRun
+                | Hold::Stopped
+                | Hold::Dependents { .. },
+            )
+            | None => false,
+        };
+        if has_failed {
             return Status::Failed { serving };
         }
-        let newest = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| !matches!(run.phase, RunPhase::Stopping { .. }));
-        match (newest.map(|run| run.phase), &self.hold) {
-            (Some(RunPhase::Starting), _) => Status::Starting,
-            (Some(RunPhase::Probing { .. }), _) => Status::Probing,
-            (Some(RunPhase::Unhealthy { .. }), _) => Status::Unhealthy,
-            (Some(RunPhase::Ready { .. }), _) => Status::Ready,
-            (Some(RunPhase::Stopping { .. }), _) => Status::Stopping,
-            (None, Some(held)) if held.hold == Hold::Stopped && self.runs.is_empty() => {
-                Status::Stopped
+        self.slowest_run().unwrap_or_else(|| {
+            let is_leaving = !self.runs.is_empty() && self.hold.is_none();
+            match (self.has_completed(), is_leaving) {
+                (true, _) => Status::Completed,
+                (false, true) => Status::Stopping,
+                (false, false) => Status::Waiting,
             }
-            (None, Some(held)) if !matches!(held.hold, Hold::Stopped) => Status::Waiting,
-            (None, _) if !self.runs.is_empty() => Status::Stopping,
-            (None, _) if self.completed.is_some() => Status::Completed,
-            (None, _) if self.wanted == Wanted::Up && self.runtime.is_some() => Status::Waiting,
-            (None, _) => Status::Stopped,
-        }
+        })
+    }
+
+    /// The word for the run of the newest content that is the least far; of the old ones, if there is no new one.
+    fn slowest_run(&self) -> Option<Status> {
+        let words = |phase: RunPhase| match phase {
+            RunPhase::Starting => (0, Status::Starting),
+            RunPhase::Probing { .. } => (1, Status::Probing),
+            RunPhase::Unhealthy { .. } => (2, Status::Unhealthy),
+            RunPhase::Ready { .. } => (3, Status::Ready),
+            RunPhase::Stopping { .. } => (4, Status::Stopping),
+        };
+        let slowest =
+            |ranked: &mut dyn Iterator<Item = (u8, Status)>| ranked.min_by_key(|(rank, _)| *rank);
+        let newest = slowest(&mut self.current().map(|run| words(run.phase)));
+        let old = || slowest(&mut self.outdated().map(|run| words(run.phase)));
+        newest.or_else(old).map(|(_, status)| status)
     }
 
     /// Whether a run of it takes requests now.
     pub fn is_serving(&self) -> bool {
-        self.runs.iter().any(|run| {
-            matches!(
-                run.phase,
-                RunPhase::Ready { .. } | RunPhase::Unhealthy { .. }
-            )
-        })
+        self.live().any(|run| run.phase.is_serving())
+    }
+
+    /// The short words for a list of services: what it waits for and for how long, or what it is at.
+    pub fn explain(&self, now: Moment) -> String {
+        let Some(held) = &self.hold else {
+            return self.words();
+        };
+        match held.hold {
+            Hold::Backoff { until, ref cause } => {
+                let left = until.since(now).as_secs_f64();
+                format!("{cause}; starts again in {left:.1} s")
+            }
+            Hold::EngineUnknown
+            | Hold::BuildSlot
+            | Hold::Dependency { .. }
+            | Hold::OldRun
+            | Hold::Dependents { .. } => {
+                let waited = now.since(held.since).as_secs_f64();
+                format!("{}, {waited:.1} s", held.hold.shown())
+            }
+            Hold::EngineMissing { .. }
+            | Hold::BuildFailed
+            | Hold::GaveUp { .. }
+            | Hold::Ended { .. }
+            | Hold::CannotStart { .. }
+            | Hold::Stopped => held.hold.shown(),
+        }
+    }
+
+    /// What it is at, in words that follow "waits for NAME:".
+    pub(super) fn words_for(&self, condition: Condition) -> String {
+        match self.status() {
+            Status::Ready if condition == Condition::Completed => "still running".into(),
+            Status::Completed => "it has ended, and is not ready".into(),
+            _ => self.words(),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self.status() {
+            Status::Building { step, of, .. } if of > 0 => format!("building {step}/{of}"),
+            Status::Stopped => "stopped by hand".into(),
+            Status::Failed { .. } => self.failure_words(),
+            Status::Waiting => match self.hold.as_ref().map(|held| &held.hold) {
+                Some(hold @ Hold::Backoff { .. }) => hold.shown(),
+                _ => "not started yet".into(),
+            },
+            status => status.word().into(),
+        }
+    }
+
+    fn failure_words(&self) -> String {
+        match self.hold.as_ref().map(|held| &held.hold) {
+            Some(Hold::BuildFailed) => "its build failed".into(),
+            Some(Hold::Ended { cause }) => format!("failed: {cause}"),
+            Some(Hold::GaveUp { attempts }) => {
+                format!("gave up after {attempts} tries: {}", self.last_trouble())
+            }
+            Some(hold) => hold.shown(),
+            None => "failed".into(),
+        }
+    }
+
+    /// Why it is not ready, in words that follow its name in a list of what a smoke test waited for.
+    pub(super) fn waiting_words(&self) -> String {
+        let last_answer = self
+            .live()
+            .next_back()
+            .and_then(|run| run.health.last.as_ref())
+            .filter(|(_, answer)| !answer.healthy)
+            .map(|(_, answer)| format!(" (its probe last said: {})", answer.said))
+            .unwrap_or_default();
+        match &self.hold {
+            Some(held) => format!("{}{last_answer}", held.hold.shown()),
+            None => format!("is {}{last_answer}", self.words()),
+        }
+    }
+
+    /// The cause of the newest end or failed start.
+    pub(super) fn last_trouble(&self) -> String {
+        let exit = self
+            .last_exit
+            .as_ref()
+            .map(|(at, _, exit)| (*at, exit.cause()));
+        let start = self
+            .start_failure
+            .as_ref()
+            .map(|(at, failure)| (*at, format!("could not be started: {}", failure.message)));
+        exit.into_iter()
+            .chain(start)
+            .max_by_key(|(at, _)| *at)
+            .map_or_else(|| "it ended".into(), |(_, cause)| cause)
     }
 }

@@ -1,1 +1,30 @@
-//! The views without a screen: lines, JSON, JUnit, summaries.
+//! The views without a screen: lines, JSON, smoke reports.
+
+mod feed;
+mod json;
+mod junit;
+mod lines;
+mod outcome;
+mod paint;
+mod sink;
+mod smoke;
+mod story;
+mod summary;
+
+pub use json::Json;
+pub use junit::junit;
+pub use lines::{Lines, LinesOptions};
+pub use outcome::{CheckReport, CheckResult, ServiceReport, SmokeReport, json_report};
+pub use smoke::Smoke;
+
+use crate::text::Redactor;
+
+/// Masks these secrets in whatever a report says.
+pub fn redactor(secrets: &[String]) -> Redactor {
+    Redactor::new(secrets)
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod notices_test;

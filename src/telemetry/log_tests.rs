@@ -1,3 +1,5 @@
+//! The log store against a plain list.
+
 use proptest::prelude::*;
 
 use super::*;

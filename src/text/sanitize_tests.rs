@@ -1,3 +1,5 @@
+//! Bytes from outside, hostile ones too.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

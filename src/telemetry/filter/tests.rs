@@ -1,3 +1,5 @@
+//! The filter language, asked of lines and of exchanges.
+
 use std::time::Duration;
 
 use jiff::Timestamp;

@@ -1,0 +1,63 @@
+//! What people and programs asked for. Unknown services are ignored: they may have left the stack meanwhile.
+
+use super::super::{Command, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted};
+use crate::stack::{Runtime, ServiceName};
+
+pub(super) fn given(state: &mut State, now: Moment, command: Command) {
+    match command {
+        Command::Quit => {
+            let is_second = matches!(state.phase, Phase::Stopping { .. });
+            quit(state, now, is_second);
+        }
+        Command::Kill => quit(state, now, true),
+        Command::Restart { service } => with(state, &service, restart),
+        Command::Rebuild { service } => with(state, &service, rebuild),
+        Command::Stop { service } => with(state, &service, |service| {
+            service.wanted = Wanted::Stopped;
+        }),
+        Command::Start { service } => with(state, &service, |service| {
+            service.wanted = Wanted::Up;
+            service.forgive();
+        }),
+    }
+}
+
+fn with(state: &mut State, name: &ServiceName, act: impl FnOnce(&mut ServiceState)) {
+    if !state.is_running() {
+        return;
+    }
+    let service = state.services.get_mut(name);
+    if let Some(service) = service.filter(|service| service.wanted != Wanted::Removed) {
+        act(service);
+    }
+}
+
+fn restart(service: &mut ServiceState) {
+    service.wanted = Wanted::Up;
+    service.want_new_runs();
+}
+
+/// A rebuild asked for by hand also gives a container another chance where a process had to stand in.
+fn rebuild(service: &mut ServiceState) {
+    service.wanted = Wanted::Up;
+    if service.service.has_image() && service.runtime == Some(Runtime::Process) {
+        service.no_container = None;
+        service.runtime = None;
+    }
+    if service.service.build.is_some() {
+        service.fresh = true;
+        service.want_new_image();
+    } else {
+        service.want_new_runs();
+    }
+}
+
+/// A smoke test that is ended before it is decided was interrupted.
+fn quit(state: &mut State, now: Moment, kill: bool) {
+    if let Goal::Smoke(smoke) = &mut state.goal
+        && smoke.verdict.is_none()
+    {
+        smoke.verdict = Some((Verdict::Interrupted, None));
+    }
+    state.wind_down(now, kill);
+}

@@ -1,0 +1,41 @@
+//! Records facts. Decides nothing: what follows from a fact is for `decide` to see in the state.
+
+mod build;
+mod change;
+mod check;
+mod command;
+mod link;
+mod probe;
+mod reload;
+mod run;
+mod sync;
+
+use super::turn::Turn;
+use super::{Event, Moment, State};
+
+/// Records one fact, and tells it where it is to be told.
+pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Turn) {
+    match event {
+        Event::Deadline => {}
+        Event::ContainerEngine { link } => link::changed(state, link, turn),
+        Event::Changed { change } => change::seen(state, now, &change, turn),
+        Event::StackReloaded { stack } => reload::reloaded(state, now, stack, turn),
+        Event::StackRefused { problems } => reload::refused(state, problems, turn),
+        Event::BuildProgress { build, step } => build::progress(state, build, step, turn),
+        Event::BuildFinished {
+            build,
+            image,
+            cached,
+        } => build::finished(state, now, build, (image, cached), turn),
+        Event::BuildFailed { build, failure } => build::failed(state, now, build, failure, turn),
+        Event::BuildCancelled { build } => build::cancelled(state, now, build),
+        Event::RunStarted { run, place } => run::started(state, now, run, place, turn),
+        Event::RunFailed { run, why } => run::failed(state, now, run, why, turn),
+        Event::RunExited { run, exit } => run::exited(state, now, run, exit, turn),
+        Event::Probed { run, answer } => probe::answered(state, now, run, answer, turn),
+        Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
+        Event::SyncFailed { sync, why } => sync::failed(state, sync, why, turn),
+        Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
+        Event::Command { command } => command::given(state, now, command),
+    }
+}

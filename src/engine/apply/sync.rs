@@ -1,0 +1,83 @@
+//! Facts about files copied into live runs.
+
+use super::super::turn::{Turn, millis, went_live};
+use super::super::{Moment, Notice, PendingEdits, RunPhase, ServiceState, State, SyncId, Syncing};
+use super::change::replace_synced;
+use crate::stack::Then;
+
+pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, turn: &mut Turn) {
+    let Some((service, syncing)) = answered(state, sync) else {
+        return;
+    };
+    turn.tell(Notice::Synced {
+        service: service.service.name.clone(),
+        files,
+        ms: millis(now.since(syncing.since)),
+    });
+    let has_more_to_wait_for = service
+        .pending
+        .is_some_and(|pending| pending.generation.is_some());
+    if syncing.generation != service.generation {
+        return;
+    }
+    let began_anew = syncing.then == Then::Restart && begin_anew(service, now);
+    if began_anew || !service.is_all_current() {
+        return wait_until_ready(service);
+    }
+    if has_more_to_wait_for {
+        return;
+    }
+    let newest = service.current().next_back().map(|run| run.id);
+    if let Some(run) = newest {
+        went_live(service, syncing.edits, run, now, turn);
+    }
+    let rest = service.sync_queue.iter().map(|queued| queued.edits);
+    service.pending = rest.reduce(PendingEdits::and_then);
+}
+
+/// Copying failed. What has a build gets the files by a new image; else the runs keep what they have.
+pub(super) fn failed(state: &mut State, sync: SyncId, why: String, turn: &mut Turn) {
+    let is_running = state.is_running();
+    let Some((service, syncing)) = answered(state, sync) else {
+        return;
+    };
+    turn.tell(Notice::SyncFailed {
+        service: service.service.name.clone(),
+        why,
+    });
+    let is_current = syncing.generation == service.generation;
+    if is_running && is_current && service.service.build.is_some() {
+        replace_synced(service);
+    }
+}
+
+fn answered(state: &mut State, sync: SyncId) -> Option<(&mut ServiceState, Syncing)> {
+    let service = state.services.values_mut().find(|service| {
+        service
+            .sync
+            .as_ref()
+            .is_some_and(|syncing| syncing.sync == sync)
+    })?;
+    let syncing = service.sync.take()?;
+    Some((service, syncing))
+}
+
+/// The program was restarted in the same container: whatever has a probe must become healthy again.
+fn begin_anew(service: &mut ServiceState, now: Moment) -> bool {
+    let mut any = false;
+    for run in &mut service.runs {
+        if run.phase.is_up() && run.is_probed() {
+            run.phase = RunPhase::Probing { since: now };
+            run.forget_health();
+            any = true;
+        }
+    }
+    any
+}
+
+fn wait_until_ready(service: &mut ServiceState) {
+    let generation = service.generation;
+    if let Some(pending) = &mut service.pending {
+        pending.generation = Some(generation);
+    }
+}

@@ -1,0 +1,98 @@
+//! What services say and do, followed by a view that has no screen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::sink::Sink;
+use crate::engine::{Command, Notice, Noticed};
+use crate::runtime::Input;
+use crate::telemetry::{Exchange, LogLine, Telemetry};
+
+/// Shown at most this often, so that a shouting service costs little more than its lines.
+const GAP: Duration = Duration::from_millis(20);
+
+/// Lines that are taken at once, so that one showing stays short.
+const AT_ONCE: usize = 4000;
+
+/// Follows the stores from the beginning of the session.
+#[derive(Debug)]
+pub(super) struct Feed {
+    telemetry: Arc<Telemetry>,
+    changes: watch::Receiver<u64>,
+    next_line: u64,
+    next_exchange: u64,
+    shown: Instant,
+    fresh: bool,
+    has_quit: bool,
+}
+
+/// What is new.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub(super) lines: Vec<Arc<LogLine>>,
+    pub(super) exchanges: Vec<Arc<Exchange>>,
+    /// Lines and exchanges that were dropped before they could be read.
+    pub(super) missed: [(&'static str, u64); 2],
+}
+
+impl Feed {
+    pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            changes: telemetry.changes(),
+            telemetry,
+            next_line: 0,
+            next_exchange: 0,
+            shown: Instant::now(),
+            fresh: true,
+            has_quit: false,
+        }
+    }
+
+    /// What came since the last time: as much as is good at once, or all of it at the end of the session. Nothing
+    /// while the reader is slow: the stores are bounded and count what they drop.
+    pub(super) fn news(&mut self, notices: &[Noticed], sink: &Sink) -> News {
+        let ends = |noticed: &Noticed| matches!(noticed.notice, Notice::SessionEnded { .. });
+        let is_end = notices.iter().any(ends);
+        self.shown = Instant::now();
+        if !is_end && !sink.has_room() {
+            self.fresh = true;
+            return News::default();
+        }
+        self.changes.mark_unchanged();
+        let limit = if is_end { usize::MAX } else { AT_ONCE };
+        let followed = self.telemetry.logs().since(self.next_line, limit);
+        let since = self.telemetry.exchanges().since(self.next_exchange);
+        self.next_line = followed.next;
+        self.next_exchange = since.cursor;
+        self.fresh = followed.lines.len() == limit;
+        News {
+            lines: followed.lines,
+            exchanges: since.exchanges,
+            missed: [("log lines", followed.missed), ("exchanges", since.missed)],
+        }
+    }
+
+    /// The next wish of a view that nobody types into: to show what is new, or to end when its reader has gone away.
+    pub(super) async fn next_input(&mut self, sink: &Sink) -> Input {
+        loop {
+            if sink.is_closed() && !self.has_quit {
+                self.has_quit = true;
+                return Input::Command(Command::Quit);
+            }
+            if self.fresh && sink.has_room() && !self.has_quit {
+                sleep_until(self.shown + GAP).await;
+                return Input::Show;
+            }
+            tokio::select! {
+                changed = self.changes.changed() => match changed {
+                    Ok(()) => self.fresh = true,
+                    Err(_) => std::future::pending().await,
+                },
+                () = sink.moved() => {}
+            }
+        }
+    }
+}
