@@ -1,5 +1,36 @@
 //! The relay: one listener an edge, which passes requests on, holds them while nobody is ready, and records them.
+//!
+//! [`run`] is one relay; [`Doors`] opens and closes the relays of a session; [`Routes`] says where requests go. HTTP/1.x
+//! goes through hyper; whatever else a connection speaks is passed on as bytes. Nothing is ever buffered whole.
 
+mod answer;
+mod asked;
+mod connection;
+mod doors;
+mod framing;
+mod headers;
+mod http;
+mod limits;
+mod link;
+mod listen;
+mod live;
+mod passage;
+mod port_owner;
+mod recognise;
+mod record;
+mod relay;
 mod route;
+mod seek;
+mod sockets;
+mod splice;
+mod target;
+mod tunnel;
+mod wire;
 
-pub use route::{Edge, Reach, Routes, Target, Upstream};
+pub use doors::{DoorError, Doors};
+pub use limits::{Limits, Policy};
+pub use listen::run;
+pub use port_owner::{PortOwner, owner_of};
+pub use record::into_store;
+pub use route::Routes;
+pub use target::{Edge, Reach, Target, Upstream};

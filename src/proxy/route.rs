@@ -1,91 +1,231 @@
 //! Where requests for a service go at this moment.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 
+use super::limits::Policy;
+use super::live::{InFlight, Live};
+use super::target::{Target, Upstream};
 use crate::stack::ServiceName;
-
-/// One edge: who calls whom, at which of the callee's ports.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Edge {
-    /// The caller; `None`: a front door.
-    pub caller: Option<ServiceName>,
-    /// The callee.
-    pub callee: ServiceName,
-    /// The callee's container port; 0 for its only one.
-    pub port: u16,
-}
-
-/// How a run is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// At its own address, at the container's port numbers.
-    Host(IpAddr),
-    /// At one address for each container port.
-    Ports(BTreeMap<u16, SocketAddr>),
-    /// At one address, whatever the port: a process.
-    Only(SocketAddr),
-}
-
-impl Reach {
-    /// The address for this container port.
-    pub fn at(&self, port: u16) -> Option<SocketAddr> {
-        match self {
-            Self::Host(address) => (port != 0).then(|| SocketAddr::new(*address, port)),
-            Self::Ports(ports) if port == 0 => ports.values().next().copied(),
-            Self::Ports(ports) => ports.get(&port).copied(),
-            Self::Only(address) => Some(*address),
-        }
-    }
-}
-
-/// A run that takes requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its number.
-    pub run: u64,
-    /// How it is reached.
-    pub reach: Reach,
-}
-
-/// Where requests for a service go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Nowhere yet: they wait, bounded in number and time.
-    Hold,
-    /// Nowhere: they are answered with 503 and this reason.
-    Refuse(String),
-    /// To these runs in turn.
-    Runs(Vec<Upstream>),
-}
 
 /// The routes of all services. Shared as `Arc<Routes>`.
 #[derive(Debug, Default)]
 pub struct Routes {
-    services: std::sync::Mutex<HashMap<ServiceName, watch::Sender<Target>>>,
+    services: Mutex<HashMap<ServiceName, Arc<Route>>>,
+    lives: Mutex<HashMap<u64, Weak<Live>>>,
+}
+
+/// The route of one service.
+#[derive(Debug)]
+pub(super) struct Route {
+    aim: watch::Sender<Aim>,
+    policy: watch::Sender<Policy>,
+    turn: AtomicUsize,
+    held: AtomicUsize,
+}
+
+/// A [`Target`] whose runs are counted.
+#[derive(Debug, Clone)]
+pub(super) enum Aim {
+    Hold,
+    Refuse(Arc<str>),
+    Runs(Vec<Arc<Live>>),
 }
 
 impl Routes {
-    /// Sets where requests for this service go from now on; held requests go on at once.
+    /// Sets where requests for this service go from now on; held requests go on at once. A run that is no longer among
+    /// them gets no new request after this returns, and the idle connections to it are closed.
     pub fn set(&self, service: &ServiceName, target: Target) {
-        self.sender(service).send_replace(target);
+        let aim = match target {
+            Target::Hold => Aim::Hold,
+            Target::Runs(runs) if runs.is_empty() => Aim::Hold,
+            Target::Refuse(why) => Aim::Refuse(why.into()),
+            Target::Runs(runs) => Aim::Runs(self.lives_of(runs)),
+        };
+        let now: Vec<u64> = aim.runs().iter().map(|live| live.upstream.run).collect();
+        let before = self.route(service).aim.send_replace(aim);
+        for live in before.runs() {
+            if !now.contains(&live.upstream.run) {
+                live.set_retired(true);
+            }
+        }
     }
 
-    /// Follows where requests for this service go.
-    pub fn follow(&self, service: &ServiceName) -> watch::Receiver<Target> {
-        self.sender(service).subscribe()
+    /// Sets what is done with requests for this service from now on.
+    pub fn set_policy(&self, service: &ServiceName, policy: Policy) {
+        self.route(service).policy.send_replace(policy);
     }
 
-    fn sender(&self, service: &ServiceName) -> watch::Sender<Target> {
-        let mut services = self
-            .services
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        services
-            .entry(service.clone())
-            .or_insert_with(|| watch::Sender::new(Target::Hold))
-            .clone()
+    /// Where requests for this service go.
+    pub fn target(&self, service: &ServiceName) -> Target {
+        match &*self.route(service).aim.borrow() {
+            Aim::Hold => Target::Hold,
+            Aim::Refuse(why) => Target::Refuse(why.to_string()),
+            Aim::Runs(lives) => {
+                Target::Runs(lives.iter().map(|live| live.upstream.clone()).collect())
+            }
+        }
     }
+
+    /// How many requests for this service are held at this moment.
+    pub fn held(&self, service: &ServiceName) -> usize {
+        self.route(service).held.load(Ordering::Relaxed)
+    }
+
+    /// Ends when no request of this run is under way; at once for a run that never got one.
+    ///
+    /// Requests count until the last byte of their answer. What can go on for ever does not count: upgraded connections,
+    /// connections of bytes, and event streams (`text/event-stream`) once their answer has begun. They break off when
+    /// the run ends, and their clients connect again. The time is not bounded here.
+    pub fn drained(&self, run: u64) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let live = locked(&self.lives).get(&run).and_then(Weak::upgrade);
+        async move {
+            if let Some(live) = live {
+                live.drained().await;
+            }
+        }
+    }
+
+    /// Forgets a service that left the stack; requests that still come are refused.
+    pub fn forget(&self, service: &ServiceName) {
+        let why = format!("{service} is no longer part of the stack");
+        self.set(service, Target::Refuse(why));
+        locked(&self.services).remove(service);
+    }
+
+    /// The route of this service; requests for one that nobody has set yet are held.
+    pub(super) fn route(&self, service: &ServiceName) -> Arc<Route> {
+        let mut services = locked(&self.services);
+        let route = services.entry(service.clone()).or_insert_with(|| {
+            Arc::new(Route {
+                aim: watch::Sender::new(Aim::Hold),
+                policy: watch::Sender::new(Policy::default()),
+                turn: AtomicUsize::new(0),
+                held: AtomicUsize::new(0),
+            })
+        });
+        Arc::clone(route)
+    }
+
+    /// The counted runs: the known ones, so that what is in flight stays counted, and new ones.
+    fn lives_of(&self, runs: Vec<Upstream>) -> Vec<Arc<Live>> {
+        let mut known = locked(&self.lives);
+        known.retain(|_, live| live.strong_count() > 0);
+        let mut lives = Vec::with_capacity(runs.len());
+        for upstream in runs {
+            let same = known.get(&upstream.run).and_then(Weak::upgrade);
+            let live = same
+                .filter(|live| live.upstream == upstream)
+                .unwrap_or_else(|| Arc::new(Live::new(upstream)));
+            live.set_retired(false);
+            known.insert(live.upstream.run, Arc::downgrade(&live));
+            lives.push(live);
+        }
+        lives
+    }
+}
+
+impl Aim {
+    fn runs(&self) -> &[Arc<Live>] {
+        match self {
+            Self::Runs(lives) => lives,
+            Self::Hold | Self::Refuse(_) => &[],
+        }
+    }
+}
+
+/// What a request is to do now.
+#[derive(Debug)]
+pub(super) enum Next {
+    Hold,
+    Refuse(Arc<str>),
+    Go(InFlight),
+}
+
+/// A request that is held, counted while it is.
+#[derive(Debug)]
+pub(super) struct Held<'a>(&'a Route);
+
+impl Route {
+    /// Takes the next run in turn, one that is not among `avoid` if there is any, and `prefer` if it is among them.
+    ///
+    /// The request counts as in flight before the lock on the aim is given back, so a run that left the target can
+    /// never get one after [`Routes::set`] has returned.
+    pub(super) fn next(&self, prefer: Option<u64>, avoid: &[u64]) -> Next {
+        match &*self.aim.borrow() {
+            Aim::Hold => Next::Hold,
+            Aim::Refuse(why) => Next::Refuse(Arc::clone(why)),
+            Aim::Runs(lives) => self
+                .choose(lives, prefer, avoid)
+                .map_or(Next::Hold, |live| Next::Go(live.begin())),
+        }
+    }
+
+    /// The next run in turn for a connection on which nothing has been said yet.
+    pub(super) fn glance(&self) -> Option<Arc<Live>> {
+        self.choose(self.aim.borrow().runs(), None, &[]).cloned()
+    }
+
+    /// Whether a run that is not among `tried` takes requests.
+    pub(super) fn has_other_than(&self, tried: &[u64]) -> bool {
+        let aim = self.aim.borrow();
+        aim.runs()
+            .iter()
+            .any(|live| !tried.contains(&live.upstream.run))
+    }
+
+    /// Whether this run takes requests.
+    pub(super) fn takes(&self, run: u64) -> bool {
+        let aim = self.aim.borrow();
+        aim.runs().iter().any(|live| live.upstream.run == run)
+    }
+
+    /// Follows the aim; what was set before this call is seen already.
+    pub(super) fn follow(&self) -> watch::Receiver<Aim> {
+        self.aim.subscribe()
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        self.policy.borrow().clone()
+    }
+
+    /// Counts a request as held; `None` if `limit` are held already.
+    pub(super) fn hold(&self, limit: usize) -> Option<Held<'_>> {
+        let held = Held(self);
+        (self.held.fetch_add(1, Ordering::Relaxed) < limit).then_some(held)
+    }
+
+    fn choose<'a>(
+        &self,
+        lives: &'a [Arc<Live>],
+        prefer: Option<u64>,
+        avoid: &[u64],
+    ) -> Option<&'a Arc<Live>> {
+        let run = |live: &Arc<Live>| live.upstream.run;
+        if let Some(preferred) = lives.iter().find(|live| Some(run(live)) == prefer) {
+            return Some(preferred);
+        }
+        let turn = if lives.len() > 1 {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            0
+        };
+        let in_turn = || (0..lives.len()).map(|n| &lives[(turn.wrapping_add(n)) % lives.len()]);
+        in_turn()
+            .find(|live| !avoid.contains(&run(live)))
+            .or_else(|| in_turn().next())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

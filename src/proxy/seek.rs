@@ -1,0 +1,168 @@
+//! Finding the run for one request: waiting while none is ready, trying again while one refuses, giving up in time.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::limits::Limits;
+use super::live::{InFlight, Live};
+use super::route::{Next, Route};
+use super::target::Edge;
+
+/// How soon a run that refused a connection is asked again, if nothing changes before.
+const AGAIN: Duration = Duration::from_millis(25);
+
+/// The search for one request's run.
+pub(super) struct Seeker<'a> {
+    edge: &'a Edge,
+    route: &'a Route,
+    limits: &'a Limits,
+    /// Runs that could not be connected to since the last pause.
+    tried: Vec<u64>,
+    /// When the first connection failed.
+    failing_since: Option<Instant>,
+    /// How long the request has waited so far.
+    pub(super) held: Duration,
+}
+
+/// Why a request gets no run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// None became ready in time.
+    NotReady { waited: Duration },
+    /// Too many are held already.
+    TooMany { held: usize },
+    /// It is refused for this reason.
+    Refused(Arc<str>),
+    /// The run cannot be connected to.
+    Unreachable(String),
+}
+
+impl<'a> Seeker<'a> {
+    pub(super) fn new(edge: &'a Edge, route: &'a Route, limits: &'a Limits) -> Self {
+        Self {
+            edge,
+            route,
+            limits,
+            tried: Vec::new(),
+            failing_since: None,
+            held: Duration::ZERO,
+        }
+    }
+
+    /// The run that takes the request; waits until there is one.
+    pub(super) async fn next(&mut self, prefer: Option<u64>) -> Result<InFlight, Refusal> {
+        match self.route.next(prefer, &self.tried) {
+            Next::Go(run) => Ok(run),
+            Next::Refuse(why) => Err(Refusal::Refused(why)),
+            Next::Hold => self.wait(prefer).await,
+        }
+    }
+
+    /// Waits before the next try because a connection to `run` failed; an error if it has failed for too long.
+    pub(super) async fn failed(&mut self, live: &Live, error: &io::Error) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let since = *self.failing_since.get_or_insert(now);
+        self.tried.push(live.upstream.run);
+        if self.route.has_other_than(&self.tried) {
+            return Ok(());
+        }
+        if now.duration_since(since) >= self.limits.reach {
+            return Err(Refusal::Unreachable(self.words_for(live, error)));
+        }
+        let mut aim = self.route.follow();
+        drop(timeout(AGAIN, aim.changed()).await);
+        self.tried.clear();
+        self.held += now.elapsed();
+        Ok(())
+    }
+
+    /// Connects to a run.
+    pub(super) async fn connect(&self, live: &Live) -> io::Result<TcpStream> {
+        connect(live, self.edge.port, self.limits.connect).await
+    }
+
+    async fn wait(&mut self, prefer: Option<u64>) -> Result<InFlight, Refusal> {
+        let Some(_held) = self.route.hold(self.limits.held) else {
+            return Err(Refusal::TooMany {
+                held: self.limits.held,
+            });
+        };
+        let began = Instant::now();
+        let until = began + self.limits.hold.saturating_sub(self.held);
+        let decided = self.decided(prefer, until).await;
+        self.held += began.elapsed();
+        decided.unwrap_or(Err(Refusal::NotReady { waited: self.held }))
+    }
+
+    /// The run, or why there is none; `None` if neither is known at that time.
+    async fn decided(
+        &self,
+        prefer: Option<u64>,
+        until: Instant,
+    ) -> Option<Result<InFlight, Refusal>> {
+        let mut aim = self.route.follow();
+        loop {
+            match self.route.next(prefer, &self.tried) {
+                Next::Go(run) => return Some(Ok(run)),
+                Next::Refuse(why) => return Some(Err(Refusal::Refused(why))),
+                Next::Hold => timeout_at(until, aim.changed()).await.ok()?.ok()?,
+            }
+        }
+    }
+
+    fn words_for(&self, live: &Live, error: &io::Error) -> String {
+        let Edge { callee, port, .. } = self.edge;
+        let run = live.upstream.run;
+        match live.upstream.reach.at(*port) {
+            Some(address) => {
+                format!("{callee} (run {run}) cannot be reached at {address}: {error}")
+            }
+            None => format!("{callee} (run {run}) has no port {port}"),
+        }
+    }
+}
+
+/// Connects to a run's address for this container port.
+pub(super) async fn connect(live: &Live, port: u16, within: Duration) -> io::Result<TcpStream> {
+    let Some(address) = live.upstream.reach.at(port) else {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            format!("it has no port {port}"),
+        ));
+    };
+    let stream = timeout(within, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl Refusal {
+    /// The status of the answer.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Unreachable(_) => 502,
+            _ => 503,
+        }
+    }
+
+    /// Why, in words for the one who asked.
+    pub(super) fn words(&self, callee: impl fmt::Display) -> String {
+        match self {
+            Self::NotReady { waited } => {
+                format!(
+                    "{callee} is not ready: no run of it became ready within {:.1} s",
+                    waited.as_secs_f64()
+                )
+            }
+            Self::TooMany { held } => {
+                format!("{callee} is not ready: {held} requests for it are held already")
+            }
+            Self::Refused(why) => format!("{callee} is not ready: {why}"),
+            Self::Unreachable(why) => why.clone(),
+        }
+    }
+}

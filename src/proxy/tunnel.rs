@@ -1,0 +1,141 @@
+//! Connections of bytes: upgraded ones, and those that never were HTTP.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::live::Live;
+use super::record::{Opening, Recording};
+use super::relay::{Relay, Stage};
+use super::route::Route;
+use super::seek::{Refusal, Seeker};
+use super::splice::{Passed, splice};
+use super::target::Edge;
+use crate::telemetry::{ExchangeStatus, Headers, TraceContext};
+
+/// Relays a connection after `101 Switching Protocols`, until it or the relay ends.
+pub(super) async fn upgraded(
+    relay: Relay,
+    caller: OnUpgrade,
+    run: OnUpgrade,
+    recording: Option<Recording>,
+) {
+    let passed = Passed::default();
+    let relayed = async {
+        let ends: Result<(Upgraded, Upgraded), hyper::Error> =
+            async { Ok((caller.await?, run.await?)) }.await;
+        let (caller, run) = ends.map_err(io::Error::other)?;
+        splice(TokioIo::new(caller), TokioIo::new(run), &passed).await
+    };
+    let mut stage = relay.stage.clone();
+    tokio::select! {
+        // Whichever side broke off, what has passed has passed.
+        _ = relayed => {}
+        () = Stage::reached(&mut stage, Stage::Closing) => {}
+    }
+    end(recording, &passed, ExchangeStatus::Bytes);
+}
+
+/// Relays a connection that is not HTTP; `said` was read to recognise it.
+pub(super) async fn bytes(
+    relay: Relay,
+    edge: Arc<Edge>,
+    route: Arc<Route>,
+    (mut caller, said): (TcpStream, Bytes),
+    connected: Option<(Arc<Live>, TcpStream)>,
+) {
+    let policy = route.policy();
+    let mut recording = policy.trace.then(|| begin(&relay, &edge, policy.redact));
+    let mut seeker = Seeker::new(&edge, &route, &relay.limits);
+    let mut stage = relay.stage.clone();
+    let passed = Passed::default();
+    let relayed = async {
+        let (live, run) = match connected {
+            Some(connected) => connected,
+            None => connect(&mut seeker).await?,
+        };
+        if let Some(recording) = &mut recording {
+            recording.held(seeker.held);
+            recording.given_to(live.upstream.run);
+        }
+        Ok::<_, Refusal>(pass(&mut caller, run, &said, &passed).await)
+    };
+    let ended = tokio::select! {
+        ended = relayed => ended,
+        () = Stage::reached(&mut stage, Stage::Closing) => Ok(Ok(())),
+    };
+    let status = match ended {
+        Ok(Ok(())) => ExchangeStatus::Bytes,
+        Ok(Err(_)) => {
+            // A side that broke off is told from one that ended: the caller is reset too.
+            drop(caller.set_zero_linger());
+            ExchangeStatus::Bytes
+        }
+        Err(refusal) => {
+            drop(caller.set_zero_linger());
+            ExchangeStatus::Failed(refusal.words(&edge.callee))
+        }
+    };
+    end(recording, &passed, status);
+}
+
+async fn pass(
+    caller: &mut TcpStream,
+    mut run: TcpStream,
+    said: &Bytes,
+    passed: &Passed,
+) -> io::Result<()> {
+    run.write_all(said).await?;
+    passed.up.fetch_add(said.len() as u64, Ordering::Relaxed);
+    let relayed = splice(caller, &mut run, passed).await;
+    if relayed.is_err() {
+        drop(run.set_zero_linger());
+    }
+    relayed
+}
+
+async fn connect(seeker: &mut Seeker<'_>) -> Result<(Arc<Live>, TcpStream), Refusal> {
+    loop {
+        let in_flight = seeker.next(None).await?;
+        match seeker.connect(in_flight.live()).await {
+            Ok(stream) => return Ok((Arc::clone(in_flight.live()), stream)),
+            Err(error) => seeker.failed(in_flight.live(), &error).await?,
+        }
+    }
+}
+
+fn begin(relay: &Relay, edge: &Edge, redact: Arc<[String]>) -> Recording {
+    let opening = Opening {
+        edge,
+        context: TraceContext::begin(),
+        parent: None,
+        method: "TCP",
+        path: String::new(),
+        headers: Headers::default(),
+        redact,
+    };
+    Recording::begin(&relay.recorder, opening)
+}
+
+/// Hands the exchange on. A connection on which nothing was ever said, as port checks make them, is none.
+fn end(recording: Option<Recording>, passed: &Passed, status: ExchangeStatus) {
+    let (up, down) = (
+        passed.up.load(Ordering::Relaxed),
+        passed.down.load(Ordering::Relaxed),
+    );
+    let Some(recording) = recording else {
+        return;
+    };
+    recording.asked.store(up, Ordering::Relaxed);
+    if up == 0 && down == 0 && status == ExchangeStatus::Bytes {
+        recording.discard();
+    } else {
+        recording.end(status, down);
+    }
+}

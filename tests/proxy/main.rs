@@ -1,0 +1,16 @@
+//! The relay between raw sockets: what it passes on, what it holds, what it records.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it skipped or measured"
+)]
+
+mod bytes;
+mod doors;
+mod go_between;
+mod harness;
+mod holding;
+
+mod messages;
+mod tracing;
