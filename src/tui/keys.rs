@@ -50,6 +50,8 @@ pub(super) enum Where {
     Always,
     /// While panes are worked in.
     Panes,
+    /// In the list of services.
+    Services,
     /// In the logs.
     Logs,
     /// In the list of traces.
@@ -70,6 +72,7 @@ impl Where {
         match self {
             Self::Always => "Always",
             Self::Panes => "Everywhere",
+            Self::Services => "Services",
             Self::Logs => "Logs",
             Self::Traces => "Traces",
             Self::Trace => "One trace",
@@ -109,6 +112,9 @@ macro_rules! keys {
 
 /// Every key.
 pub(super) const KEYS: &[Binding] = keys! {
+    Services {
+        ["enter"] Action::Open, "to its logs, or to its failed build", "open";
+    }
     Logs {
         ["/"] Action::Search, "search in the logs", "search";
         ["n"] Action::NextHit, "next hit";
@@ -145,7 +151,6 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["3"] Action::Focus(Pane::Traces), "to the traces";
         ["4"] Action::Focus(Pane::Health), "to the health";
         ["5"] Action::Focus(Pane::Build), "to the build";
-        ["enter"] Action::Open, "to its logs, or to its failed build";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";

@@ -24,6 +24,12 @@ mod workbench;
 pub use terminal::{FrameWriter, restore};
 pub use workbench::{Options, Workbench};
 
+/// Every key as a row: where it works, the keys, what they do. For documents.
+pub fn key_list() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
+    let rows = keys::KEYS.iter();
+    rows.map(|binding| (binding.at.words(), binding.keys, binding.words))
+}
+
 /// Names of the themes that are built in.
 pub fn themes() -> impl Iterator<Item = &'static str> {
     theme::BUILT_IN.iter().map(|(name, _)| *name)

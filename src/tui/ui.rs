@@ -174,7 +174,8 @@ impl Ui {
                 &[Where::Trace, Where::Panes, Where::Always]
             }
             Pane::Traces => &[Where::Traces, Where::Panes, Where::Always],
-            Pane::Services | Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
+            Pane::Services => &[Where::Services, Where::Panes, Where::Always],
+            Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
         }
     }
 

@@ -1,6 +1,8 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+mod mouse;
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
 use crate::engine::{BuildState, Command, Phase, State, Wanted};
 use crate::telemetry::{Direction, Telemetry};
@@ -10,7 +12,7 @@ use super::layout::Pane;
 use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
-use super::trace_view::{Chosen, first_shown, moved};
+use super::trace_view::{Chosen, moved};
 use super::ui::{Asked, Mode, Mouse, Shared, Typing, Ui, Zoom};
 
 /// What the screen itself cannot do.
@@ -43,7 +45,10 @@ pub(super) struct Known<'a> {
 pub(super) fn event(ui: &mut Ui, known: Known<'_>, event: &Event) -> Option<Wish> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => self::key(ui, known, *key),
-        Event::Mouse(mouse) => self::mouse(ui, known, *mouse),
+        Event::Mouse(mouse) => {
+            mouse::answer(ui, known, *mouse);
+            None
+        }
         Event::Paste(text) => {
             paste(ui, known, text);
             None
@@ -262,8 +267,7 @@ fn open(ui: &mut Ui, known: Known<'_>) {
                 service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
-        Pane::Health | Pane::Build => ui.go_to(Pane::Logs),
-        Pane::Logs => {}
+        Pane::Logs | Pane::Health | Pane::Build => {}
     }
 }
 
@@ -404,15 +408,22 @@ fn wrap(ui: &mut Ui) {
     };
 }
 
+/// Terminals refuse longer pieces for their clipboard (xterm takes 100,000 bytes of base 64), so no more is sent.
+const MOST_COPIED: usize = 70_000;
+
 fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     let text = if ui.focus == Pane::Traces {
         ui.traces.current()?.to_string()
     } else {
         let services = ui.logs.services(ui.chosen.as_ref());
         let line = ui.logs.current(log_source(known, &services))?;
-        crate::text::plain(&line.line.bytes)
+        let bytes = &line.line.bytes;
+        crate::text::plain(&bytes[..bytes.len().min(MOST_COPIED)])
     };
-    ui.said = Some(format!("copied: {text}"));
+    ui.said = Some(format!(
+        "copied: {}",
+        crate::text::truncate(&text, 200, "…")
+    ));
     Some(Wish::Copy(text))
 }
 
@@ -462,79 +473,4 @@ fn give_mouse(ui: &mut Ui) -> Wish {
     ui.mouse = mouse;
     ui.said = Some(said.into());
     Wish::Mouse
-}
-
-fn mouse(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent) -> Option<Wish> {
-    match mouse.kind {
-        MouseEventKind::Down(MouseButton::Left) => click(ui, known, mouse.column, mouse.row),
-        MouseEventKind::ScrollUp => wheel(ui, known, mouse, -3),
-        MouseEventKind::ScrollDown => wheel(ui, known, mouse, 3),
-        _ => {}
-    }
-    None
-}
-
-fn wheel(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent, by: isize) {
-    if let Mode::Help { scrolled } = &mut ui.mode {
-        *scrolled = scrolled.saturating_add_signed(by);
-    } else if let Some(pane) = ui.layout.pane_at(mouse.column, mouse.row) {
-        let by = if pane == Pane::Logs { by } else { by.signum() };
-        move_in(ui, known, pane, by, true);
-    }
-}
-
-fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
-    if !matches!(ui.mode, Mode::Panes | Mode::Typing(_)) {
-        ui.mode = Mode::Panes;
-        return;
-    }
-    if ui.layout.tabs.contains((column, row).into()) {
-        if let Some(pane) = super::pane::tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width) {
-            ui.go_to(pane);
-        }
-        return;
-    }
-    let Some(pane) = ui.layout.pane_at(column, row) else {
-        return;
-    };
-    ui.go_to(pane);
-    let area = ui.layout.area(pane).unwrap_or_default();
-    let Some(line) = usize::from(row - area.y).checked_sub(1) else {
-        return;
-    };
-    click_row(ui, known, pane, line);
-}
-
-fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
-    let rows = ui.rows(pane);
-    match pane {
-        Pane::Services => {
-            let len = known.state.services.len();
-            let first = first_shown(ui.index(known.state), rows, len);
-            ui.choose(known.state, first + line);
-        }
-        Pane::Traces if ui.traces.open.is_none() => {
-            let listed = &ui.traces.listed;
-            let first = first_shown(ui.traces.index(), rows, listed.len());
-            if let Some(trace) = listed.get(first + line) {
-                ui.traces.chosen = Chosen::Trace(trace.trace);
-            }
-        }
-        Pane::Traces => {
-            if let Some(open) = &mut ui.traces.open {
-                open.row = line.saturating_sub(1);
-                ui.traces.go(known.telemetry, 0);
-            }
-        }
-        Pane::Logs if ui.logs.fold == Fold::Cut => {
-            let services = ui.logs.services(ui.chosen.as_ref());
-            let source = log_source(known, &services);
-            let window = ui.logs.window(source, rows);
-            if let Some(clicked) = window.lines.get(line) {
-                let below = window.lines.len() - 1 - line;
-                ui.logs.point_at(source, clicked, below);
-            }
-        }
-        Pane::Logs | Pane::Health | Pane::Build => {}
-    }
 }

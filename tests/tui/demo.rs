@@ -25,6 +25,7 @@ async fn main() -> std::io::Result<()> {
         ..Options::default()
     };
     let mut workbench = Workbench::start(&options, scene.telemetry.clone(), scene.clock.clone())?;
+    let panics = std::env::var_os("TUI_DEMO_PANIC").is_some();
     let mut notices = scene.notices.as_slice();
     loop {
         workbench.show(&Shown {
@@ -34,6 +35,7 @@ async fn main() -> std::io::Result<()> {
             clock: &scene.clock,
         });
         notices = &[];
+        assert!(!panics, "asked to panic");
         if let Input::Command(Command::Quit | Command::Kill) = workbench.next_input().await {
             return Ok(());
         }

@@ -27,6 +27,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     };
     let room =
         usize::from(area.width).saturating_sub(spans_width(&left).min(usize::from(area.width) / 2));
+    let room = room.saturating_sub(2);
     let is_wrong = matches!(&ui.mode, Mode::Typing(typing) if typing.wrong.is_some());
     let right = if is_wrong {
         // What is wrong needs all the room there is.
