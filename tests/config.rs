@@ -1,5 +1,10 @@
 //! Stack files as people write them: what they mean, and what is said about what is wrong in them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot lay out its files must fail"
+)]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -87,8 +92,8 @@ fn said(loaded: &Loaded) -> Vec<String> {
         .collect()
 }
 
-fn words(line: &str) -> Option<CommandWords> {
-    Some(CommandWords::Shell(line.into()))
+fn words(line: &str) -> CommandWords {
+    CommandWords::Shell(line.into())
 }
 
 fn build(root: &Path, name: &str, args: &[(&str, &str)]) -> Build {
@@ -132,7 +137,7 @@ fn orders(root: &Path) -> Service {
     Service {
         build: Some(build(root, "orders", &[("BASE", "python:3.12-slim")])),
         directory: root.join("orders"),
-        run: words("python3 app.py"),
+        run: Some(words("python3 app.py")),
         expose: vec![8000],
         environment: [(
             "PAYMENTS_URL".into(),
@@ -181,7 +186,7 @@ fn db(root: &Path) -> Service {
 
 fn process(root: &Path, name: &str, line: &str) -> Service {
     Service {
-        run: words(line),
+        run: Some(words(line)),
         directory: root.to_path_buf(),
         init: false,
         ..Service::named(name)

@@ -19,15 +19,6 @@ pub(super) struct Parsed {
 
 /// The tree of this file, and its syntax errors in `problems`.
 pub(super) fn parse(source: &Source, problems: &mut Vec<Problem>) -> Parsed {
-    if let Some(span) = too_deep(&source.text) {
-        let place = source.place(&span);
-        problems.push(Problem::error(Some(place), "this key has too many parts"));
-        return Parsed {
-            table: Table::default(),
-            broken_lines: Vec::new(),
-            misplaced: true,
-        };
-    }
     let (tree, errors) = DeTable::parse_recoverable(&source.text);
     let found: Vec<Problem> = errors
         .iter()
@@ -47,20 +38,6 @@ pub(super) fn parse(source: &Source, problems: &mut Vec<Problem>) -> Parsed {
         broken_lines,
         misplaced,
     }
-}
-
-/// The first line with more dots than any sensible key has: nested tables that deep would exhaust the stack.
-fn too_deep(text: &str) -> Option<Span> {
-    const MOST_PARTS: usize = 256;
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let key = line.split('=').next().unwrap_or("");
-        if key.bytes().filter(|byte| *byte == b'.').count() > MOST_PARTS {
-            return Some(start..start + line.trim_end().len());
-        }
-        start += line.len();
-    }
-    None
 }
 
 fn syntax_problem(source: &Source, error: &toml::de::Error) -> Problem {

@@ -1,12 +1,15 @@
 //! The service graph as a drawing or as data, for `boatyard graph`.
 
+mod edges;
 mod text;
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::stack::{Condition, Service, ServiceName, Stack};
+use crate::stack::{CommandWords, ServiceName, Stack};
+
+use edges::{doors, edges, kind, word};
 
 /// How the graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +24,6 @@ pub enum Format {
     Json,
 }
 
-/// One arrow: `from` needs `to` or, without a condition, only calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Edge<'s> {
-    from: &'s ServiceName,
-    to: &'s ServiceName,
-    /// What `to` must have reached before `from` starts; `None`: `from` calls it and does not wait.
-    condition: Option<Condition>,
-}
-
 /// The graph of this stack, ending in a newline.
 pub fn render(stack: &Stack, format: Format) -> String {
     match format {
@@ -38,65 +32,6 @@ pub fn render(stack: &Stack, format: Format) -> String {
         Format::Dot => dot(stack),
         Format::Json => data(stack),
     }
-}
-
-/// Every arrow, in the order of the file.
-fn edges(stack: &Stack) -> Vec<Edge<'_>> {
-    stack
-        .services
-        .values()
-        .flat_map(|service| edges_from(stack, service))
-        .collect()
-}
-
-/// The arrows of one service: what it waits for, then what it only calls.
-fn edges_from<'s>(stack: &'s Stack, service: &'s Service) -> Vec<Edge<'s>> {
-    let waits = service.depends_on.iter().map(|(to, condition)| Edge {
-        from: &service.name,
-        to,
-        condition: Some(*condition),
-    });
-    let mut found: Vec<Edge<'s>> = waits.collect();
-    for to in service.callees() {
-        if found.iter().all(|edge| edge.to != to) {
-            found.push(Edge {
-                from: &service.name,
-                to,
-                condition: None,
-            });
-        }
-    }
-    found.retain(|edge| stack.services.contains_key(edge.to));
-    found
-}
-
-fn word(condition: Option<Condition>) -> &'static str {
-    match condition {
-        Some(Condition::Started) => "started",
-        Some(Condition::Ready) => "ready",
-        Some(Condition::Completed) => "completed",
-        None => "calls",
-    }
-}
-
-/// What a service is, in a word or two.
-fn kind(stack: &Stack, service: &Service) -> String {
-    let what = match (&service.build, &service.image) {
-        (Some(_), _) => "build".to_owned(),
-        (None, Some(image)) => image.clone(),
-        (None, None) => "process".to_owned(),
-    };
-    if stack.is_job(&service.name) {
-        format!("{what}, job")
-    } else {
-        what
-    }
-}
-
-/// The front doors of a service, such as `:8080`.
-fn doors(service: &Service) -> Vec<String> {
-    let door = |port: &crate::stack::PortMapping| Some(format!(":{}", port.host?));
-    service.ports.iter().filter_map(door).collect()
 }
 
 fn mermaid(stack: &Stack) -> String {
@@ -174,7 +109,7 @@ fn data(stack: &Stack) -> String {
                 "name": service.name,
                 "build": service.build.is_some(),
                 "image": service.image,
-                "run": service.run.as_ref().map(crate::stack::CommandWords::shown),
+                "run": service.run.as_ref().map(CommandWords::shown),
                 "job": stack.is_job(&service.name),
                 "replicas": service.replicas,
                 "port": service.port(),

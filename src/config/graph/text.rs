@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::stack::{Service, ServiceName, Stack};
 
-use super::{Edge, doors, edges, edges_from, kind, word};
+use super::edges::{Edge, doors, edges, edges_from, kind, word};
 
 /// The whole drawing.
 pub(super) fn draw(stack: &Stack) -> String {

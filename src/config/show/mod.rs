@@ -4,6 +4,7 @@
 //! default value is left out. The values that `redact` found are never written, so they are not read back either.
 
 mod mask;
+mod put;
 mod service;
 mod smoke;
 mod yaml;
@@ -11,6 +12,8 @@ mod yaml;
 use toml::{Table, Value};
 
 use crate::stack::Stack;
+
+use put::Put;
 
 /// The stack as TOML. `masked` replaces what looks like a secret by `***`.
 pub fn to_toml(stack: &Stack, masked: bool) -> String {
@@ -34,7 +37,10 @@ pub fn to_yaml(stack: &Stack, masked: bool) -> String {
 fn tree(stack: &Stack, masked: bool) -> Value {
     let mut root = Table::new();
     root.put("name", stack.name.as_str());
-    root.put("max_builds", number(stack.max_builds));
+    root.put(
+        "max_builds",
+        i64::try_from(stack.max_builds).unwrap_or(i64::MAX),
+    );
     let services = stack.services.iter();
     let services: Table = services
         .map(|(name, service)| {
@@ -66,53 +72,5 @@ fn for_each_text(value: &mut Value, change: &dyn Fn(&mut String)) {
             }
         }
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
-    }
-}
-
-/// A whole number as TOML has it; what is too large is cut.
-fn number(number: impl TryInto<i64>) -> i64 {
-    number.try_into().unwrap_or(i64::MAX)
-}
-
-/// Short ways to fill a table.
-trait Put {
-    /// Puts a value.
-    fn put(&mut self, key: &str, value: impl Into<Value>);
-
-    /// Puts a value that is there.
-    fn put_some(&mut self, key: &str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.put(key, value);
-        }
-    }
-
-    /// Puts a value that is not what it would be anyway.
-    fn put_unless<T: Into<Value> + PartialEq>(&mut self, key: &str, value: T, default: &T) {
-        if value != *default {
-            self.put(key, value);
-        }
-    }
-
-    /// Puts a list that has members.
-    fn put_filled(&mut self, key: &str, values: Vec<Value>) {
-        if !values.is_empty() {
-            self.put(key, values);
-        }
-    }
-
-    /// Puts a table of texts that has entries.
-    fn put_texts<'t>(&mut self, key: &str, pairs: impl Iterator<Item = (&'t String, &'t String)>) {
-        let table: Table = pairs
-            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-            .collect();
-        if !table.is_empty() {
-            self.put(key, table);
-        }
-    }
-}
-
-impl Put for Table {
-    fn put(&mut self, key: &str, value: impl Into<Value>) {
-        self.insert(key.to_owned(), value.into());
     }
 }

@@ -12,8 +12,8 @@ use crate::stack::{
 
 use super::super::redact::looks_secret;
 use super::super::{address, duration};
-use super::Put;
 use super::mask::MASK;
+use super::put::Put;
 
 /// The service's keys and values; what has its default value is left out.
 pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table {

@@ -8,7 +8,7 @@ use crate::stack::{
 };
 
 use super::super::duration;
-use super::Put;
+use super::put::Put;
 use super::service::command;
 
 /// The check's keys and values.

@@ -19,6 +19,11 @@ fn check(line: &str, key: &str, expected: &Value) {
 
 #[test]
 fn ports() {
+    check(
+        "ports = [\"53:53\", \"53:53/udp\"]",
+        "ports",
+        &json!(["53:53", "53:53/udp"]),
+    );
     check("ports = [\"8080:80\"]", "ports", &json!(["8080:80"]));
     check("ports = [\"80\"]", "ports", &json!(["80"]));
     check("ports = [8000]", "ports", &json!(["8000"]));
