@@ -12,7 +12,6 @@ mod cut;
 mod endings;
 mod finding;
 mod output;
-mod speed;
 mod starting;
 mod sweeping;
 mod syncing;

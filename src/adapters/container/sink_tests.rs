@@ -1,3 +1,5 @@
+//! Lines, halves of lines and checkpoints, whatever way the bytes are cut.
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,6 +1,15 @@
-//! How fast output is taken in, against reading the attached stream and throwing it away, and what idling costs. Run by hand,
-//! optimized:
-//! `cargo test --release --test engine_container -- --ignored --nocapture speed`.
+//! The container adapter beside the same engine calls made by hand: taking in output, starting, and idling.
+//!
+//! `cargo bench --bench container`; needs an engine, and takes a few minutes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement may end at once, and prints its figures"
+)]
+
+#[path = "../support/engine.rs"]
+#[expect(dead_code, reason = "the tests use all of it, a measurement some")]
+mod engine;
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +17,20 @@ use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use tokio::io::AsyncReadExt;
 
-use crate::engine::{BUSYBOX, Rig, shell};
+use engine::{BUSYBOX, Rig, shell};
 
+/// Lines of one round, 100 bytes each.
 const LINES: u32 = 2_000_000;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let Some(rig) = Rig::new().await else {
+        return;
+    };
+    a_start_costs_little_more_than_by_hand(rig).await;
+    output_is_taken_in_as_fast_as_it_comes(Rig::new().await.unwrap()).await;
+    twenty_idle_containers_cost_little(Rig::new().await.unwrap()).await;
+}
 
 fn line() -> String {
     format!("yes {} | head -n {LINES}", "x".repeat(99))
@@ -59,12 +79,7 @@ async fn ours(rig: &mut Rig, run: u64) -> Duration {
     began.elapsed()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, run by hand"]
-async fn output_is_taken_in_as_fast_as_it_comes() {
-    let Some(mut rig) = Rig::new().await else {
-        return;
-    };
+async fn output_is_taken_in_as_fast_as_it_comes(mut rig: Rig) {
     rig.containers.ensure_network().await.unwrap();
     for round in 0..5 {
         let floor = floor(&rig).await;
@@ -87,12 +102,7 @@ fn cpu_ticks() -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, run by hand"]
-async fn twenty_idle_containers_cost_little() {
-    let Some(mut rig) = Rig::new().await else {
-        return;
-    };
+async fn twenty_idle_containers_cost_little(mut rig: Rig) {
     for run in 0..20 {
         rig.started(run, &shell(&format!("s{run}"), "sleep 600"))
             .await;
@@ -128,12 +138,7 @@ async fn start_by_hand(rig: &Rig) -> Duration {
     took
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, run by hand"]
-async fn a_start_costs_little_more_than_by_hand() {
-    let Some(mut rig) = Rig::new().await else {
-        return;
-    };
+async fn a_start_costs_little_more_than_by_hand(mut rig: Rig) {
     rig.containers.ensure_network().await.unwrap();
     let (mut floors, mut ours, mut kills) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..15 {
