@@ -53,13 +53,10 @@ fn building(step: u32, of: u32) -> String {
 }
 
 fn failure(service: &ServiceState, serving: bool) -> String {
-    let what = if matches!(service.build, BuildState::Failed { .. }) {
-        "build failed".to_owned()
-    } else if let Some((_, failure)) = &service.start_failure {
-        let first = failure.message.lines().next().unwrap_or_default();
-        format!("cannot start: {}", text::plain(first.as_bytes()))
-    } else {
-        format!("gave up after {} tries", service.crashes.count)
+    let what = match service.hold.as_ref().map(|held| &held.hold) {
+        _ if matches!(service.build, BuildState::Failed { .. }) => "build failed".to_owned(),
+        Some(hold) => text::plain(hold.shown().as_bytes()),
+        None => Status::Failed { serving }.word().to_owned(),
     };
     if serving {
         format!("{what}, old run serves")

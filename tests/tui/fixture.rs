@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boatyard::engine::{
-    BuildFailure, BuildId, BuildState, BuildStep, Completion, Crashes, EngineLink, Exit, Goal,
-    Held, Hold, Moment, Notice, Noticed, Phase, Place, ProbeAnswer, Run, RunHealth, RunId,
-    RunPhase, RuntimeChoice, ServiceState, State, Wanted,
+    BuildFailure, BuildId, BuildState, BuildStep, Completion, Engine, EngineLink, Exit, Held, Hold,
+    Moment, Notice, Noticed, Options as EngineOptions, Phase, Place, ProbeAnswer, Run, RunHealth,
+    RunId, RunPhase, ServiceState, State, Wanted,
 };
 use boatyard::runtime::Clock;
 use boatyard::stack::{
@@ -101,53 +101,10 @@ pub(crate) fn stack() -> Arc<Stack> {
     Arc::new(stack)
 }
 
-fn service_state(service: &Service) -> ServiceState {
-    ServiceState {
-        service: Arc::new(service.clone()),
-        wanted: Wanted::Up,
-        runtime: None,
-        generation: 1,
-        content: 1,
-        build: if service.build.is_some() {
-            BuildState::Wanted
-        } else {
-            BuildState::NotNeeded
-        },
-        image: None,
-        runs: Vec::new(),
-        hold: Some(Held {
-            hold: Hold::EngineUnknown,
-            since: at(0.0),
-        }),
-        crashes: Crashes::default(),
-        completed: None,
-        last_exit: None,
-        start_failure: None,
-        pending: None,
-        live_up_to: None,
-        sync: None,
-        image_lacks_sync: false,
-        live_times: Vec::new(),
-        sync_queue: std::collections::VecDeque::default(),
-    }
-}
-
 /// The moment after the command was typed.
 pub(crate) fn starting() -> Scene {
-    let stack = stack();
-    let state = State {
-        services: stack
-            .services
-            .iter()
-            .map(|(name, service)| (name.clone(), service_state(service)))
-            .collect(),
-        stack,
-        phase: Phase::Running,
-        goal: Goal::Serve,
-        wanted_runtime: RuntimeChoice::Auto,
-        engine_link: EngineLink::Unknown,
-        stack_problems: Vec::new(),
-    };
+    let (engine, _, _) = Engine::new(stack(), EngineOptions::default());
+    let state = engine.state().clone();
     Scene {
         state,
         notices: Vec::new(),
@@ -166,6 +123,10 @@ fn run(service: &ServiceState, id: u64, since: f64) -> Run {
         generation: 1,
         asked: at(since - 0.4),
         phase: RunPhase::Ready { since: at(since) },
+        ready_at: Some(at(since)),
+        probe: None,
+        told_late: false,
+        stop_again: false,
         place: Some(Place::Container {
             id: format!("{id:064x}"),
             name: format!("shop-{}-{id}", service.service.name),
@@ -416,11 +377,9 @@ pub(crate) fn quitting() -> Scene {
             };
         }
     }
-    scene.service("web").runs.clear();
-    scene.service("web").hold = Some(Held {
-        hold: Hold::Stopped,
-        since: now,
-    });
+    let web = scene.service("web");
+    web.runs.clear();
+    web.wanted = Wanted::Stopped;
     scene
 }
 

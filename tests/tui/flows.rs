@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boatyard::engine::{Command, Moment, Phase, Wanted};
+use boatyard::engine::{Command, Held, Hold, Moment, Phase, Wanted};
 use boatyard::runtime::{Input, View};
 use boatyard::telemetry::{Stream, Telemetry};
 use crossterm::event::MouseEventKind;
@@ -59,6 +59,38 @@ fn a_job_that_ended_is_started_again() {
             service: "seed".into()
         })
     );
+}
+
+#[test]
+fn every_failure_says_why() {
+    for (hold, words) in [
+        (
+            Hold::GaveUp { attempts: 5 },
+            "✗ db        gave up after 5 tries",
+        ),
+        (
+            Hold::EngineMissing {
+                why: "none found".into(),
+            },
+            "✗ db        needs a container engine",
+        ),
+        (
+            Hold::CannotStart {
+                message: "port 5432 is taken".into(),
+            },
+            "✗ db        cannot start: port 5432 is taken",
+        ),
+    ] {
+        let mut scene = fixture::ready();
+        let db = scene.service("db");
+        db.runs.clear();
+        db.hold = Some(Held {
+            hold,
+            since: Moment::START,
+        });
+        let desk = desk(scene);
+        assert!(desk.find(words).is_some(), "{words}: {}", desk.text());
+    }
 }
 
 #[test]

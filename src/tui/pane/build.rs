@@ -112,6 +112,9 @@ fn why_empty(service: &ServiceState) -> String {
     match (&service.service.build, &service.service.image) {
         (None, Some(image)) => format!("{name} is not built here: it runs the image {image}."),
         (None, None) => format!("{name} is not built: it runs as a process."),
+        (Some(_), _) if service.runtime.is_none() => {
+            format!("{name} has a build; whether it is needed shows when the engine has answered.")
+        }
         (Some(_), _) if service.build == BuildState::NotNeeded => {
             format!("{name} runs as a process, so no image is made.")
         }
