@@ -1,6 +1,5 @@
 //! The walk of a context, and what a builder selects from it, against the cases of fsutil's own tests.
 #![expect(
-    clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test may fail, and says what it skips"
 )]
@@ -72,7 +71,7 @@ fn selections_of_the_table() {
             .collect();
         let wanted = case["walk_output"].as_array().unwrap().iter();
         let wanted: Vec<_> = wanted
-            .map(|pair| strings(pair))
+            .map(strings)
             .map(|pair| (pair[0].trim().to_owned(), pair[1].clone()))
             .collect();
         assert_eq!(selected, wanted, "{case}");

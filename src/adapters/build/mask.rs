@@ -49,10 +49,12 @@ impl Mask {
 
     /// A failure without them.
     pub(super) fn failure(&self, mut failure: BuildFailure) -> BuildFailure {
-        let hide =
-            |text: String| String::from_utf8_lossy(&self.hide(text.into_bytes())).into_owned();
-        failure.message = hide(failure.message);
-        failure.last_lines = failure.last_lines.into_iter().map(hide).collect();
+        let hide = |text: &mut String| {
+            let hidden = self.hide(std::mem::take(text).into_bytes());
+            *text = String::from_utf8_lossy(&hidden).into_owned();
+        };
+        hide(&mut failure.message);
+        failure.last_lines.iter_mut().for_each(hide);
         failure
     }
 

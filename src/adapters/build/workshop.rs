@@ -1,5 +1,6 @@
 //! Making one image: reused if it exists, else built by the builder that the engine has.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -73,7 +74,8 @@ impl Workshop {
         let Some(build) = &service.build else {
             return Err(plain(format!("{} has no `build`", service.name)));
         };
-        for tries in 0.. {
+        let mut torn = PathBuf::new();
+        for tries in 0..=2 * TRIES {
             let packed = self.pack(build).await?;
             if tries == 0 {
                 warn(&packed, sink);
@@ -96,10 +98,14 @@ impl Workshop {
                         sink,
                         format!("{place} changed while it was sent: packing again"),
                     );
+                    torn = path;
                 }
             }
         }
-        unreachable!("a build that is not strict is never torn")
+        let place = torn.display();
+        Err(plain(format!(
+            "{place} comes and goes faster than it can be sent; exclude it in .dockerignore"
+        )))
     }
 
     async fn perform(&self, job: &Job<'_>) -> Result<(Built, bool), Stopped> {
