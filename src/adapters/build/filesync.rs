@@ -359,3 +359,116 @@ fn decoded(text: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::adapters::build::cache::ContextCache;
+    use crate::adapters::ignore_rules::DockerIgnore;
+
+    /// Walks a folder with one file, changes it, and asks for it: the packets that come, and what the ledger says.
+    fn ask_after(change: impl FnOnce(&std::path::Path), strict: bool) -> (Vec<Packet>, Ledger) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("file");
+        fs::write(&place, vec![b'a'; CHUNK + 10]).unwrap();
+        let (rules, cache) = (DockerIgnore::default(), ContextCache::default());
+        let tree = Tree::walk(folder.path(), &rules, &cache, &AtomicBool::new(false)).unwrap();
+        change(&place);
+        let (packets, mut answer) = mpsc::channel(64);
+        let ledger = Arc::default();
+        let sending = Sending {
+            tree: Arc::new(tree),
+            recipe: None,
+            packets,
+            ledger: Arc::clone(&ledger),
+            strict,
+        };
+        let (wishes, wished) = mpsc::unbounded_channel();
+        wishes
+            .send(packet(PacketType::PacketReq, 0, Vec::new()))
+            .unwrap();
+        wishes
+            .send(packet(PacketType::PacketFin, 0, Vec::new()))
+            .unwrap();
+        sending.run(&Selection::default(), wished);
+        let mut sent = Vec::new();
+        while let Ok(Ok(packet)) = answer.try_recv() {
+            sent.push(packet);
+        }
+        (sent, std::mem::take(&mut ledger.lock().unwrap()))
+    }
+
+    fn kinds(packets: &[Packet]) -> Vec<PacketType> {
+        packets.iter().map(Packet::r#type).collect()
+    }
+
+    #[test]
+    fn a_file_is_sent_in_pieces_and_ended() {
+        use PacketType::{PacketData, PacketFin, PacketStat};
+        let (sent, ledger) = ask_after(|_| (), true);
+        let wanted = [
+            PacketStat, PacketStat, PacketData, PacketData, PacketData, PacketFin,
+        ];
+        assert_eq!(kinds(&sent), wanted);
+        assert_eq!(
+            sent.iter().map(|packet| packet.data.len()).sum::<usize>(),
+            CHUNK + 10
+        );
+        assert_eq!(ledger.transfer.bytes, CHUNK as u64 + 10);
+    }
+
+    #[test]
+    fn a_file_that_is_no_longer_what_was_announced_is_never_ended() {
+        let changes: [fn(&std::path::Path); 4] = [
+            |place| fs::write(place, vec![b'b'; CHUNK + 10]).unwrap(),
+            |place| fs::write(place, "short").unwrap(),
+            |place| fs::write(place, vec![b'a'; CHUNK + 11]).unwrap(),
+            |place| fs::remove_file(place).unwrap(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let (sent, ledger) = ask_after(change, true);
+            assert_eq!(
+                kinds(&sent).last(),
+                Some(&PacketType::PacketErr),
+                "change {number}"
+            );
+            let ends = |packet: &Packet| {
+                packet.r#type() == PacketType::PacketData && packet.data.is_empty()
+            };
+            assert!(!sent.iter().any(ends), "change {number}");
+            assert!(
+                ledger.torn.is_some() && ledger.transfer.files.is_empty(),
+                "change {number}"
+            );
+        }
+        let (sent, ledger) = ask_after(|place| fs::write(place, "as it comes").unwrap(), false);
+        assert_eq!(kinds(&sent).last(), Some(&PacketType::PacketFin));
+        assert_eq!((ledger.torn, ledger.transfer.bytes), (None, 11));
+    }
+
+    #[test]
+    fn the_announced_time_follows_the_content() {
+        let time = |hash: u8| content_time(1_700_000_000_123_456_789, &[hash; 32]);
+        assert_ne!(time(1), time(2));
+        for hash in 0..=255 {
+            assert_eq!(time(hash).div_euclid(1_000_000_000), 1_700_000_000);
+            assert_ne!(time(hash) % 1_000_000_000, 0);
+        }
+        assert_eq!(content_time(-1, &[0; 32]), -999_999_999);
+    }
+
+    #[test]
+    fn headers_are_decoded_as_go_encodes_them() {
+        for (text, wanted) in [
+            ("a+b%2Fc", "a b/c"),
+            ("%C3%BC", "ü"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+        ] {
+            assert_eq!(decoded(text), wanted);
+        }
+    }
+}
