@@ -212,7 +212,12 @@ mod tests {
 
     #[test]
     fn bases_are_images_only_with_arguments_filled_in() {
-        let table: [(&str, &[(&str, &str)], &[&str]); 9] = [
+        type Case = (
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            &'static [&'static str],
+        );
+        let table: [Case; 9] = [
             ("FROM a:1", &[], &["a:1"]),
             (
                 "from --platform=linux/amd64 a AS x\nFROM x\nFROM scratch",

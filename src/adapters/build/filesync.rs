@@ -386,14 +386,14 @@ mod tests {
             ledger: Arc::clone(&ledger),
             strict,
         };
-        let (wishes, wished) = mpsc::unbounded_channel();
+        let (wishes, incoming) = mpsc::unbounded_channel();
         wishes
             .send(packet(PacketType::PacketReq, 0, Vec::new()))
             .unwrap();
         wishes
             .send(packet(PacketType::PacketFin, 0, Vec::new()))
             .unwrap();
-        sending.run(&Selection::default(), wished);
+        sending.run(&Selection::default(), incoming);
         let mut sent = Vec::new();
         while let Ok(Ok(packet)) = answer.try_recv() {
             sent.push(packet);
