@@ -133,10 +133,10 @@ impl Yard {
         while let Ok(output) = outputs.try_recv() {
             match output {
                 Output::Line { bytes, .. } => {
-                    lines.push(String::from_utf8_lossy(&bytes).into_owned())
+                    lines.push(String::from_utf8_lossy(&bytes).into_owned());
                 }
                 Output::Step(step) => {
-                    steps.push(format!("{}/{} {}", step.number, step.total, step.name))
+                    steps.push(format!("{}/{} {}", step.number, step.total, step.name));
                 }
             }
         }
@@ -185,7 +185,7 @@ impl Yard {
         images(&self.docker, &self.identity).await
     }
 
-    pub(crate) fn wires(&self) -> (Wires, mpsc::UnboundedReceiver<Event>) {
+    pub(crate) fn wires() -> (Wires, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let wires = Wires {
             events,

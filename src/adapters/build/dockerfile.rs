@@ -185,13 +185,13 @@ fn substitute(text: &str, values: &BTreeMap<String, String>) -> String {
         let name_end = expression.find(':').unwrap_or(expression.len());
         let (name, operator) = expression.split_at(name_end);
         let value = values.get(name).filter(|value| !value.is_empty());
-        match (operator.get(..2), value) {
-            (Some(":+"), Some(_)) => result.push_str(&operator[2..]),
-            (Some(":+"), None) => {}
-            (_, Some(value)) => result.push_str(value),
-            (Some(":-"), None) => result.push_str(&operator[2..]),
-            (_, None) => {}
-        }
+        let other = operator.get(2..).unwrap_or_default();
+        let filled = match (operator.get(..2), value) {
+            (Some(":+"), None) => "",
+            (Some(":+"), Some(_)) | (Some(":-"), None) => other,
+            (_, value) => value.map_or("", String::as_str),
+        };
+        result.push_str(filled);
         rest = after;
     }
     result.push_str(rest);
@@ -212,7 +212,12 @@ mod tests {
 
     #[test]
     fn bases_are_images_only_with_arguments_filled_in() {
-        let table: [(&str, &[(&str, &str)], &[&str]); 9] = [
+        type Case = (
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            &'static [&'static str],
+        );
+        let table: [Case; 9] = [
             ("FROM a:1", &[], &["a:1"]),
             (
                 "from --platform=linux/amd64 a AS x\nFROM x\nFROM scratch",

@@ -4,7 +4,7 @@
 //! from 0 in the order sent; the builder answers REQ with such a number and gets DATA packets, the last one empty; FIN is
 //! answered by FIN. The builder takes a file for unchanged when size, mode and time are those it knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -28,12 +28,48 @@ use super::tree::{Entry, EntryKind, Tree};
 pub(super) struct Files {
     /// The context as it was walked.
     pub context: Arc<Tree>,
-    /// A tree with the Dockerfile alone.
-    pub dockerfile: Arc<Tree>,
+    /// The folder of the Dockerfile as the builder is shown it.
+    pub recipe: Arc<Recipe>,
     /// What was sent, and whether a file changed under our hands.
     pub ledger: Arc<Mutex<Ledger>>,
     /// A file that changed under our hands ends the transfer; otherwise it is sent as it is now.
     pub strict: bool,
+}
+
+/// The Dockerfile and nothing else, held in memory: what is built is what was read when the build began.
+#[derive(Debug, Default)]
+pub(super) struct Recipe {
+    tree: Arc<Tree>,
+    contents: BTreeMap<String, Vec<u8>>,
+}
+
+impl Recipe {
+    /// A Dockerfile of this name and text. Beside it lies an ignore file of its own without any pattern: our walk has
+    /// applied the ignore rules, and a builder that finds this file asks for no other, which saves it a whole transfer.
+    pub(super) fn new(name: &str, text: &[u8]) -> Self {
+        let rules = b"# The ignore rules have been applied to what is sent.\n";
+        let contents = BTreeMap::from([
+            (name.to_owned(), text.to_vec()),
+            (format!("{name}.dockerignore"), rules.to_vec()),
+        ]);
+        let entries = contents.iter().map(|(path, content)| Entry {
+            path: path.clone(),
+            kind: EntryKind::File {
+                size: content.len() as u64,
+                hash: Sha256::digest(content).into(),
+            },
+            mode: 0o644,
+            modified: 0,
+        });
+        let tree = Tree {
+            entries: entries.collect(),
+            ..Tree::default()
+        };
+        Self {
+            tree: Arc::new(tree),
+            contents,
+        }
+    }
 }
 
 /// What was sent so far.
@@ -65,8 +101,8 @@ impl FileSync for Files {
             follow: header(request.metadata(), "followpaths"),
         };
         let tree = match folder {
-            "dockerfile" => Arc::clone(&self.dockerfile),
-            // Our own walk has applied the ignore rules already, so the builder is shown no file to read them from.
+            "dockerfile" => Arc::clone(&self.recipe.tree),
+            // See [`Recipe::new`].
             "context" if selection.follow == [".dockerignore"] => Arc::default(),
             "context" => Arc::clone(&self.context),
             other => return Err(Status::not_found(format!("no folder {other:?} here"))),
@@ -74,6 +110,7 @@ impl FileSync for Files {
         let (packets, answer) = mpsc::channel(64);
         let wishes = listen(request.into_inner());
         let sending = Sending {
+            recipe: (folder == "dockerfile").then(|| Arc::clone(&self.recipe)),
             tree,
             packets,
             ledger: Arc::clone(&self.ledger),
@@ -106,6 +143,8 @@ fn listen(mut stream: Streaming<Packet>) -> mpsc::UnboundedReceiver<Packet> {
 
 struct Sending {
     tree: Arc<Tree>,
+    /// Contents that are in memory, not on disk.
+    recipe: Option<Arc<Recipe>>,
     packets: mpsc::Sender<Result<Packet, Status>>,
     ledger: Arc<Mutex<Ledger>>,
     strict: bool,
@@ -125,7 +164,10 @@ impl Sending {
         while let Some(wish) = wishes.blocking_recv() {
             let done = match wish.r#type() {
                 PacketType::PacketReq => match open.remove(&wish.id) {
-                    Some(entry) => self.content(wish.id, entry),
+                    Some(entry) => match &self.recipe {
+                        Some(recipe) => self.send_from_memory(wish.id, recipe, entry),
+                        None => self.send_from_disk(wish.id, entry),
+                    },
                     None => self.fail(format!("nothing has the number {}", wish.id)),
                 },
                 PacketType::PacketFin => {
@@ -151,8 +193,19 @@ impl Sending {
         self.send(packet(PacketType::PacketStat, 0, Vec::new()))
     }
 
+    fn send_from_memory(&self, id: u32, recipe: &Recipe, entry: &Entry) -> Result<(), Gone> {
+        let content = recipe
+            .contents
+            .get(&entry.path)
+            .map_or(&[][..], Vec::as_slice);
+        for chunk in content.chunks(CHUNK) {
+            self.send(packet(PacketType::PacketData, id, chunk.to_vec()))?;
+        }
+        self.send(packet(PacketType::PacketData, id, Vec::new()))
+    }
+
     /// Sends a file, and sees to it that it is the one that was announced: else the image would not be what its key says.
-    fn content(&self, id: u32, entry: &Entry) -> Result<(), Gone> {
+    fn send_from_disk(&self, id: u32, entry: &Entry) -> Result<(), Gone> {
         let place = self.tree.place(entry);
         let EntryKind::File { hash, .. } = entry.kind else {
             return self.fail(format!("{} is no file", entry.path));
@@ -305,4 +358,117 @@ fn decoded(text: &str) -> String {
         rest = after;
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::adapters::build::cache::ContextCache;
+    use crate::adapters::ignore_rules::DockerIgnore;
+
+    /// Walks a folder with one file, changes it, and asks for it: the packets that come, and what the ledger says.
+    fn ask_after(change: impl FnOnce(&std::path::Path), strict: bool) -> (Vec<Packet>, Ledger) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("file");
+        fs::write(&place, vec![b'a'; CHUNK + 10]).unwrap();
+        let (rules, cache) = (DockerIgnore::default(), ContextCache::default());
+        let tree = Tree::walk(folder.path(), &rules, &cache, &AtomicBool::new(false)).unwrap();
+        change(&place);
+        let (packets, mut answer) = mpsc::channel(64);
+        let ledger = Arc::default();
+        let sending = Sending {
+            tree: Arc::new(tree),
+            recipe: None,
+            packets,
+            ledger: Arc::clone(&ledger),
+            strict,
+        };
+        let (wishes, incoming) = mpsc::unbounded_channel();
+        wishes
+            .send(packet(PacketType::PacketReq, 0, Vec::new()))
+            .unwrap();
+        wishes
+            .send(packet(PacketType::PacketFin, 0, Vec::new()))
+            .unwrap();
+        sending.run(&Selection::default(), incoming);
+        let mut sent = Vec::new();
+        while let Ok(Ok(packet)) = answer.try_recv() {
+            sent.push(packet);
+        }
+        (sent, std::mem::take(&mut ledger.lock().unwrap()))
+    }
+
+    fn kinds(packets: &[Packet]) -> Vec<PacketType> {
+        packets.iter().map(Packet::r#type).collect()
+    }
+
+    #[test]
+    fn a_file_is_sent_in_pieces_and_ended() {
+        use PacketType::{PacketData, PacketFin, PacketStat};
+        let (sent, ledger) = ask_after(|_| (), true);
+        let wanted = [
+            PacketStat, PacketStat, PacketData, PacketData, PacketData, PacketFin,
+        ];
+        assert_eq!(kinds(&sent), wanted);
+        assert_eq!(
+            sent.iter().map(|packet| packet.data.len()).sum::<usize>(),
+            CHUNK + 10
+        );
+        assert_eq!(ledger.transfer.bytes, CHUNK as u64 + 10);
+    }
+
+    #[test]
+    fn a_file_that_is_no_longer_what_was_announced_is_never_ended() {
+        let changes: [fn(&std::path::Path); 4] = [
+            |place| fs::write(place, vec![b'b'; CHUNK + 10]).unwrap(),
+            |place| fs::write(place, "short").unwrap(),
+            |place| fs::write(place, vec![b'a'; CHUNK + 11]).unwrap(),
+            |place| fs::remove_file(place).unwrap(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let (sent, ledger) = ask_after(change, true);
+            assert_eq!(
+                kinds(&sent).last(),
+                Some(&PacketType::PacketErr),
+                "change {number}"
+            );
+            let ends = |packet: &Packet| {
+                packet.r#type() == PacketType::PacketData && packet.data.is_empty()
+            };
+            assert!(!sent.iter().any(ends), "change {number}");
+            assert!(
+                ledger.torn.is_some() && ledger.transfer.files.is_empty(),
+                "change {number}"
+            );
+        }
+        let (sent, ledger) = ask_after(|place| fs::write(place, "as it comes").unwrap(), false);
+        assert_eq!(kinds(&sent).last(), Some(&PacketType::PacketFin));
+        assert_eq!((ledger.torn, ledger.transfer.bytes), (None, 11));
+    }
+
+    #[test]
+    fn the_announced_time_follows_the_content() {
+        let time = |hash: u8| content_time(1_700_000_000_123_456_789, &[hash; 32]);
+        assert_ne!(time(1), time(2));
+        for hash in 0..=255 {
+            assert_eq!(time(hash).div_euclid(1_000_000_000), 1_700_000_000);
+            assert_ne!(time(hash) % 1_000_000_000, 0);
+        }
+        assert_eq!(content_time(-1, &[0; 32]), -999_999_999);
+    }
+
+    #[test]
+    fn headers_are_decoded_as_go_encodes_them() {
+        for (text, wanted) in [
+            ("a+b%2Fc", "a b/c"),
+            ("%C3%BC", "ü"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+        ] {
+            assert_eq!(decoded(text), wanted);
+        }
+    }
 }

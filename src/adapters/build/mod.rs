@@ -11,6 +11,7 @@ mod failure;
 mod filesync;
 mod images;
 mod lines;
+mod mask;
 mod model;
 mod pack;
 mod progress;

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sha2::{Digest, Sha256};
-
 use super::cache::ContextCache;
 use super::dockerfile::Dockerfile;
-use super::tree::{Entry, EntryKind, Tree};
+use super::filesync::Recipe;
+use super::tree::Tree;
 use crate::adapters::ignore_rules::DockerIgnore;
 use crate::stack::{Build, SecretSource};
 
@@ -17,8 +16,7 @@ use crate::stack::{Build, SecretSource};
 #[derive(Debug)]
 pub(super) struct Packed {
     pub context: Arc<Tree>,
-    /// A tree with the Dockerfile alone.
-    pub dockerfile_tree: Arc<Tree>,
+    pub recipe: Arc<Recipe>,
     pub dockerfile: PathBuf,
     pub dockerfile_name: String,
     pub dockerfile_text: Vec<u8>,
@@ -64,7 +62,7 @@ pub(super) fn pack(
     missing_secrets.retain(|id| !secrets.contains_key(id));
     Ok(Packed {
         context: Arc::new(context),
-        dockerfile_tree: Arc::new(lone(&build.dockerfile, &name, &text)),
+        recipe: Arc::new(Recipe::new(&name, &text)),
         dockerfile: build.dockerfile.clone(),
         dockerfile_name: name,
         bases: dockerfile.bases(&build.args),
@@ -74,24 +72,6 @@ pub(super) fn pack(
         secrets,
         key: String::new(),
     })
-}
-
-/// A tree with one file.
-fn lone(place: &Path, name: &str, content: &[u8]) -> Tree {
-    let kind = EntryKind::File {
-        size: content.len() as u64,
-        hash: Sha256::digest(content).into(),
-    };
-    Tree {
-        root: place.parent().unwrap_or(place).to_path_buf(),
-        entries: vec![Entry {
-            path: name.to_owned(),
-            kind,
-            mode: 0o644,
-            modified: 0,
-        }],
-        skipped: Vec::new(),
-    }
 }
 
 fn secrets(build: &Build) -> Result<HashMap<String, Vec<u8>>, String> {

@@ -200,16 +200,17 @@ mod tests {
     use super::*;
     use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
 
+    /// A time; 0: none.
     fn at(seconds: i64) -> Option<ProtoTimestamp> {
-        Some(ProtoTimestamp { seconds, nanos: 0 })
+        (seconds > 0).then_some(ProtoTimestamp { seconds, nanos: 0 })
     }
 
     fn vertex(name: &str, from: i64, to: i64) -> Vertex {
         Vertex {
             digest: name.into(),
             name: name.into(),
-            started: at(from).filter(|_| from > 0),
-            completed: at(to).filter(|_| to > 0),
+            started: at(from),
+            completed: at(to),
             ..Vertex::default()
         }
     }

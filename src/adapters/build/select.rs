@@ -20,12 +20,14 @@ pub struct Selection {
 
 /// The selected entries, in the tree's order.
 pub fn select<'a>(tree: &'a Tree, selection: &Selection) -> Vec<&'a Entry> {
-    let mut include: BTreeSet<String> = selection.include.iter().cloned().collect();
+    let mut followed = BTreeSet::new();
     for path in &selection.follow {
-        follow(tree, path, &mut include);
+        follow(tree, path, &mut followed);
     }
-    let takes_all = include.is_empty() || include.contains(".");
-    let include = DockerIgnore::from_patterns(include.iter().map(String::as_str));
+    // The order of the include patterns counts, since the last that matches decides.
+    let include = selection.include.iter().chain(&followed);
+    let takes_all = include.clone().next().is_none() || followed.contains(".");
+    let include = DockerIgnore::from_patterns(include.map(String::as_str));
     let exclude = DockerIgnore::from_patterns(selection.exclude.iter().map(String::as_str));
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut selected = Vec::new();

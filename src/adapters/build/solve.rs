@@ -37,7 +37,7 @@ pub(super) async fn solve(
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let files = Files {
         context: Arc::clone(&packed.context),
-        dockerfile: Arc::clone(&packed.dockerfile_tree),
+        recipe: Arc::clone(&packed.recipe),
         ledger: Arc::clone(&ledger),
         strict,
     };

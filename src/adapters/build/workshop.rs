@@ -1,5 +1,6 @@
 //! Making one image: reused if it exists, else built by the builder that the engine has.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,7 @@ use super::cache::ContextCache;
 use super::content::content_key;
 use super::endpoint::Endpoint;
 use super::images::Images;
+use super::mask::Mask;
 use super::model::{BuildOrder, Built, Sink, Stopped, Transfer, plain, say};
 use super::pack::{Packed, pack};
 use super::tree::Tree;
@@ -31,6 +33,16 @@ pub struct Workshop {
     identity: Identity,
     cache: Arc<ContextCache>,
     images: Images,
+}
+
+/// One try to make an image.
+struct Job<'a> {
+    service: &'a Service,
+    build: &'a Build,
+    packed: &'a Packed,
+    fresh: bool,
+    strict: bool,
+    sink: &'a Sink,
 }
 
 impl Workshop {
@@ -62,95 +74,103 @@ impl Workshop {
         let Some(build) = &service.build else {
             return Err(plain(format!("{} has no `build`", service.name)));
         };
-        let mut torn = Vec::new();
-        loop {
+        let mut torn = PathBuf::new();
+        for tries in 0..=2 * TRIES {
             let packed = self.pack(build).await?;
-            if torn.is_empty() {
+            if tries == 0 {
                 warn(&packed, sink);
             }
-            let strict = torn.len() < TRIES;
-            match self
-                .make_packed(service, build, &packed, fresh, strict, sink)
-                .await
-            {
+            let mask = Mask::of(&packed.secrets);
+            let job = Job {
+                service,
+                build,
+                packed: &packed,
+                fresh,
+                strict: tries < TRIES,
+                sink: &mask.before(sink),
+            };
+            match self.perform(&job).await {
                 Ok(made) => return Ok(made),
-                Err(Stopped::Failed(failure)) => return Err(failure),
+                Err(Stopped::Failed(failure)) => return Err(mask.failure(failure)),
                 Err(Stopped::Torn(path)) => {
+                    let place = path.display();
                     say(
                         sink,
-                        format!(
-                            "{} changed while it was sent: packing again",
-                            path.display()
-                        ),
+                        format!("{place} changed while it was sent: packing again"),
                     );
-                    torn.push(path);
+                    torn = path;
                 }
             }
         }
+        let place = torn.display();
+        Err(plain(format!(
+            "{place} comes and goes faster than it can be sent; exclude it in .dockerignore"
+        )))
     }
 
-    async fn make_packed(
-        &self,
-        service: &Service,
-        build: &Build,
-        packed: &Packed,
-        fresh: bool,
-        strict: bool,
-        sink: &Sink,
-    ) -> Result<(Built, bool), Stopped> {
-        let may_reuse = !fresh && !build.no_cache && !build.pull;
-        let lock = self.images.lock_of(&packed.key);
+    async fn perform(&self, job: &Job<'_>) -> Result<(Built, bool), Stopped> {
+        let lock = self.images.lock_of(&job.packed.key);
         let _making = lock.lock().await;
-        let tags = self.tags(service);
-        if may_reuse && let Some(image) = self.images.find(&packed.key).await {
-            let tagged = self.images.tag(&image, &tags).await;
-            tagged.map_err(|error| Stopped::message(format!("cannot name {image}: {error}")))?;
-            say(
-                sink,
-                format!(
-                    "nothing changed since {} was built: used again",
-                    short(&image)
-                ),
+        let tags = self.tags(job.service);
+        if let Some(image) = self.reuse(job, &tags).await {
+            let words = format!(
+                "nothing changed since {} was built: used again",
+                short(&image)
             );
+            say(job.sink, words);
             let transfer = Transfer::default();
             return Ok((Built { image, transfer }, true));
         }
-        let order = self.order(service, build, tags, packed, fresh, strict);
+        let order = self.order(job, tags);
+        let (packed, strict, sink) = (job.packed, job.strict, job.sink);
         let transfer = match &self.builder {
             Builder::BuildKit => solve::solve(&self.endpoint, &order, packed, strict, sink).await?,
             Builder::Classic { .. } => {
                 classic::build(&self.docker, &order, packed, strict, sink).await?
             }
         };
-        let name = order.tags.first().map_or("", String::as_str);
-        let image = self.images.id_of(name).await;
-        let image = image.ok_or_else(|| {
-            Stopped::message(format!(
-                "{name} was built and is gone: built again or removed meanwhile"
-            ))
-        })?;
-        if matches!(self.builder, Builder::Classic { .. }) {
-            let tagged = self.images.tag(&image, &order.tags[1..]).await;
-            tagged.map_err(|error| Stopped::message(format!("cannot name {image}: {error}")))?;
-        }
+        let image = self.named(&order.tags).await?;
         if strict {
             self.images.remember(&packed.key, &image).await;
         }
-        say(
-            sink,
-            format!(
-                "{} sent {}",
-                short(&image),
-                sent(&transfer, &packed.context)
-            ),
-        );
+        let travelled = sent(&transfer, &packed.context);
+        say(sink, format!("{} sent {travelled}", short(&image)));
         Ok((Built { image, transfer }, false))
+    }
+
+    /// An image of the same content, with the names it should have. One that goes away under our hands is no reason to fail.
+    async fn reuse(&self, job: &Job<'_>, tags: &[String]) -> Option<String> {
+        if job.fresh || job.build.no_cache || job.build.pull {
+            return None;
+        }
+        let image = self.images.find(&job.packed.key).await?;
+        self.images.tag(&image, tags).await.ok()?;
+        Some(image)
+    }
+
+    /// The id of the image that was just built. BuildKit has given it all of its names, the classic builder the first.
+    async fn named(&self, tags: &[String]) -> Result<String, Stopped> {
+        let (first, others) = tags
+            .split_first()
+            .ok_or_else(|| Stopped::message("an image needs a name"))?;
+        let image = self.images.id_of(first).await;
+        let image = image.ok_or_else(|| {
+            Stopped::message(format!(
+                "{first} was built and somebody removed it; rebuild"
+            ))
+        })?;
+        if matches!(self.builder, Builder::Classic { .. }) {
+            let tagged = self.images.tag(&image, others).await;
+            tagged.map_err(|error| Stopped::message(format!("cannot name {image}: {error}")))?;
+        }
+        Ok(image)
     }
 
     /// Removes old images of a service that lost their name, the newest few excepted.
     pub async fn sweep(&self, service: &Service) {
         self.images.sweep(service.name.as_str()).await;
-        self.cache.forget_missing();
+        let cache = Arc::clone(&self.cache);
+        drop(tokio::task::spawn_blocking(move || cache.forget_missing()).await);
     }
 
     fn tags(&self, service: &Service) -> Vec<String> {
@@ -158,29 +178,20 @@ impl Workshop {
         [own].into_iter().chain(service.image.clone()).collect()
     }
 
-    fn order(
-        &self,
-        service: &Service,
-        build: &Build,
-        tags: Vec<String>,
-        packed: &Packed,
-        fresh: bool,
-        strict: bool,
-    ) -> BuildOrder {
+    fn order(&self, job: &Job<'_>, tags: Vec<String>) -> BuildOrder {
+        let service = &job.service.name;
         let mut labels = self.identity.labels();
-        labels.push((Identity::SERVICE.into(), service.name.to_string()));
-        if strict {
-            labels.push((Identity::CONTENT.into(), packed.key.clone()));
+        labels.push((Identity::SERVICE.into(), service.to_string()));
+        if job.strict {
+            labels.push((Identity::CONTENT.into(), job.packed.key.clone()));
         }
+        let Identity { stack, hash, .. } = &self.identity;
         BuildOrder {
-            build: build.clone(),
+            build: job.build.clone(),
             tags,
             labels,
-            shared_key: format!(
-                "boatyard-{}-{}-{}",
-                self.identity.stack, self.identity.hash, service.name
-            ),
-            fresh,
+            shared_key: format!("boatyard-{stack}-{hash}-{service}"),
+            fresh: job.fresh,
         }
     }
 
