@@ -39,7 +39,7 @@ fn problems(toml: &str) -> Vec<String> {
         directory: Some(folder.path().to_path_buf()),
         ..config::Options::default()
     };
-    let loaded = config::load(&options).expect("it is there");
+    let loaded = config::load(&options);
     loaded
         .problems
         .iter()

@@ -237,7 +237,7 @@ fn git_verdicts_on_real_projects() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text.as_str().unwrap()).unwrap();
         }
-        let rules = GitIgnore::for_folder(folder.path());
+        let rules = GitIgnore::for_folder(folder.path(), folder.path());
         let ignored = strings(&case["ignored"]);
         for path in strings(&case["paths"]) {
             let in_git = path.split('/').any(|part| part == ".git");
@@ -272,7 +272,7 @@ fn git_rules_of_the_repository_above_and_its_private_ones_hold() {
     )
     .unwrap();
     fs::write(service.join("src/.gitignore"), "!keep.pyc\n").unwrap();
-    let rules = GitIgnore::for_folder(&service);
+    let rules = GitIgnore::for_folder(&service, &service);
     let table = [
         ("app.py", false, false),
         ("app.pyc", false, true),
@@ -308,7 +308,8 @@ fn git_verdicts_of_the_table() {
             Some(rest) if root != "." => rest.trim_start_matches('/'),
             _ => path.trim_start_matches("./"),
         };
-        let verdict = GitIgnore::for_folder(folder.path()).excludes(below, case["is_dir"] == true);
+        let verdict = GitIgnore::for_folder(folder.path(), folder.path())
+            .excludes(below, case["is_dir"] == true);
         if case["ignored"].as_bool() != Some(verdict) {
             wrong.push(format!("{verdict}: {case}"));
         }

@@ -12,7 +12,7 @@ use super::feed::Feed;
 use super::sink::Sink;
 use crate::engine::{Notice, Noticed};
 use crate::runtime::{Clock, Input, Shown, View};
-use crate::telemetry::{Exchange, ExchangeStatus, LogLine, Telemetry};
+use crate::telemetry::{Exchange, ExchangeStatus, LogLine, Stream, Telemetry};
 use crate::text::{self, Redactor};
 
 /// The view of `boatyard watch --json`.
@@ -49,7 +49,12 @@ impl View for Json {
         let news = self.feed.news(shown.notices, &self.sink);
         let mut rows: Vec<(Timestamp, Value)> = Vec::new();
         if self.logs {
-            rows.extend(news.lines.iter().map(|line| (line.line.at, log(line))));
+            // Marks are for reading by eye: the notices say the same.
+            let said = news
+                .lines
+                .iter()
+                .filter(|line| !matches!(line.line.stream, Stream::Mark(_)));
+            rows.extend(said.map(|line| (line.line.at, log(line))));
         }
         let exchanges = news.exchanges.iter();
         rows.extend(exchanges.map(|exchange| (exchange.ended(), of_exchange(exchange))));

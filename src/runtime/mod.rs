@@ -1,6 +1,7 @@
 //! The one loop: facts in, effects and notices out.
 
 mod clock;
+mod marks;
 mod pump;
 mod signals;
 mod tape;

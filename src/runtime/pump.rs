@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Clock, Input, Interrupt, Interrupts, Shown, Tape, View, World};
+use super::{Clock, Input, Interrupt, Interrupts, Shown, Tape, View, World, marks};
 use crate::engine::{Command, Effect, Engine, Event, Moment, Notice, Noticed, Verdict};
 use crate::telemetry::Telemetry;
 
@@ -137,6 +137,7 @@ impl Pump {
             tracing::debug!(?effect);
             world.perform(effect);
         }
+        marks::set(&self.telemetry, &self.clock, now, &notices);
         let mut told = Vec::with_capacity(notices.len());
         for notice in notices {
             // The last notice waits until it is known whether anything was left behind.

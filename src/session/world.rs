@@ -297,6 +297,7 @@ impl RealWorld {
                 Vec::new(),
             )),
         };
+        let spec = self.observable(spec);
         let (doors, stack) = (Arc::clone(&self.doors), Arc::clone(&self.stack));
         self.checks.run(
             check,
@@ -304,6 +305,36 @@ impl RealWorld {
             move |service| front_door(&doors, stack.service(service)?),
             exec,
         );
+    }
+
+    /// The check with its expected trace shortened to what can be seen: what goes from container to container passes no
+    /// relay of this process. Says so where it shortens.
+    fn observable(&self, spec: Arc<Check>) -> Arc<Check> {
+        let is_container =
+            |name: &ServiceName| self.runtimes.get(name) == Some(&Runtime::Container);
+        let Some(trace) = &spec.trace else {
+            return spec;
+        };
+        let unseen = trace
+            .through
+            .windows(2)
+            .position(|edge| edge.iter().all(is_container));
+        let Some(seen) = unseen.map(|edge| edge + 1) else {
+            return spec;
+        };
+        self.wires.tell(Event::Problem {
+            what: format!(
+                "check \"{}\": requests between containers are not recorded, so its trace is looked at only up to {}",
+                spec.name,
+                trace.through[seen - 1]
+            ),
+            remedy: "with `--runtime process` the whole trace is checked".into(),
+        });
+        let mut shortened = Check::clone(&spec);
+        if let Some(trace) = &mut shortened.trace {
+            trace.through.truncate(seen);
+        }
+        Arc::new(shortened)
     }
 
     /// Takes note of what the session itself needs to know; `None` when the engine is to be told later.

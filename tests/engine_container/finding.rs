@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use boatyard::adapters::Wires;
 use boatyard::adapters::container::{Endpoint, Link, Surroundings, find};
 use boatyard::engine::{EngineLink, Event, RunId};
-use boatyard::stack::Reach;
 use boatyard::runtime::Clock;
+use boatyard::stack::Reach;
 use boatyard::telemetry::Stream;
 use tokio::io::AsyncReadExt;
 

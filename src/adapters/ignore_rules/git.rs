@@ -13,19 +13,21 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 pub struct GitIgnore {
     /// The folder that paths are relative to.
     root: PathBuf,
-    /// Top of the repository, or `root` where there is none.
+    /// Top of the repository, or of the stack where there is none.
     top: PathBuf,
     exclude: Option<Gitignore>,
     folders: Mutex<HashMap<PathBuf, Option<Arc<Gitignore>>>>,
 }
 
 impl GitIgnore {
-    /// The rules for what lies below this folder.
-    pub fn for_folder(root: &Path) -> Self {
+    /// The rules for what lies below this folder. Outside a repository the files from `stack` (the folder of the stack file)
+    /// down to this folder count, so that a copy of a project is ignored as the project is.
+    pub fn for_folder(root: &Path, stack: &Path) -> Self {
         let repository = root
             .ancestors()
             .find(|folder| folder.join(".git").symlink_metadata().is_ok());
-        let top = repository.unwrap_or(root);
+        let stack = root.ancestors().find(|folder| *folder == stack);
+        let top = repository.or(stack).unwrap_or(root);
         Self {
             root: root.to_path_buf(),
             top: top.to_path_buf(),

@@ -52,11 +52,12 @@ pub(super) struct Saved {
 impl Plan {
     /// The plan of a stack, given what each service runs as as far as that is decided. Reads ignore files.
     pub(super) fn new(stack: &Stack, runtime_of: impl Fn(&ServiceName) -> Option<Runtime>) -> Self {
+        let top = real(&stack.directory);
         let services: Vec<(ServiceName, Vec<Interest>)> = stack
             .services
             .values()
             .map(|service| {
-                let interests = interests(service, runtime_of(&service.name));
+                let interests = interests(service, runtime_of(&service.name), &top);
                 (service.name.clone(), interests)
             })
             .collect();
@@ -70,7 +71,7 @@ impl Plan {
             services,
             stack_files,
             roots,
-            top: real(&stack.directory),
+            top,
         }
     }
 
@@ -168,7 +169,8 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-fn interests(service: &Service, runtime: Option<Runtime>) -> Vec<Interest> {
+/// What a service wants to know of; `top` is the folder of the stack file.
+fn interests(service: &Service, runtime: Option<Runtime>, top: &Path) -> Vec<Interest> {
     if !service.watch.is_empty() {
         return service.watch.iter().map(Interest::of_rule).collect();
     }
@@ -187,13 +189,17 @@ fn interests(service: &Service, runtime: Option<Runtime>) -> Vec<Interest> {
                 &beside,
                 &build.context.join(".dockerignore"),
             ];
-            let alone = alone.map(|file| Interest::implied(file, Filter::Exact, Reaction::Rebuild));
+            let alone = alone.map(|file| Interest {
+                // The stack is made from the Dockerfile too (its `EXPOSE`), but foremost the image is.
+                spares_stack_files: false,
+                ..Interest::implied(file, Filter::Exact, Reaction::Rebuild)
+            });
             let context =
                 Interest::implied(&build.context, Filter::Docker(rules), Reaction::Rebuild);
             alone.into_iter().chain([context]).collect()
         }
         (Runtime::Process, _) if service.run.is_some() => {
-            let rules = Filter::Git(GitIgnore::for_folder(&real(&service.directory)));
+            let rules = Filter::Git(GitIgnore::for_folder(&real(&service.directory), top));
             vec![Interest::implied(
                 &service.directory,
                 rules,

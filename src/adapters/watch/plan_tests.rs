@@ -59,6 +59,7 @@ fn plan(folder: &Path, services: Vec<Service>, runtime: Option<Runtime>) -> Plan
     let mut stack = Stack {
         file: folder.join("boatyard.toml"),
         also_read: vec![folder.join(".env")],
+        directory: folder.to_path_buf(),
         ..Stack::default()
     };
     for service in services {
@@ -147,6 +148,43 @@ fn a_build_context_is_what_docker_packs() {
     );
     assert!(!plan.enters(&root.join("web/.git")));
     assert!(!plan.enters(&root));
+}
+
+#[test]
+fn a_dockerfile_that_the_stack_was_read_from_is_still_a_reason_to_build() {
+    let folder = tree(&[("web/Dockerfile", "EXPOSE 80\n"), ("web/app.py", "")]);
+    let mut stack = Stack {
+        directory: folder.path().to_path_buf(),
+        also_read: vec![folder.path().join("web/Dockerfile")],
+        ..Stack::default()
+    };
+    let service = built("web", &folder.path().join("web"));
+    stack.services.insert(service.name.clone(), service);
+    let plan = Plan::new(&stack, |_| Some(Runtime::Container));
+    check(
+        &plan,
+        folder.path(),
+        &[("web/Dockerfile", &["web:rebuild"])],
+    );
+}
+
+#[test]
+fn outside_a_repository_the_rules_of_the_stacks_folder_count() {
+    let folder = tree(&[
+        (".gitignore", ".data/\n"),
+        ("api/app.py", ""),
+        ("api/.data/x", ""),
+    ]);
+    let plan = plan(
+        folder.path(),
+        vec![run("api", &folder.path().join("api"))],
+        Some(Runtime::Process),
+    );
+    check(
+        &plan,
+        folder.path(),
+        &[("api/app.py", &["api:restart"]), ("api/.data/x", &[])],
+    );
 }
 
 #[test]

@@ -4,11 +4,14 @@
 //! The floor of a rebuild is the same build, then create and start, by hand through the same API, with the old container
 //! removed meanwhile, until the new container answers. The floor of a process restart is the program's own start.
 
-#[path = "../../support/session.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+#[path = "../../end_to_end/session.rs"]
 mod session;
-#[path = "../../support/shop.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+#[path = "../../end_to_end/shop.rs"]
 mod shop;
-#[path = "../../support/terminal.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+#[path = "../../end_to_end/terminal.rs"]
 mod terminal;
 
 mod floor;

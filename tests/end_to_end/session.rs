@@ -10,17 +10,17 @@ use serde_json::Value;
 use super::shop::Copy;
 
 /// `boatyard watch --json` under way.
-pub struct Session {
+pub(crate) struct Session {
     /// The process.
-    pub child: Child,
+    pub(crate) child: Child,
     lines: Receiver<Value>,
     /// Everything it said so far.
-    pub said: Vec<Value>,
+    pub(crate) said: Vec<Value>,
 }
 
 impl Session {
     /// Starts it on this copy with further arguments.
-    pub fn start(copy: &Copy, arguments: &[&str]) -> Self {
+    pub(crate) fn start(copy: &Copy, arguments: &[&str]) -> Self {
         let mut all = vec!["watch", "--json"];
         all.extend(arguments);
         let mut child = copy
@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Reads on until a notice is the wished one.
-    pub fn until(&mut self, what: &str, mut wished: impl FnMut(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, what: &str, mut wished: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -75,14 +75,14 @@ impl Session {
     }
 
     /// Reads on until this notice comes for this service.
-    pub fn notice(&mut self, notice: &str, service: &str) -> Value {
+    pub(crate) fn notice(&mut self, notice: &str, service: &str) -> Value {
         self.until(&format!("{notice} of {service}"), |value| {
             value["notice"] == notice && value["service"] == service
         })
     }
 
     /// Reads on until each of these services has had this notice.
-    pub fn all(&mut self, notice: &str, services: &[&str]) {
+    pub(crate) fn all(&mut self, notice: &str, services: &[&str]) {
         let mut open: Vec<&str> = services.to_vec();
         while !open.is_empty() {
             let value = self.until(&format!("{notice} of {open:?}"), |value| {
@@ -93,13 +93,13 @@ impl Session {
     }
 
     /// Sends a signal to Boatyard itself.
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it is still there");
     }
 
     /// Asks it to end with SIGINT, and gives its exit code and its last notice.
-    pub fn quit(mut self) -> (Option<i32>, Value) {
+    pub(crate) fn quit(mut self) -> (Option<i32>, Value) {
         self.signal(rustix::process::Signal::INT);
         let last = self.until("the end of the session", |value| {
             value["notice"] == "session-ended"

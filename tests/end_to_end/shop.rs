@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A copy of an example that a test may edit and run.
-pub struct Copy {
+pub(crate) struct Copy {
     folder: TempDir,
     /// Port of its front door.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Copy {
     /// Copies `examples/NAME`; its one front door moves from `8080` to a free port, and the stack gets a name of its own.
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("boatyard-test-")
             .tempdir()
@@ -40,12 +40,12 @@ impl Copy {
     }
 
     /// The folder of the stack file.
-    pub fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.folder.path().join("stack")
     }
 
     /// Rewrites one of its files in place.
-    pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
+    pub(crate) fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.directory().join(file);
         let text =
             fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -54,7 +54,7 @@ impl Copy {
     }
 
     /// The binary, told to act on this copy, with an environment of its own.
-    pub fn boatyard(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn boatyard(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_boatyard"));
         command.args(arguments).arg("-C").arg(self.directory());
         for (name, value) in self.environment() {
@@ -65,7 +65,7 @@ impl Copy {
     }
 
     /// What the binary's environment must have.
-    pub fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let state = self.folder.path().join("state").display().to_string();
         vec![
             ("XDG_STATE_HOME".into(), state),
@@ -75,12 +75,16 @@ impl Copy {
     }
 
     /// Asks the front door; `None` when nobody answers.
-    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         request(self.port, "GET", path, "")
     }
 
     /// Asks the front door until the answer is the wished one.
-    pub fn get_until(&self, path: &str, wished: impl Fn(u16, &str) -> bool) -> (u16, String) {
+    pub(crate) fn get_until(
+        &self,
+        path: &str,
+        wished: impl Fn(u16, &str) -> bool,
+    ) -> (u16, String) {
         let mut last = None;
         wait_until(&format!("the wished answer at {path}"), || {
             last = self.get(path);
@@ -90,27 +94,46 @@ impl Copy {
 }
 
 /// One HTTP request to this machine; `None` when nobody answers.
-pub fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+pub(crate) fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    try_request(port, method, path, body).ok()
+}
+
+/// One HTTP request to this machine, or what went wrong with it.
+pub(crate) fn try_request(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Result<(u16, String), String> {
+    let wrong = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))
+        .map_err(wrong("cannot connect"))?;
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
-        .ok()?;
+        .map_err(wrong("no timeout"))?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream
+        .write_all(head.as_bytes())
+        .map_err(wrong("cannot ask"))?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
+    stream
+        .read_to_end(&mut answer)
+        .map_err(wrong("no whole answer"))?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1)?.parse().ok()?;
-    let body = answer.split_once("\r\n\r\n")?.1.to_owned();
-    Some((status, body))
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| format!("not an answer: {answer:?}"))?;
+    let status = status.ok_or_else(|| format!("not an answer: {head:?}"))?;
+    Ok((status, body.to_owned()))
 }
 
 /// Asks again and again, without resting long, until there is an answer; fails after a generous time.
-pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(answer) = ask() {
@@ -122,7 +145,7 @@ pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A port of this machine that is free at this moment.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("a bound address").port()
 }

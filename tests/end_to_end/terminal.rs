@@ -8,18 +8,18 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use super::shop::{Copy, wait_until};
 
 /// A program on a terminal.
-pub struct Terminal {
+pub(crate) struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
     keys: Box<dyn Write + Send>,
     /// The program.
-    pub child: Box<dyn Child + Send + Sync>,
+    pub(crate) child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
 }
 
 impl Terminal {
     /// Starts the binary on this copy, on a terminal of this size.
-    pub fn start(copy: &Copy, arguments: &[&str], columns: u16, rows: u16) -> Self {
+    pub(crate) fn start(copy: &Copy, arguments: &[&str], columns: u16, rows: u16) -> Self {
         let size = PtySize {
             rows,
             cols: columns,
@@ -79,7 +79,7 @@ impl Terminal {
     }
 
     /// What the screen shows now.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.screen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -88,7 +88,7 @@ impl Terminal {
     }
 
     /// Whether the program is on the alternate screen now.
-    pub fn is_alternate(&self) -> bool {
+    pub(crate) fn is_alternate(&self) -> bool {
         self.screen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -97,7 +97,7 @@ impl Terminal {
     }
 
     /// Every byte that reached the terminal.
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         self.raw
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -105,7 +105,7 @@ impl Terminal {
     }
 
     /// Waits until the screen shows all of these.
-    pub fn shows(&self, wished: &[&str]) -> String {
+    pub(crate) fn shows(&self, wished: &[&str]) -> String {
         let mut last = String::new();
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_until(&format!("a screen with {wished:?}"), || {
@@ -125,14 +125,14 @@ impl Terminal {
     }
 
     /// Waits until the screen does not show this any more.
-    pub fn hides(&self, gone: &str) {
+    pub(crate) fn hides(&self, gone: &str) {
         wait_until(&format!("a screen without {gone:?}"), || {
             (!self.text().contains(gone)).then_some(())
         });
     }
 
     /// Presses keys, given as the bytes that a terminal sends.
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys
             .write_all(keys.as_bytes())
             .and_then(|()| self.keys.flush())
@@ -140,7 +140,7 @@ impl Terminal {
     }
 
     /// Gives the terminal another size.
-    pub fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.screen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -158,7 +158,7 @@ impl Terminal {
     }
 
     /// Waits for the program's end and gives its exit code.
-    pub fn ended(&mut self) -> u32 {
+    pub(crate) fn ended(&mut self) -> u32 {
         wait_until("the end of the program", || {
             self.child.try_wait().expect("it can be waited for")
         })

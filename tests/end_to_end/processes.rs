@@ -1,17 +1,12 @@
 //! The main job without an engine: the real binary, headless, runs the shop as plain processes.
 
-#[path = "support/session.rs"]
-mod session;
-#[path = "support/shop.rs"]
-mod shop;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::session::Session;
+use super::shop::{Copy, request, wait_until};
 use serde_json::Value;
-use session::Session;
-use shop::{Copy, request, wait_until};
 
 const SERVICES: [&str; 4] = ["web", "orders", "payments", "catalog"];
 const PROCESS: &[&str] = &["--runtime", "process"];

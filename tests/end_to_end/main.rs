@@ -1,0 +1,8 @@
+//! The real binary as its users meet it: headless and on a terminal, with plain processes and with the real engine.
+
+mod containers;
+mod processes;
+mod session;
+mod shop;
+mod terminal;
+mod workbench;
