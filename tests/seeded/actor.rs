@@ -88,7 +88,14 @@ fn command(world: &mut World) {
 
 fn reload(world: &mut World) {
     let number = u64::try_from(world.now.0.as_nanos()).unwrap_or(0);
+    let before: Vec<ServiceName> = world.stack.services.keys().cloned().collect();
     world.stack = stacks::edited(&world.stack, number, &mut world.rng);
+    for name in world.stack.services.keys() {
+        // A service that is new has nothing of one that had the same name, not even while that one is stopping.
+        if !before.contains(name) {
+            world.truth.forget_saves(name);
+        }
+    }
     if world.engine.state().wanted_runtime == RuntimeChoice::Engine {
         stacks::give_images(&mut world.stack);
     }

@@ -70,7 +70,7 @@ fn starts(world: &World, start: &StartRun) {
     let has = *image.expect("a container with a build has an image");
     for (number, save) in (1_u64..).zip(world.truth.saves.get(name).into_iter().flatten()) {
         assert!(
-            has >= number || save.kind == SaveKind::Restart,
+            has >= number || save.lost || save.kind == SaveKind::Restart,
             "{name} was started with an image that lacks save {number}"
         );
     }
@@ -143,7 +143,7 @@ fn no_stale_builds(world: &World) {
         let name = &build.service.name;
         let saves = world.truth.saves.get(name).into_iter().flatten();
         let is_newer = |(number, save): (u64, &crate::truth::Save)| {
-            number > build.saves && save.kind == SaveKind::Rebuild
+            number > build.saves && !save.lost && save.kind == SaveKind::Rebuild
         };
         assert!(
             !(1_u64..).zip(saves).any(is_newer),

@@ -112,6 +112,13 @@ impl Truth {
         }
     }
 
+    /// What was saved for a service so far is of no matter any more.
+    pub(crate) fn forget_saves(&mut self, service: &ServiceName) {
+        for save in self.saves.get_mut(service).into_iter().flatten() {
+            save.lost = true;
+        }
+    }
+
     /// The first save up to `until` that this run does not have.
     pub(crate) fn lacks(&self, run: RunId, until: Moment) -> Option<u64> {
         let run = &self.runs[&run];

@@ -34,6 +34,9 @@ pub(super) fn changed(state: &mut State, link: EngineLink, turn: &mut Turn) {
 
 /// What failed may have failed because the engine was going away, and what was asked of it may have been lost.
 fn engine_is_back(service: &mut ServiceState) {
+    for run in &mut service.runs {
+        run.stop_again = run.runtime == Runtime::Container && run.phase.is_stopping();
+    }
     if service.runtime != Some(Runtime::Container) {
         return;
     }
@@ -42,7 +45,4 @@ fn engine_is_back(service: &mut ServiceState) {
     }
     service.start_failures = 0;
     service.start_failure = None;
-    for run in &mut service.runs {
-        run.stop_again = run.phase.is_stopping();
-    }
 }

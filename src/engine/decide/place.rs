@@ -110,7 +110,7 @@ fn overlap(service: &ServiceState, replica: u32) -> Step {
 
 /// The new run starts in the moment in which the old one is asked to stop.
 fn handover(service: &ServiceState, replica: u32, runtime: Runtime) -> Step {
-    if let Some(old) = outdated_at(service, replica) {
+    if let Some(old) = predecessor(service, replica) {
         if must_roll(service, old) {
             return Step::Rest(None);
         }
@@ -128,7 +128,7 @@ fn handover(service: &ServiceState, replica: u32, runtime: Runtime) -> Step {
 
 /// The old run has ended before the new one starts.
 fn exclusive(service: &ServiceState, replica: u32) -> Step {
-    if let Some(old) = outdated_at(service, replica) {
+    if let Some(old) = predecessor(service, replica) {
         if must_roll(service, old) {
             return Step::Rest(None);
         }
@@ -145,8 +145,14 @@ fn must_roll(service: &ServiceState, old: &Run) -> bool {
     old.phase.is_serving() && service.current().any(|run| !run.phase.is_serving())
 }
 
-fn outdated_at(service: &ServiceState, replica: u32) -> Option<&Run> {
-    service.outdated().find(|run| run.replica == replica)
+/// The run whose place a new one takes: that of the same replica; or any old one, when there are enough runs already
+/// (a service that could overlap before, and cannot now, may have two of one replica and none of another).
+fn predecessor(service: &ServiceState, replica: u32) -> Option<&Run> {
+    let same = service.outdated().find(|run| run.replica == replica);
+    let is_full = service.live().count() >= service.replicas();
+    let idle = || service.outdated().find(|run| !run.phase.is_serving());
+    let any = || idle().or_else(|| service.outdated().next());
+    same.or_else(|| any().filter(|_| is_full))
 }
 
 fn leaving_at(service: &ServiceState, replica: u32) -> impl DoubleEndedIterator<Item = &Run> {
