@@ -11,13 +11,14 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
         if line.trim() == format!("```{language}") {
-            blocks.push(
-                lines
-                    .by_ref()
-                    .take_while(|line| line.trim() != "```")
-                    .map(|line| format!("{line}\n"))
-                    .collect(),
-            );
+            let block: Vec<&str> = lines
+                .by_ref()
+                .take_while(|line| line.trim() != "```")
+                .collect();
+            blocks.push(block.join(
+                "
+",
+            ));
         }
     }
     blocks

@@ -329,6 +329,10 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
+        Notice::Problem { what, remedy } => {
+            let more = vec![format!("→ {remedy}")];
+            (Tone::Bad, what.clone(), more)
+        }
         Notice::Dropped {
             service,
             what,

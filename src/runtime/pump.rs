@@ -65,7 +65,7 @@ pub async fn run<W: World, V: View>(parts: Parts, world: &mut W, view: &mut V) -
         match pump.wait(world, view).await {
             Woken::Input(Input::Show) => pump.show(&[], view),
             Woken::Input(Input::Command(command)) => {
-                pump.tell(Event::Command { command }, world, view)
+                pump.tell(Event::Command { command }, world, view);
             }
             Woken::Interrupt(interrupt) => pump.interrupt(interrupt, world, view),
             Woken::Event(event) => pump.tell(event, world, view),

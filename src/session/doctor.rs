@@ -7,7 +7,7 @@ use std::path::Path;
 use super::engine_side::endpoint;
 use super::opening::identity;
 use super::{Failure, inspect, runtime, use_color};
-use crate::adapters::build::probe_builder;
+use crate::adapters::build::{Builder, probe_builder};
 use crate::adapters::container::{Surroundings, find};
 use crate::cli::Global;
 use crate::config;
@@ -108,7 +108,9 @@ fn line(finding: &Finding, color: bool) -> String {
         finding.found.replace('\n', "\n                 ")
     );
     if let Some(remedy) = &finding.remedy {
-        text.push_str(&format!("                 → {remedy}\n"));
+        text.push_str("                 → ");
+        text.push_str(remedy);
+        text.push('\n');
     }
     text
 }
@@ -130,10 +132,8 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
                 engine.endpoint()
             );
             let builds = match builder {
-                crate::adapters::build::Builder::BuildKit => {
-                    Finding::good("builds", "BuildKit, with file sync")
-                }
-                other => Finding::weak(
+                Builder::BuildKit => Finding::good("builds", "BuildKit, with file sync"),
+                other @ Builder::Classic { .. } => Finding::weak(
                     "builds",
                     other.to_string(),
                     "builds work, but send the whole context each time",

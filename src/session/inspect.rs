@@ -96,7 +96,8 @@ fn summary(loaded: &Loaded) -> String {
         None => format!("{shown}: {}", many(loaded.errors(), "error")),
     };
     if warnings > 0 {
-        text.push_str(&format!(", {}", many(warnings, "warning")));
+        text.push_str(", ");
+        text.push_str(&many(warnings, "warning"));
     } else if loaded.stack.is_some() {
         text.push_str(", no problems");
     }
@@ -157,18 +158,14 @@ pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
             ));
         }
     }
-    let mut text = format!("wrote {}\n", path.display());
-    for line in outcome.found {
-        text.push_str(&format!("  found {line}\n"));
-    }
-    for line in outcome.notes {
-        text.push_str(&format!("  note: {line}\n"));
-    }
-    text.push_str(if use_color(global) {
-        "next: \x1b[1mboatyard check\x1b[0m\n"
+    let mut lines = vec![format!("wrote {}", path.display())];
+    lines.extend(outcome.found.iter().map(|line| format!("  found {line}")));
+    lines.extend(outcome.notes.iter().map(|line| format!("  note: {line}")));
+    lines.push(if use_color(global) {
+        "next: \x1b[1mboatyard check\x1b[0m\n".into()
     } else {
-        "next: boatyard check\n"
+        "next: boatyard check\n".into()
     });
-    report::print(&text);
+    report::print(&lines.join("\n"));
     Ok(0)
 }

@@ -205,7 +205,7 @@ fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> 
     };
     let head = TapeHead {
         stack: Arc::clone(stack),
-        options: options.clone(),
+        options: *options,
     };
     let failed = |error: io::Error| {
         Failure::io(&format!("cannot write the tape {}", path.display()), &error)

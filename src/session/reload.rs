@@ -28,7 +28,7 @@ impl Reloader {
         while let Some(news) = news.recv().await {
             match news {
                 WatchNews::Problem { what, remedy } => {
-                    this.wires.tell(Event::Problem { what, remedy })
+                    this.wires.tell(Event::Problem { what, remedy });
                 }
                 WatchNews::StackSaved { .. } => {
                     let reader = Arc::clone(&this);
@@ -44,11 +44,7 @@ impl Reloader {
     fn read(&self) -> Event {
         let loaded = config::load(&self.options);
         let Some(mut stack) = loaded.stack else {
-            let problems = loaded
-                .problems
-                .iter()
-                .map(|problem| problem.render(false))
-                .collect();
+            let problems = loaded.problems.iter().map(config::Problem::line).collect();
             return Event::StackRefused { problems };
         };
         if stack.name != self.identity.stack {

@@ -21,7 +21,7 @@ use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
-use crate::engine::{Command, State};
+use crate::engine::{Command, Notice, State};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::telemetry::Telemetry;
 
@@ -370,6 +370,10 @@ impl<B: Backend> View for Workbench<B> {
     fn show(&mut self, shown: &Shown<'_>) {
         for noticed in shown.notices {
             if self.builds.hear(noticed) {
+                self.due = Due::Now;
+            }
+            if let Notice::Problem { what, remedy } = &noticed.notice {
+                self.ui.said = Some(format!("{what}; {remedy}"));
                 self.due = Due::Now;
             }
         }

@@ -42,6 +42,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
             );
         }
         Effect::Prepare { .. }
+        | Effect::UseRuntime { .. }
         | Effect::KillRun { .. }
         | Effect::Refuse { .. }
         | Effect::Probe { .. }
