@@ -55,6 +55,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
 fn starts(world: &World, start: &StartRun) {
     let name = &start.service.name;
     assert!(!world.is_quitting, "{name} was started after quit");
+    number_of_runs(world, name, &world.engine.state().services[name]);
     for (on, condition) in &start.service.depends_on {
         assert!(
             world.truth.is_met(on, *condition),
@@ -121,7 +122,6 @@ pub(crate) fn after_step(world: &World, notices: &[Notice]) {
     assert!(world.truth.builds.len() <= allowed, "too many builds");
     no_stale_builds(world);
     for (name, service) in &state.services {
-        number_of_runs(world, name, service);
         if state.phase != Phase::Ended {
             is_not_stuck(world, name, service);
         }
@@ -153,10 +153,11 @@ fn no_stale_builds(world: &World) {
     }
 }
 
-/// Never more runs than allowed: one more than the replicas where they may overlap, else as many.
+/// Never one run more than allowed: one more than the replicas where they may overlap, else as many. A stack file that
+/// allows fewer than there are is no reason to start one.
 fn number_of_runs(world: &World, name: &ServiceName, service: &ServiceState) {
-    let live = world.truth.live(name).count();
-    let present = world.truth.present(name).count();
+    let live = world.truth.live(name).count() + 1;
+    let present = world.truth.present(name).count() + 1;
     let replicas = service.replicas();
     let same = world
         .truth

@@ -155,6 +155,11 @@ fn ended_by_itself(
         (true, RestartPolicy::OnFailure | RestartPolicy::No) | (false, RestartPolicy::No) => true,
         (false, RestartPolicy::OnFailure | RestartPolicy::Always) => false,
     };
+    let lacks_saves = service.sync.is_some() || !service.sync_queue.is_empty();
+    if is_done && lacks_saves && service.service.build.is_some() {
+        // It ended before it was given what was saved last, so that its end does not count: a new image has it.
+        return service.want_new_image();
+    }
     if is_done {
         service.completed = Some(Completion {
             at: now,

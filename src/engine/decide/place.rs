@@ -134,7 +134,8 @@ fn exclusive(service: &ServiceState, replica: u32) -> Step {
         }
         return Step::Do(Intent::Stop { run: old.id });
     }
-    if leaving_at(service, replica).next().is_some() {
+    let is_taken = leaving_at(service, replica).next().is_some();
+    if is_taken || service.runs.len() >= service.replicas() {
         return Step::Rest(Some(Hold::OldRun));
     }
     Step::Do(begin(service, replica, None, None))
