@@ -74,57 +74,11 @@ impl Opening {
         telemetry: Arc<Telemetry>,
         clock: Clock,
     ) -> Result<Opened, Failure> {
-        let (events, received) = mpsc::unbounded_channel();
-        let wires = Wires {
-            events,
-            telemetry: Arc::clone(&telemetry),
-            clock: clock.clone(),
-        };
-        let routes = Arc::new(Routes::default());
-        let doors = Doors::new(
-            Arc::clone(&routes),
-            into_store(Arc::clone(&telemetry)),
-            Limits::default(),
-        );
-        let doors = Arc::new(SharedDoors::new(doors));
-        let any_port = self.wish.ports == PortsArg::Auto;
-        keep_front_doors(&doors, &self.stack, any_port).map_err(|errors| {
-            let mut text: Vec<String> = errors
-                .iter()
-                .map(|error| format!("error: {error}"))
-                .collect();
-            text.push("help: `--ports auto` takes the next free port instead".into());
-            Failure::Missing(text.join("\n"))
-        })?;
-        let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
-            .map_err(|error| Failure::io("cannot start processes", &error))?;
-        let watcher = self
-            .wish
-            .watch
-            .then(|| self.watcher(&wires, &doors))
-            .transpose()?;
-        let world = RealWorld {
-            engine: EngineSide::start(&wires, &self.identity),
-            identity: self.identity.clone(),
-            stack: Arc::clone(&self.stack),
-            any_port,
-            choice: options.runtime,
-            routes,
-            doors,
-            processes,
-            probes: Probes::new(wires.clone()),
-            checks: Checks::new(wires.clone()),
-            watcher,
-            wires,
-            events: received,
-            runtimes: HashMap::new(),
-            runs: HashMap::new(),
-            missing: None,
-            routed: HashMap::new(),
-        };
+        // Caught before anything is made that would have to be taken down.
         let interrupts =
             Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
         let tape = tape(&self.stack, &options)?;
+        let world = self.world(options.runtime, &telemetry, &clock)?;
         let start = Engine::new(Arc::clone(&self.stack), options);
         let parts = Parts {
             start,
@@ -138,6 +92,68 @@ impl Opening {
             parts,
             lock: self.lock,
         })
+    }
+
+    fn world(
+        &self,
+        choice: RuntimeChoice,
+        telemetry: &Arc<Telemetry>,
+        clock: &Clock,
+    ) -> Result<RealWorld, Failure> {
+        let (events, received) = mpsc::unbounded_channel();
+        let wires = Wires {
+            events,
+            telemetry: Arc::clone(telemetry),
+            clock: clock.clone(),
+        };
+        let routes = Arc::new(Routes::default());
+        let doors = self.doors(&routes, telemetry)?;
+        let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
+            .map_err(|error| Failure::io("cannot start processes", &error))?;
+        let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
+        Ok(RealWorld {
+            engine: EngineSide::start(&wires, &self.identity),
+            identity: self.identity.clone(),
+            stack: Arc::clone(&self.stack),
+            any_port: self.any_port(),
+            choice,
+            routes,
+            doors,
+            processes,
+            probes: Probes::new(wires.clone()),
+            checks: Checks::new(wires.clone()),
+            watcher: watching.transpose()?,
+            wires,
+            events: received,
+            runtimes: HashMap::new(),
+            runs: HashMap::new(),
+            missing: None,
+            routed: HashMap::new(),
+        })
+    }
+
+    /// The front doors, open before anything is built: a port that is taken is known at once.
+    fn doors(
+        &self,
+        routes: &Arc<Routes>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Arc<SharedDoors>, Failure> {
+        let recorder = into_store(Arc::clone(telemetry));
+        let doors = Doors::new(Arc::clone(routes), recorder, Limits::default());
+        let doors = Arc::new(SharedDoors::new(doors));
+        match keep_front_doors(&doors, &self.stack, self.any_port()) {
+            Ok(()) => Ok(doors),
+            Err(errors) => {
+                let taken = errors.iter().map(|error| format!("error: {error}"));
+                let help = "help: `--ports auto` takes the next free port instead".to_owned();
+                let lines: Vec<String> = taken.chain([help]).collect();
+                Err(Failure::Missing(lines.join("\n")))
+            }
+        }
+    }
+
+    fn any_port(&self) -> bool {
+        self.wish.ports == PortsArg::Auto
     }
 
     /// What the engine is asked to be, apart from smoke tests.
@@ -162,7 +178,7 @@ impl Opening {
             options: inspect::options(&self.wish.global),
             services: self.wish.services.clone(),
             doors: Arc::clone(doors),
-            any_port: self.wish.ports == PortsArg::Auto,
+            any_port: self.any_port(),
             identity: self.identity.clone(),
         };
         tokio::spawn(reloader.run(news));

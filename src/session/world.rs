@@ -19,7 +19,7 @@ use crate::engine::{
     BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice,
     StartFailure, StartRun,
 };
-use crate::proxy::{Routes, Target, Upstream};
+use crate::proxy::{Policy, Routes, Target, Upstream};
 use crate::runtime::World;
 use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
 use crate::text::Redactor;
@@ -160,7 +160,17 @@ impl World for RealWorld {
 impl RealWorld {
     fn prepare(&mut self, stack: Arc<Stack>) {
         self.stack = stack;
-        self.checks.mask(Redactor::new(&self.stack.redact));
+        let redactor = Redactor::new(&self.stack.redact);
+        self.wires.telemetry.logs().mask(redactor.clone());
+        self.checks.mask(redactor);
+        let redact: Arc<[String]> = self.stack.redact.clone().into();
+        for service in self.stack.services.values() {
+            let policy = Policy {
+                trace: service.trace,
+                redact: Arc::clone(&redact),
+            };
+            self.routes.set_policy(&service.name, policy);
+        }
         if let Err(errors) = keep_front_doors(&self.doors, &self.stack, self.any_port) {
             for error in errors {
                 tracing::warn!(%error, "a front door stays closed");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::level::Level;
 use crate::stack::ServiceName;
-use crate::text;
+use crate::text::{self, Redactor};
 
 /// Where a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,7 @@ pub struct Logs {
     next_seq: u64,
     dropped: u64,
     services: BTreeMap<ServiceName, Ring>,
+    redactor: Redactor,
 }
 
 /// The lines of one service: sorted by number and by time at once.
@@ -148,13 +149,20 @@ impl Logs {
             next_seq: 0,
             dropped: 0,
             services: BTreeMap::new(),
+            redactor: Redactor::default(),
         }
+    }
+
+    /// From now on masks these secrets in every line before it is kept.
+    pub fn mask(&mut self, redactor: Redactor) {
+        self.redactor = redactor;
     }
 
     /// Keeps a line; the oldest lines of the fullest service go if there is no room. Tells the line's number.
     pub fn push(&mut self, mut line: NewLine) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
+        line.bytes = self.redactor.bytes(line.bytes);
         let level = match line.stream {
             Stream::Mark(_) => None,
             _ => Level::of_line(&line.bytes),

@@ -16,6 +16,7 @@ const SHORTEST_LINE: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     secrets: Option<Regex>,
+    raw: Option<regex::bytes::Regex>,
 }
 
 impl Redactor {
@@ -29,8 +30,22 @@ impl Redactor {
             return Self::default();
         }
         let escaped: Vec<String> = words.iter().map(|word| regex::escape(word)).collect();
+        let pattern = escaped.join("|");
         Self {
-            secrets: Regex::new(&escaped.join("|")).ok(),
+            secrets: Regex::new(&pattern).ok(),
+            raw: regex::bytes::Regex::new(&pattern).ok(),
+        }
+    }
+
+    /// The bytes with every secret masked, whatever else they are.
+    pub fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match self
+            .raw
+            .as_ref()
+            .map(|raw| raw.replace_all(&bytes, MASK.as_bytes()))
+        {
+            Some(Cow::Owned(masked)) => masked,
+            Some(Cow::Borrowed(_)) | None => bytes,
         }
     }
 

@@ -27,7 +27,10 @@ fn engine() -> bool {
         "no container engine with the base images of tests/base-images"
     );
     if !there {
-        eprintln!("skipped: no container engine with the base images of tests/base-images");
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("skipped: no container engine with the base images of tests/base-images");
+        }
     }
     there
 }
@@ -244,11 +247,11 @@ fn no_request_fails_at_a_steady_rate_during_ten_rebuilds() {
         session.notice("change-live", "web");
     }
     over.store(true, Ordering::Relaxed);
-    let (asked, failed) = asker.join().expect("the asker ends");
-    assert!(asked > 50, "{asked}");
+    let (total, failed) = asker.join().expect("the asker ends");
+    assert!(total > 50, "{total}");
     assert!(
         failed.is_empty(),
-        "{} of {asked} failed: {:?}",
+        "{} of {total} failed: {:?}",
         failed.len(),
         &failed[..failed.len().min(5)]
     );

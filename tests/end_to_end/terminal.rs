@@ -54,7 +54,7 @@ impl Terminal {
             .expect("the terminal can be written to");
         let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count) = reader.read(&mut buffer) {
                 if count == 0 {
                     break;

@@ -8,7 +8,6 @@
 mod content;
 mod reuse;
 mod says;
-mod speed;
 mod support;
 
 use boatyard::adapters::build::{Builder, Endpoint, probe_builder};

@@ -261,6 +261,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
     };
     match effect {
         Effect::Prepare { .. } => "prepare".into(),
+        Effect::UseRuntime { service, runtime } => format!("use {} for {service}", runtime.word()),
         Effect::StartBuild {
             build,
             service,

@@ -1,3 +1,5 @@
+//! First stack files, as they are written from what is found.
+
 use std::path::{Path, PathBuf};
 
 use super::{InitError, init};
@@ -28,6 +30,29 @@ fn problems_of(folder: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
+const FROM_DOCKERFILES: &str = r#"[services.orders]
+build = "services/orders"
+ports = ["8080:8080", "9090:9090"]
+# health = { http = ":8080/healthz" }
+# depends_on = []
+# How it runs as a plain process, when there is no container engine:
+# run = "python3 app.py"
+
+[services.web]
+build = "services/web"
+# ports = ["8000:8000"]      # HOST:CONTAINER; its Dockerfile has no EXPOSE
+# health = { http = ":8000/healthz" }
+# depends_on = []
+
+[services.web-2]
+build = "web"
+ports = ["8081:80"]
+# health = { http = ":80/healthz" }
+# depends_on = []
+# How it runs as a plain process, when there is no container engine:
+# run = "nginx -g 'daemon off;'"
+"#;
+
 #[test]
 fn dockerfiles_become_services() {
     let folder = folder(&[
@@ -56,31 +81,7 @@ fn dockerfiles_become_services() {
     assert_eq!(outcome.notes, Vec::<String>::new());
     let (_, services) = outcome.text.split_once("\n\n").unwrap();
     let (_, services) = services.split_once("\n\n").unwrap();
-    assert_eq!(
-        services,
-        r#"[services.orders]
-build = "services/orders"
-ports = ["8080:8080", "9090:9090"]
-# health = { http = ":8080/healthz" }
-# depends_on = []
-# How it runs as a plain process, when there is no container engine:
-# run = "python3 app.py"
-
-[services.web]
-build = "services/web"
-# ports = ["8000:8000"]      # HOST:CONTAINER; its Dockerfile has no EXPOSE
-# health = { http = ":8000/healthz" }
-# depends_on = []
-
-[services.web-2]
-build = "web"
-ports = ["8081:80"]
-# health = { http = ":80/healthz" }
-# depends_on = []
-# How it runs as a plain process, when there is no container engine:
-# run = "nginx -g 'daemon off;'"
-"#
-    );
+    assert_eq!(services, FROM_DOCKERFILES);
     assert_eq!(
         problems_of(folder.path(), &outcome.text),
         Vec::<String>::new()
@@ -141,17 +142,7 @@ networks:
 configs: {}
 "#;
 
-#[test]
-fn a_compose_file_is_carried_over_and_what_is_not_is_named() {
-    let folder = folder(&[
-        ("compose.yaml", COMPOSE),
-        ("web/Dockerfile", "FROM scratch\n"),
-        ("job/Dockerfile", "FROM scratch\n"),
-    ]);
-    let outcome = init(folder.path()).unwrap();
-    assert_eq!(
-        outcome.text,
-        r#"# The stack of this folder. "boatyard check" reads it, "boatyard up" runs it.
+const FROM_COMPOSE: &str = r#"# The stack of this folder. "boatyard check" reads it, "boatyard up" runs it.
 # Made by "boatyard init" from compose.yaml.
 # nothing: not carried over: hostname
 # the service nothing has neither build nor image, and is left out
@@ -206,8 +197,17 @@ profiles = ["tools"]
 [volumes]
 data = {}
 other = {}
-"#
-    );
+"#;
+
+#[test]
+fn a_compose_file_is_carried_over_and_what_is_not_is_named() {
+    let folder = folder(&[
+        ("compose.yaml", COMPOSE),
+        ("web/Dockerfile", "FROM scratch\n"),
+        ("job/Dockerfile", "FROM scratch\n"),
+    ]);
+    let outcome = init(folder.path()).unwrap();
+    assert_eq!(outcome.text, FROM_COMPOSE);
     assert_eq!(
         problems_of(folder.path(), &outcome.text),
         Vec::<String>::new()

@@ -1,3 +1,5 @@
+//! The word for what a service is at, case by case.
+
 use std::sync::Arc;
 use std::time::Duration;
 

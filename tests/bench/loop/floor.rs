@@ -111,13 +111,16 @@ impl Floor {
     pub(super) fn rebuild(&mut self, round: usize) -> Duration {
         let path = self.folder.path().join("app.py");
         let text = fs::read_to_string(&path).expect("it is there");
-        let kept: String = text
+        let kept: Vec<&str> = text
             .lines()
             .filter(|line| !line.starts_with("# round"))
-            .map(|line| format!("{line}\n"))
             .collect();
+        let kept = kept.join(
+            "
+",
+        );
         let began = Instant::now();
-        fs::write(&path, format!("{kept}# round {round}\n")).expect("it can be written");
+        fs::write(&path, format!("{kept}\n# round {round}\n")).expect("it can be written");
         let old = self.old.take();
         let id = self.runtime.block_on(self.replace(old));
         self.old = Some(id);

@@ -4,10 +4,13 @@
 //! The floor of a rebuild is the same build, then create and start, by hand through the same API, with the old container
 //! removed meanwhile, until the new container answers. The floor of a process restart is the program's own start.
 
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark's result is what it prints"
+)]
+
 #[path = "../../end_to_end/session.rs"]
 mod session;
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../../end_to_end/shop.rs"]
 mod shop;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
@@ -45,16 +48,9 @@ fn main() {
 /// Prints one row and gives its median.
 fn row(what: &str, mut times: Vec<Duration>) -> f64 {
     times.sort();
-    let at = |share: f64| {
-        times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1000.0
-    };
-    println!(
-        "{what:<58} {:>9.1} {:>9.1} {:>9.1}",
-        at(0.5),
-        at(0.95),
-        at(0.0)
-    );
-    at(0.5)
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1000.0;
+    println!("{what:<58} {:>9.1} {:>9.1} {:>9.1}", at(50), at(95), at(0));
+    at(50)
 }
 
 fn ratio(what: &str, ours: f64, floor: f64) {
