@@ -54,7 +54,9 @@ impl Schedule {
             EAGER_DELAY
         };
         let delay = self.delay.min(longest);
-        self.delay = (delay + delay / 5).min(longest);
+        // A question that costs next to nothing is asked at a delay of about a twentieth of what the start took so far.
+        let growth = if self.is_costly { 5 } else { 20 };
+        self.delay = (delay + delay / growth).min(longest);
         delay
     }
 }
@@ -74,7 +76,7 @@ mod tests {
             ),
         ] {
             let mut schedule = Schedule::new(&Health::new(probe));
-            let delays: Vec<_> = (0..40).map(|_| schedule.next(false)).collect();
+            let delays: Vec<_> = (0..80).map(|_| schedule.next(false)).collect();
             assert_eq!(delays[0], FIRST_DELAY);
             assert!(
                 delays
