@@ -32,6 +32,9 @@ use terminal::Terminal;
 /// Rounds of each measurement; `BOATYARD_ROUNDS` asks for others.
 const ROUNDS: usize = 20;
 
+/// A part of the benchmark by name; it is told how many rounds to go.
+type Part = (&'static str, fn(usize));
+
 fn main() {
     let rounds = std::env::var("BOATYARD_ROUNDS")
         .ok()
@@ -41,7 +44,7 @@ fn main() {
         "{:<58} {:>9} {:>9} {:>9}",
         "milliseconds", "median", "p95", "best"
     );
-    let parts: [(&str, fn(usize)); 4] = [
+    let parts: [Part; 4] = [
         ("start", start_up),
         ("processes", processes),
         ("containers", containers),
