@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::engine::Event;
 use crate::proxy::{DoorError, Doors, Edge};
 use crate::stack::{Address, Protocol, Runtime, Service, ServiceName, Stack};
 
@@ -53,13 +54,32 @@ pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
     doors.collect()
 }
 
+/// A front door that stands elsewhere than the stack file says.
+pub(super) struct Moved {
+    service: ServiceName,
+    to: SocketAddr,
+    /// Why it does not stand where it should.
+    why: DoorError,
+}
+
+impl Moved {
+    /// What people are told of it: nobody would find the door otherwise.
+    pub(super) fn told(&self) -> Event {
+        let Self { service, to, why } = self;
+        Event::Problem {
+            what: format!("{why}; the front door of {service} is at {to} instead"),
+            remedy: "to have it where the stack file says, free that port and start again".into(),
+        }
+    }
+}
+
 /// Opens the front doors that are missing and closes those that are not wanted any more.
-/// `any_port`: a taken port is replaced by the next free one.
+/// `any_port`: a taken port is replaced by the next free one, and the doors that this moved are given back.
 pub(super) fn keep_front_doors(
     doors: &SharedDoors,
     stack: &Stack,
     any_port: bool,
-) -> Result<(), Vec<DoorError>> {
+) -> Result<Vec<Moved>, Vec<DoorError>> {
     let wanted = front_doors(stack);
     let edges: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
     for edge in doors.edges() {
@@ -67,37 +87,38 @@ pub(super) fn keep_front_doors(
             doors.close(&edge);
         }
     }
-    let mut errors = Vec::new();
+    let (mut moved, mut errors) = (Vec::new(), Vec::new());
     for (edge, address) in &wanted {
         if doors.lock().address(edge).is_some() {
             continue;
         }
-        if let Err(error) = open(doors, edge, *address, any_port) {
-            errors.push(error);
+        let Err(why) = doors.lock().open(edge.clone(), *address) else {
+            continue;
+        };
+        let next = any_port.then(|| next_free(doors, edge, *address));
+        match next.flatten() {
+            Some(to) => moved.push(Moved {
+                service: edge.callee.clone(),
+                to,
+                why,
+            }),
+            None => errors.push(why),
         }
     }
     if errors.is_empty() {
-        Ok(())
+        Ok(moved)
     } else {
         Err(errors)
     }
 }
 
-fn open(
-    doors: &SharedDoors,
-    edge: &Edge,
-    address: SocketAddr,
-    any_port: bool,
-) -> Result<SocketAddr, DoorError> {
-    let mut tried = doors.lock().open(edge.clone(), address);
-    let mut next = address.port();
-    while any_port && tried.is_err() && next < u16::MAX {
-        next += 1;
-        tried = doors
-            .lock()
-            .open(edge.clone(), SocketAddr::new(address.ip(), next));
-    }
-    tried
+/// Opens the door at the first free port above this one.
+fn next_free(doors: &SharedDoors, edge: &Edge, address: SocketAddr) -> Option<SocketAddr> {
+    let mut ports = (address.port()..u16::MAX).map(|port| port + 1);
+    ports.find_map(|port| {
+        let next = SocketAddr::new(address.ip(), port);
+        doors.lock().open(edge.clone(), next).ok()
+    })
 }
 
 /// The front door of a service. One without gets a door that only its smoke checks know.

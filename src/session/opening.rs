@@ -107,7 +107,7 @@ impl Opening {
             clock: clock.clone(),
         };
         let routes = Arc::new(Routes::default());
-        let doors = self.doors(&routes, telemetry)?;
+        let doors = self.doors(&routes, &wires)?;
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
@@ -133,16 +133,17 @@ impl Opening {
     }
 
     /// The front doors, open before anything is built: a port that is taken is known at once.
-    fn doors(
-        &self,
-        routes: &Arc<Routes>,
-        telemetry: &Arc<Telemetry>,
-    ) -> Result<Arc<SharedDoors>, Failure> {
-        let recorder = into_store(Arc::clone(telemetry));
+    fn doors(&self, routes: &Arc<Routes>, wires: &Wires) -> Result<Arc<SharedDoors>, Failure> {
+        let recorder = into_store(Arc::clone(&wires.telemetry));
         let doors = Doors::new(Arc::clone(routes), recorder, Limits::default());
         let doors = Arc::new(SharedDoors::new(doors));
         match keep_front_doors(&doors, &self.stack, self.any_port()) {
-            Ok(()) => Ok(doors),
+            Ok(moved) => {
+                for moved in moved {
+                    wires.tell(moved.told());
+                }
+                Ok(doors)
+            }
             Err(errors) => {
                 let taken = errors.iter().map(|error| format!("error: {error}"));
                 let help = "help: `--ports auto` takes the next free port instead".to_owned();

@@ -63,9 +63,14 @@ impl Reloader {
             .services
             .retain(|_, service| !service.ports.is_empty());
         match keep_front_doors(&self.doors, &wanted, self.any_port) {
-            Ok(()) => Event::StackReloaded {
-                stack: Arc::new(stack),
-            },
+            Ok(moved) => {
+                for moved in moved {
+                    self.wires.tell(moved.told());
+                }
+                Event::StackReloaded {
+                    stack: Arc::new(stack),
+                }
+            }
             Err(errors) => Event::StackRefused {
                 problems: errors
                     .iter()

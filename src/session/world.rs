@@ -171,12 +171,21 @@ impl RealWorld {
             };
             self.routes.set_policy(&service.name, policy);
         }
-        if let Err(errors) = keep_front_doors(&self.doors, &self.stack, self.any_port) {
-            for error in errors {
-                tracing::warn!(%error, "a front door stays closed");
-            }
-        }
+        self.keep_front_doors();
         self.watch();
+    }
+
+    /// A reload has opened them already, unless somebody took a port in between.
+    fn keep_front_doors(&self) {
+        match keep_front_doors(&self.doors, &self.stack, self.any_port) {
+            Ok(moved) => moved.iter().for_each(|moved| self.wires.tell(moved.told())),
+            Err(errors) => errors.iter().for_each(|error| {
+                self.wires.tell(Event::Problem {
+                    what: format!("a front door stays closed: {error}"),
+                    remedy: "free that port and save the stack file again".into(),
+                });
+            }),
+        }
     }
 
     fn use_runtime(&mut self, service: ServiceName, runtime: Runtime) {

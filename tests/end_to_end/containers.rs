@@ -13,7 +13,7 @@ const SERVICES: [&str; 4] = ["web", "orders", "payments", "catalog"];
 const ENGINE: &[&str] = &["--runtime", "engine"];
 
 /// Whether these tests can run; says so where they cannot, and fails where they must.
-fn engine() -> bool {
+pub(crate) fn engine() -> bool {
     let images = [
         "image",
         "inspect",
@@ -35,7 +35,7 @@ fn engine() -> bool {
     there
 }
 
-fn docker(arguments: &[&str]) -> Output {
+pub(crate) fn docker(arguments: &[&str]) -> Output {
     Command::new("docker")
         .args(arguments)
         .stdin(Stdio::null())
@@ -48,7 +48,7 @@ fn docker(arguments: &[&str]) -> Output {
 }
 
 /// Names of all containers and networks that carry the label of this copy's folder.
-fn left(copy: &Copy) -> Vec<String> {
+pub(crate) fn left(copy: &Copy) -> Vec<String> {
     let directory = copy
         .directory()
         .canonicalize()
@@ -85,7 +85,7 @@ fn left(copy: &Copy) -> Vec<String> {
 }
 
 /// Removes volumes and images of a copy when a test ends, however it ends.
-struct Cleaned(Copy);
+pub(crate) struct Cleaned(pub(crate) Copy);
 
 impl Drop for Cleaned {
     fn drop(&mut self) {

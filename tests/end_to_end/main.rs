@@ -1,6 +1,8 @@
 //! The real binary as its users meet it: headless and on a terminal, with plain processes and with the real engine.
 
+mod bad_luck;
 mod containers;
+mod cut_off;
 mod processes;
 mod session;
 mod shop;

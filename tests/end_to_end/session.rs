@@ -1,7 +1,7 @@
 //! A headless session of the real binary, read notice by notice.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,12 @@ impl Session {
     pub(crate) fn start(copy: &Copy, arguments: &[&str]) -> Self {
         let mut all = vec!["watch", "--json"];
         all.extend(arguments);
-        let mut child = copy
-            .boatyard(&all)
+        Self::of(copy.boatyard(&all))
+    }
+
+    /// Starts this command, which must be `boatyard watch --json`.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .stdin(Stdio::null())

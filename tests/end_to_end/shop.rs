@@ -39,6 +39,28 @@ impl Copy {
         copy
     }
 
+    /// A stack of its own: this stack file, in which `PORT` stands for a free port and `NAME` for a name of its own, and
+    /// files beside it.
+    pub(crate) fn with(stack: &str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("boatyard-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        let port = free_port();
+        let copy = Self { folder, port };
+        let name = format!("luck-{}-{port}", std::process::id());
+        let stack = stack
+            .replace("PORT", &port.to_string())
+            .replace("NAME", &name);
+        for (file, text) in files.iter().chain(&[("boatyard.toml", stack.as_str())]) {
+            let path = copy.directory().join(file);
+            fs::create_dir_all(path.parent().expect("it is in the folder"))
+                .and_then(|()| fs::write(&path, text))
+                .expect("a file can be written");
+        }
+        copy
+    }
+
     /// The folder of the stack file.
     pub(crate) fn directory(&self) -> PathBuf {
         self.folder.path().join("stack")

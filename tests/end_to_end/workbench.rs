@@ -35,9 +35,9 @@ fn a_day_at_the_workbench() {
     .expect("an answer");
     terminal.shows(&["POST /orders"]);
     terminal.press("?");
-    terminal.shows(&["restart", "rebuild"]);
+    terminal.shows(&["Keys that work here", "restart", "rebuild"]);
     terminal.press("\x1b");
-    terminal.hides("fuzzy");
+    terminal.hides("Keys that work here");
 
     terminal.press("q");
     assert_eq!(terminal.ended(), 0);
