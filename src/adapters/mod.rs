@@ -4,6 +4,7 @@ mod ask;
 pub mod build;
 pub mod check;
 pub mod container;
+mod endpoint;
 mod exec;
 mod identity;
 pub mod ignore_rules;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use endpoint::{Attached, ByteStream, Endpoint, RawStream};
 pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;
 

@@ -10,7 +10,8 @@ mod reuse;
 mod says;
 mod support;
 
-use boatyard::adapters::build::{Builder, Endpoint, probe_builder};
+use boatyard::adapters::Endpoint;
+use boatyard::adapters::build::{Builder, probe_builder};
 use support::{endpoint, engine};
 
 pub(crate) fn classic() -> Builder {

@@ -6,7 +6,6 @@ mod abort;
 mod cgroup;
 mod create;
 mod ending;
-mod endpoint;
 mod exec;
 mod find;
 mod frames;
@@ -32,7 +31,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use endpoint::{ByteStream, CONNECT_TIMEOUT, Endpoint, RawStream, Upgraded};
 pub use exec::ExecResult;
 pub use find::{ContainerEngine, EngineFacts, NoEngine, OLDEST_API, find};
 pub use link::Link;
