@@ -1,13 +1,16 @@
 //! Process services as they really run: real programs, real terminals, real kills.
 
 mod process_kit;
+#[path = "support/until.rs"]
+mod until;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use boatyard::engine::{Event, Exit};
 use boatyard::telemetry::Stream;
-use process_kit::{Bench, alive, until};
+use process_kit::{Bench, alive};
+use until::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_and_signals_are_told_apart() {

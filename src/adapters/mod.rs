@@ -1,5 +1,7 @@
 //! The real world: what performs effects on this machine and reports what happened.
 
+#[cfg(test)]
+mod answering;
 mod ask;
 pub mod build;
 pub mod check;

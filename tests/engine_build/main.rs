@@ -9,6 +9,8 @@ mod content;
 mod reuse;
 mod says;
 mod support;
+#[path = "../support/until.rs"]
+mod until;
 
 use boatyard::adapters::Endpoint;
 use boatyard::adapters::build::{Builder, probe_builder};

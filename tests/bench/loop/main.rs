@@ -32,6 +32,9 @@ use terminal::Terminal;
 /// Rounds of each measurement; `BOATYARD_ROUNDS` asks for others.
 const ROUNDS: usize = 20;
 
+/// Measures one part, in so many rounds.
+type Part = fn(usize);
+
 fn main() {
     let rounds = std::env::var("BOATYARD_ROUNDS")
         .ok()
@@ -41,7 +44,7 @@ fn main() {
         "{:<58} {:>9} {:>9} {:>9}",
         "milliseconds", "median", "p95", "best"
     );
-    let parts: [(&str, fn(usize)); 4] = [
+    let parts: [(&str, Part); 4] = [
         ("start", start_up),
         ("processes", processes),
         ("containers", containers),
