@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::protocol::{End, Report, Request};
-use super::spawn::{Launch, Launched, TerminalSize};
+use super::spawn::{Launch, Launched};
 use super::{Inner, output, signals, words};
 use crate::adapters::state::{self, proc};
-use crate::engine::{Event, Exit, Place, RunId, StartFailure};
+use crate::engine::{Event, Exit, Place, RunId, StartFailure, TerminalSize};
 use crate::stack::ServiceName;
 use crate::telemetry::Stream;
 
