@@ -83,7 +83,7 @@ mod tests {
                     .windows(2)
                     .all(|pair| pair[0] <= pair[1] && pair[1] <= pair[0] * 5 / 4)
             );
-            assert_eq!(delays[39], longest);
+            assert_eq!(delays[79], longest);
             assert_eq!(schedule.next(true), Duration::from_secs(10));
             schedule.restart();
             assert_eq!(schedule.next(false), FIRST_DELAY);
