@@ -237,7 +237,6 @@ impl Life {
                         self.shim_due = Some(Instant::now() + grace + SHIM_LATE);
                     }
                     Request::Kill => self.shim_due = Some(Instant::now() + SHIM_LATE),
-                    Request::Signal(_) => {}
                 }
                 let line = format!("{request}\n");
                 drop(self.requests.write_all(line.as_bytes()).await);

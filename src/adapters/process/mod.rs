@@ -159,15 +159,6 @@ impl Processes {
         self.inner.ask(run, Ask::Shim(Request::Kill));
     }
 
-    /// Sends a signal to a run's process group; whether the signal has a name that is known and the run lives.
-    pub fn signal(&self, run: RunId, signal: &Signal) -> bool {
-        let Some(known) = signals::parse(&signal.0) else {
-            return false;
-        };
-        self.inner
-            .ask(run, Ask::Shim(Request::Signal(known.as_raw())))
-    }
-
     /// Gives the terminals of all runs, and of those to come, another size; programs are told by `SIGWINCH`.
     pub fn resize(&self, size: TerminalSize) {
         *self.inner.size() = size;
@@ -202,11 +193,11 @@ impl Inner {
         self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the run lives and will be told.
-    fn ask(&self, run: RunId, ask: Ask) -> bool {
-        self.runs()
-            .get(&run)
-            .is_some_and(|entry| entry.asks.send(ask).is_ok())
+    /// A run that has ended already needs nothing any more.
+    fn ask(&self, run: RunId, ask: Ask) {
+        if let Some(entry) = self.runs().get(&run) {
+            drop(entry.asks.send(ask));
+        }
     }
 
     fn environment(
