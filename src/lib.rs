@@ -2,6 +2,10 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map; the modules below stand in reading order.
 
+#[cfg(test)]
+#[path = "../tests/support/corpus.rs"]
+mod corpus;
+
 pub mod adapters;
 pub mod cli;
 pub mod config;

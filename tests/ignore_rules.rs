@@ -1,26 +1,15 @@
 //! Ignore rules against the verdicts of Docker's and git's own matchers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may fail, and says what it skips"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+#[path = "support/corpus.rs"]
+mod corpus;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use boatyard::adapters::ignore_rules::{DockerIgnore, GitIgnore};
+use corpus::corpus;
 use serde_json::Value;
-
-/// The folder of third-party test data; `None`, with a printed word, where it is not there.
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("BOATYARD_CORPUS").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no corpus at {}", folder.display());
-    None
-}
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
@@ -42,8 +31,10 @@ fn rules_of(case: &Value) -> DockerIgnore {
 
 #[test]
 fn docker_verdicts_of_the_table() {
-    let Some(corpus) = corpus() else { return };
-    let table = json(&corpus.join("dockerignore.json"));
+    let Some(path) = corpus("dockerignore.json") else {
+        return;
+    };
+    let table = json(&path);
     let mut wrong = Vec::new();
     let cases = table["dockerignore_matches"].as_array().unwrap();
     for case in cases {
@@ -80,11 +71,10 @@ fn docker_verdicts_of_the_table() {
 
 #[test]
 fn docker_reads_lines_as_the_table_says() {
-    let Some(corpus) = corpus() else { return };
-    for case in json(&corpus.join("dockerignore.json"))["dockerignore_parse"]
-        .as_array()
-        .unwrap()
-    {
+    let Some(path) = corpus("dockerignore.json") else {
+        return;
+    };
+    for case in json(&path)["dockerignore_parse"].as_array().unwrap() {
         let rules = DockerIgnore::parse(case["text"].as_str().unwrap());
         let lone = strings(&case["patterns"])
             .iter()
@@ -101,12 +91,11 @@ fn docker_reads_lines_as_the_table_says() {
 
 #[test]
 fn docker_contexts_of_the_table() {
-    let Some(corpus) = corpus() else { return };
+    let Some(path) = corpus("dockerignore.json") else {
+        return;
+    };
     let mut wrong = Vec::new();
-    for case in json(&corpus.join("dockerignore.json"))["dockerignore_trees"]
-        .as_array()
-        .unwrap()
-    {
+    for case in json(&path)["dockerignore_trees"].as_array().unwrap() {
         if case["kind"] != "context" {
             continue;
         }
@@ -161,9 +150,11 @@ fn lay_out(folder: &Path, case: &Value) {
 
 #[test]
 fn docker_verdicts_on_real_projects() {
-    let Some(corpus) = corpus() else { return };
+    let Some(path) = corpus("ignore-real/docker") else {
+        return;
+    };
     let mut seen = 0;
-    for entry in fs::read_dir(corpus.join("ignore-real/docker")).unwrap() {
+    for entry in fs::read_dir(path).unwrap() {
         let case = json(&entry.unwrap().path());
         let rules = DockerIgnore::parse(case["dockerignore"].as_str().unwrap());
         assert_eq!(
@@ -225,10 +216,12 @@ fn excluded_folders_are_entered_only_for_exceptions_inside() {
 
 #[test]
 fn git_verdicts_on_real_projects() {
-    let Some(corpus) = corpus() else { return };
+    let Some(path) = corpus("ignore-real/git") else {
+        return;
+    };
     let mut wrong = Vec::new();
     let mut seen = 0;
-    for entry in fs::read_dir(corpus.join("ignore-real/git")).unwrap() {
+    for entry in fs::read_dir(path).unwrap() {
         let case = json(&entry.unwrap().path());
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(".git")).unwrap();
@@ -290,12 +283,11 @@ fn git_rules_of_the_repository_above_and_its_private_ones_hold() {
 
 #[test]
 fn git_verdicts_of_the_table() {
-    let Some(corpus) = corpus() else { return };
+    let Some(path) = corpus("dockerignore.json") else {
+        return;
+    };
     let mut wrong = Vec::new();
-    for case in json(&corpus.join("dockerignore.json"))["gitignore_matches"]
-        .as_array()
-        .unwrap()
-    {
+    for case in json(&path)["gitignore_matches"].as_array().unwrap() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(
             folder.path().join(".gitignore"),

@@ -1,8 +1,7 @@
 //! The walk of a context, and what a builder selects from it, against the cases of fsutil's own tests.
-#![expect(
-    clippy::print_stdout,
-    reason = "a test may fail, and says what it skips"
-)]
+
+#[path = "support/corpus.rs"]
+mod corpus;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use boatyard::adapters::build::{ContextCache, EntryKind, Selection, Tree, TreeError, select};
 use boatyard::adapters::ignore_rules::DockerIgnore;
+use corpus::corpus;
 use serde_json::Value;
 
 fn walk(root: &Path, rules: &str) -> Result<Tree, TreeError> {
@@ -32,13 +32,10 @@ fn strings(value: &Value) -> Vec<String> {
 
 #[test]
 fn selections_of_the_table() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let corpus = std::env::var_os("BOATYARD_CORPUS").map_or(beside, Into::into);
-    let Ok(text) = fs::read(corpus.join("dockerignore.json")) else {
-        println!("skipped: no corpus at {}", corpus.display());
+    let Some(table) = corpus("dockerignore.json") else {
         return;
     };
-    let table: Value = serde_json::from_slice(&text).unwrap();
+    let table: Value = serde_json::from_slice(&fs::read(table).unwrap()).unwrap();
     let cases = table["dockerignore_trees"].as_array().unwrap();
     let mut seen = 0;
     for case in cases.iter().filter(|case| case["kind"] == "walk") {

@@ -1,13 +1,16 @@
 //! Process services as they really run: real programs, real terminals, real kills.
 
 mod process_kit;
+#[path = "support/until.rs"]
+mod until;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use boatyard::engine::{Event, Exit};
+use boatyard::engine::{Event, Exit, RunId, TerminalSize};
 use boatyard::telemetry::Stream;
-use process_kit::{Bench, alive, until};
+use process_kit::{Bench, alive};
+use until::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_and_signals_are_told_apart() {
@@ -114,16 +117,30 @@ async fn a_prompt_without_line_end_is_seen_and_can_be_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_sees_that_its_terminal_was_resized() {
+async fn programs_see_that_terminals_were_resized() {
     let mut bench = Bench::new();
-    let run = bench.start(
-        "trap 'stty size; stty size <&2; exit 0' WINCH; echo up; while :; do sleep 0.05; done",
-    );
-    bench.until_line(run, "up").await;
-    bench.processes.resize(run, 77, 23);
-    bench.exit(run).await;
-    let lines: Vec<String> = bench.lines(run).into_iter().map(|(_, line)| line).collect();
-    assert_eq!(lines, ["up", "23 77", "23 77"]);
+    let script =
+        "trap 'stty size; stty size <&2; exit 0' WINCH; echo up; while :; do sleep 0.05; done";
+    let runs = [bench.start(script), bench.start(script)];
+    for run in runs {
+        bench.until_line(run, "up").await;
+    }
+    bench.processes.resize(TerminalSize {
+        columns: 77,
+        rows: 23,
+    });
+    for run in runs {
+        bench.exit(run).await;
+        assert_eq!(said(&bench, run), ["up", "23 77", "23 77"]);
+    }
+    let later = bench.start("echo $COLUMNS $LINES $(stty size)");
+    bench.exit(later).await;
+    assert_eq!(said(&bench, later), ["77 23 23 77"]);
+}
+
+fn said(bench: &Bench, run: RunId) -> Vec<String> {
+    let lines = bench.lines(run).into_iter();
+    lines.map(|(_, line)| line).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +159,7 @@ const DETACHES: &str = "sleep 1001 & echo pid $!; \
     setsid sh -c 'echo pid $$; exec sleep 1002' & \
     (setsid env -i sh -c 'trap \"\" TERM HUP INT; echo pid $$; while :; do sleep 1003; done' &) ; ";
 
-async fn detached(bench: &mut Bench, rest: &str) -> (boatyard::engine::RunId, Vec<u32>) {
+async fn detached(bench: &mut Bench, rest: &str) -> (RunId, Vec<u32>) {
     let run = bench.start(&format!("{DETACHES} {rest}"));
     let pids = bench.pids(run, 3).await;
     assert!(pids.iter().all(|pid| alive(*pid)), "{pids:?}");

@@ -6,6 +6,8 @@
 )]
 
 mod process_kit;
+#[path = "support/until.rs"]
+mod until;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -14,7 +16,8 @@ use std::time::Duration;
 
 use boatyard::adapters::Identity;
 use boatyard::adapters::state::{LockRefused, SessionLock, mark, proc, sweep};
-use process_kit::{Bench, alive, kill_9, until};
+use process_kit::{Bench, alive, kill_9};
+use until::until;
 
 const ROLE: &str = "BOATYARD_TEST_ROLE";
 const FOLDER: &str = "BOATYARD_TEST_FOLDER";

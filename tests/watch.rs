@@ -1,6 +1,8 @@
 //! Watching real folders: bursts, touches, folders that come and go, trees that are left alone.
 #![expect(clippy::unwrap_used, reason = "a failure fails the test that asked")]
 
+#[path = "support/corpus.rs"]
+mod corpus;
 #[path = "watch_kit/editors.rs"]
 mod editors;
 mod watch_kit;

@@ -1,9 +1,12 @@
 //! The real world: what performs effects on this machine and reports what happened.
 
+#[cfg(test)]
+mod answering;
 mod ask;
 pub mod build;
 pub mod check;
 pub mod container;
+mod endpoint;
 mod exec;
 mod identity;
 pub mod ignore_rules;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use endpoint::{Attached, ByteStream, Endpoint, RawStream};
 pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;
 

@@ -20,4 +20,25 @@ pub enum Command {
     Quit,
     /// Kill whatever is still there and end the session.
     Kill,
+    /// What services say is shown in this much room: their terminals are to be as large.
+    Resize(TerminalSize),
+}
+
+/// Width and height of a terminal, in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+impl Default for TerminalSize {
+    /// What programs find where no screen shows them.
+    fn default() -> Self {
+        Self {
+            columns: 120,
+            rows: 40,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, CheckId, RunId, SyncCopy, SyncId};
+use super::{BuildId, CheckId, RunId, SyncCopy, SyncId, TerminalSize};
 use crate::stack::{Check, Runtime, Service, ServiceName, Stack, Then};
 
 /// One thing to do. Each is answered by an event that carries the same number, however it ends.
@@ -53,6 +53,8 @@ pub enum Effect {
     },
     /// Try a smoke check once. Answered by `CheckEnded`.
     RunCheck { check: CheckId, spec: Arc<Check> },
+    /// Give the terminals of all runs, and of those to come, this size.
+    Resize(TerminalSize),
     /// The service left the stack: close its doors and forget it.
     Forget { service: ServiceName },
 }

@@ -8,6 +8,8 @@ use crate::stack::{Runtime, ServiceName};
 pub(super) enum Intent {
     /// Tell the world of the stack.
     Prepare,
+    /// Tell the world how large terminals are.
+    Resize,
     /// Settle what a service runs as.
     Choose {
         service: ServiceName,

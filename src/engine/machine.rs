@@ -10,7 +10,7 @@ use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
     CheckProgress, CheckState, Effect, EngineLink, Event, Goal, Held, Hold, Moment, Notice, Phase,
-    RuntimeChoice, ServiceState, Smoke, State, Verdict, apply, deadline, route,
+    RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline, route,
 };
 use crate::stack::Stack;
 
@@ -169,6 +169,8 @@ fn first_state(stack: Arc<Stack>, options: Options) -> State {
         engine_link: EngineLink::Unknown,
         stack_problems: Vec::new(),
         prepared: false,
+        terminal: TerminalSize::default(),
+        terminal_told: true,
     }
 }
 

@@ -24,7 +24,7 @@ mod state;
 mod status;
 mod turn;
 
-pub use command::Command;
+pub use command::{Command, TerminalSize};
 pub use effect::{Effect, StartRun};
 pub use event::{
     Action, BuildFailure, BuildStep, Change, CheckOutcome, EngineLink, Event, Exit, Place,

@@ -35,6 +35,7 @@ pub(super) fn perform(
 ) {
     match intent {
         Intent::Prepare => prepare(state, turn),
+        Intent::Resize => resize(state, turn),
         Intent::Choose {
             service,
             runtime,
@@ -86,6 +87,11 @@ fn with(state: &mut State, name: &ServiceName, act: impl FnOnce(&mut ServiceStat
     if let Some(service) = state.services.get_mut(name) {
         act(service);
     }
+}
+
+fn resize(state: &mut State, turn: &mut Turn) {
+    state.terminal_told = true;
+    turn.ask(Effect::Resize(state.terminal));
 }
 
 fn prepare(state: &mut State, turn: &mut Turn) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildFailure, BuildId, BuildStep, CheckId, CheckOutcome, EngineLink, Exit, Hold, Moment, Place,
-    ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, Verdict,
+    ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize, Verdict,
 };
 use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then};
 
@@ -32,6 +32,10 @@ pub struct State {
     pub stack_problems: Vec<String>,
     /// Whether the world has been told of this stack: what to watch, which doors to make.
     pub prepared: bool,
+    /// How large the terminals of runs are to be.
+    pub terminal: TerminalSize,
+    /// Whether the world has been told of that size.
+    pub terminal_told: bool,
 }
 
 /// Where the session stands.

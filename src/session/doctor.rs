@@ -4,7 +4,6 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use super::engine_side::endpoint;
 use super::opening::identity;
 use super::{Failure, inspect, runtime, use_color};
 use crate::adapters::build::{Builder, probe_builder};
@@ -118,7 +117,7 @@ fn line(finding: &Finding, color: bool) -> String {
 fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
     let found = runtime()?.block_on(async {
         let engine = find(&Surroundings::of_this_process()).await?;
-        let builder = probe_builder(&endpoint(&engine)).await;
+        let builder = probe_builder(engine.endpoint()).await;
         Ok((engine, builder))
     });
     let none: crate::adapters::container::NoEngine = match found {

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
-use crate::adapters::build::{self, Builds, Workshop, probe_builder};
+use crate::adapters::build::{Builds, Workshop, probe_builder};
 use crate::adapters::container::{
-    ContainerEngine, Containers, Endpoint, Link, StackNetwork, Surroundings, sweep,
+    ContainerEngine, Containers, Link, StackNetwork, Surroundings, sweep,
 };
 use crate::adapters::{Identity, Wires};
 use crate::engine::{EngineLink, Event, RunId};
@@ -101,28 +101,19 @@ async fn make_ready(
 ) -> Result<Ready, String> {
     // First: containers of a dead session would answer to the same names on the same network.
     sweep(engine, identity, Some(&identity.session), false).await?;
-    let endpoint = endpoint(engine);
-    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(&endpoint));
+    let endpoint = engine.endpoint();
+    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(endpoint));
     let shown = builder.to_string();
-    let workshop = Workshop::new(engine.client.clone(), endpoint, builder, identity.clone());
+    let workshop = Workshop::new(
+        engine.client.clone(),
+        endpoint.clone(),
+        builder,
+        identity.clone(),
+    );
     let builds = Builds::new(wires.clone(), Arc::new(workshop));
     Ok(Ready {
         builds,
         builder: shown,
         network: network?,
     })
-}
-
-/// Where the builder speaks to this engine.
-pub(super) fn endpoint(engine: &ContainerEngine) -> build::Endpoint {
-    match engine.endpoint() {
-        Endpoint::Unix(path) => build::Endpoint::Unix(path.clone()),
-        Endpoint::Tcp(address) => {
-            let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-            build::Endpoint::Tcp(
-                host.trim_matches(['[', ']']).to_owned(),
-                port.parse().unwrap_or(2375),
-            )
-        }
-    }
 }

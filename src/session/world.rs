@@ -101,6 +101,7 @@ impl World for RealWorld {
                 then,
             } => self.engine.containers.sync(sync, runs, copies, then),
             Effect::RunCheck { check, spec } => self.check(check, spec),
+            Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {
                 self.routed.remove(&service);
                 self.runtimes.remove(&service);

@@ -1,23 +1,9 @@
 //! Bytes from outside, hostile ones too.
 
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 
 use super::*;
-
-/// The folder of third-party data for tests, if this machine has it.
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn corpus(part: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
-    let root = std::env::var_os("BOATYARD_CORPUS").map_or_else(|| beside.into(), PathBuf::from);
-    let folder = root.join(part);
-    if !folder.exists() {
-        println!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use crate::corpus::corpus;
 
 fn is_harmless(text: &str) -> bool {
     !text.chars().any(|letter| {

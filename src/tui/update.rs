@@ -435,7 +435,7 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         Command::Rebuild { .. } => Some(format!("rebuilding {service}")),
         Command::Stop { .. } => Some(format!("stopping {service}")),
         Command::Start { .. } => Some(format!("starting {service}")),
-        Command::Quit | Command::Kill => None,
+        Command::Quit | Command::Kill | Command::Resize(_) => None,
     };
     Some(Wish::Command(command))
 }

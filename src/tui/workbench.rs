@@ -15,13 +15,13 @@ use tokio::time::{Instant, sleep_until};
 use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
-use super::pane::Scene;
+use super::pane::{self, Scene};
 use super::terminal::{self, FrameWriter, Heard, Lane};
 use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
-use crate::engine::{Command, Notice, State};
+use crate::engine::{Command, Notice, State, TerminalSize};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::telemetry::Telemetry;
 
@@ -70,6 +70,8 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     due: Due,
     drawn: Option<Drawn>,
     frames: u64,
+    /// The room for what services say, as the engine was told last.
+    room: Option<TerminalSize>,
 }
 
 /// What asks for a new frame.
@@ -201,6 +203,7 @@ impl<B: Backend> Workbench<B> {
             due: Due::Now,
             drawn: None,
             frames: 0,
+            room: None,
         }
     }
 
@@ -247,6 +250,12 @@ impl<B: Backend> Workbench<B> {
             Wish::Suspend => self.suspend(),
         }
         None
+    }
+
+    /// The room for what services say, if the last frame gave it another size than the one before.
+    fn new_room(&mut self) -> Option<TerminalSize> {
+        let room = pane::logs::room(self.ui.layout.area(Pane::Logs)?);
+        (self.room.replace(room) != Some(room)).then_some(room)
     }
 
     fn set_theme(&mut self, theme: Theme) {
@@ -390,6 +399,9 @@ impl<B: Backend> View for Workbench<B> {
     }
 
     async fn next_input(&mut self) -> Input {
+        if let Some(room) = self.new_room() {
+            return Input::Command(Command::Resize(room));
+        }
         loop {
             let woken = self.wait().await;
             match woken {

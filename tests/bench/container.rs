@@ -48,12 +48,7 @@ async fn floor(rig: &Rig) -> Duration {
     let id = client.create_container(None, body).await.unwrap().id;
     let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1");
     let path = rig.engine.path(&path);
-    let mut attached = rig
-        .engine
-        .endpoint()
-        .upgrade(&path, "tcp", &[])
-        .await
-        .unwrap();
+    let mut attached = rig.engine.endpoint().attach(&path).await.unwrap();
     client.start_container(&id, None).await.unwrap();
     let began = Instant::now();
     let mut buffer = vec![0; 256 << 10];

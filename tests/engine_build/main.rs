@@ -9,8 +9,11 @@ mod content;
 mod reuse;
 mod says;
 mod support;
+#[path = "../support/until.rs"]
+mod until;
 
-use boatyard::adapters::build::{Builder, Endpoint, probe_builder};
+use boatyard::adapters::Endpoint;
+use boatyard::adapters::build::{Builder, probe_builder};
 use support::{endpoint, engine};
 
 pub(crate) fn classic() -> Builder {

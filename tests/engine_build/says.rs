@@ -9,6 +9,7 @@ use boatyard::stack::{BuildSecret, SecretSource};
 
 use crate::classic;
 use crate::support::{BASE, Yard};
+use crate::until::until;
 
 #[tokio::test]
 async fn steps_are_counted_and_told() {
@@ -202,19 +203,6 @@ async fn wrong_ignore_patterns_and_targets_are_named() {
         message.contains("nostage") && message.contains("build.target"),
         "{message}"
     );
-}
-
-/// Waits for a condition, bounded.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
-    let began = Instant::now();
-    while !condition() {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "waited too long until {what}"
-        );
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    began.elapsed()
 }
 
 /// Whether a process of this machine has these words on its command line.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use boatyard::adapters::build::{Builder, Built, Endpoint, Output, Sink, Workshop};
+use boatyard::adapters::Endpoint;
+use boatyard::adapters::build::{Builder, Built, Output, Sink, Workshop};
 use boatyard::adapters::{Identity, Wires};
 use boatyard::engine::{BuildFailure, Event};
 use boatyard::runtime::Clock;

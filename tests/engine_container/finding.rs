@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use boatyard::adapters::Endpoint;
 use boatyard::adapters::Wires;
-use boatyard::adapters::container::{Endpoint, Link, Surroundings, find};
+use boatyard::adapters::container::{Link, Surroundings, find};
 use boatyard::engine::{EngineLink, Event, RunId};
 use boatyard::runtime::Clock;
 use boatyard::stack::Reach;
@@ -41,11 +42,7 @@ async fn the_engine_says_what_it_is_and_opens_raw_streams() {
     }
     let refused = engine
         .endpoint()
-        .upgrade(
-            &engine.path("/containers/no-such/attach?stream=1"),
-            "tcp",
-            &[],
-        )
+        .attach(&engine.path("/containers/no-such/attach?stream=1"))
         .await;
     let why = refused.map(|_| ()).unwrap_err().to_string();
     assert!(why.contains("no-such"), "{why}");

@@ -15,7 +15,9 @@ use boatyard::stack::{CommandWords, Runtime, Service};
 use boatyard::telemetry::{Stream, Telemetry};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
+
+use crate::until::until;
 
 /// Longer than anything takes on a busy machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -196,15 +198,6 @@ impl Drop for Bench {
     fn drop(&mut self) {
         drop(self.owned.take());
         drop(std::fs::remove_dir_all(self.identity.state_folder()));
-    }
-}
-
-/// Waits until this is so.
-pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        sleep(Duration::from_millis(5)).await;
     }
 }
 

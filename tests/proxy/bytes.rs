@@ -88,7 +88,7 @@ async fn bytes_are_held_until_a_run_is_ready() {
     let relay = Relay::holding(Limits::default()).await;
     let mut caller = relay.connect().await;
     caller.write_all(b"*1\r\n$4\r\nPING\r\n").await.unwrap();
-    super::harness::until("it is held", || {
+    super::until::until("it is held", || {
         relay.routes.held(&super::harness::orders()) == 1
     })
     .await;

@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::until::until;
+
 /// How long anything may take that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
@@ -233,19 +235,6 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let text = String::from_utf8_lossy(&read).into_owned();
     assert!(ended.is_ok(), "the connection does not end: {text:?}");
     text
-}
-
-/// Waits until this is so.
-pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    assert!(
-        timeout(SOON, waiting).await.is_ok(),
-        "{what}: not within {SOON:?}"
-    );
 }
 
 pub(crate) fn http(exchange: &Exchange) -> u16 {

@@ -12,9 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::harness::{
-    OK, Relay, Run, SOON, http, orders, read_head, read_to_end, read_until, until,
-};
+use super::harness::{OK, Relay, Run, SOON, http, orders, read_head, read_to_end, read_until};
+use super::until::until;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 

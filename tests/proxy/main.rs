@@ -7,10 +7,13 @@
 )]
 
 mod bytes;
+#[path = "../support/corpus.rs"]
+mod corpus;
 mod doors;
 mod go_between;
 mod harness;
 mod holding;
-
 mod messages;
 mod tracing;
+#[path = "../support/until.rs"]
+mod until;

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::harness::{OK, Relay, Run, http, orders, read_head, read_to_end, read_until, until};
+use super::harness::{OK, Relay, Run, http, orders, read_head, read_to_end, read_until};
+use super::until::until;
 
 fn untraced(relay: &Relay) {
     let policy = Policy {

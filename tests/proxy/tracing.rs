@@ -7,7 +7,8 @@ use boatyard::telemetry::{Telemetry, TraceContext};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::harness::{OK, Relay, Run, http, orders, read_head, read_until, until, upstream};
+use super::harness::{OK, Relay, Run, http, orders, read_head, read_until, upstream};
+use super::until::until;
 
 const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

@@ -47,6 +47,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         | Effect::Refuse { .. }
         | Effect::Probe { .. }
         | Effect::PaceProbe { .. }
+        | Effect::Resize(_)
         | Effect::Forget { .. } => {}
     }
 }

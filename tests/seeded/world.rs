@@ -337,7 +337,7 @@ impl World {
                 self.plan(after, Planned::Event(event));
             }
             Effect::RunCheck { check, .. } => self.check(check),
-            Effect::Prepare { .. } | Effect::UseRuntime { .. } => {}
+            Effect::Prepare { .. } | Effect::UseRuntime { .. } | Effect::Resize(_) => {}
             Effect::Forget { service } => {
                 self.truth.saves.remove(&service);
                 self.truth.completed.remove(&service);

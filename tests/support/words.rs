@@ -11,6 +11,7 @@ use boatyard::engine::{
     Action, BuildFailure, BuildId, BuildState, BuildStep, Change, CheckId, CheckOutcome,
     CheckProgress, Command, Effect, EngineLink, Event, Exit, Goal, Moment, Notice, Place,
     ProbeAnswer, RunId, RunPhase, ServiceState, StartFailure, State, SyncCopy, SyncId,
+    TerminalSize,
 };
 use boatyard::stack::{Runtime, ServiceName, Signal, Stack, Then};
 
@@ -30,6 +31,10 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
         ["check", verdict] => check(verdict, state),
         ["quit"] => command(Command::Quit),
         ["kill"] => command(Command::Kill),
+        ["resize", columns, rows] => command(Command::Resize(TerminalSize {
+            columns: columns.parse().unwrap(),
+            rows: rows.parse().unwrap(),
+        })),
         [verb @ ("restart" | "rebuild" | "stop" | "start"), service] => {
             command(service_command(verb, (*service).into()))
         }
@@ -289,6 +294,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
             sync, runs, copies, ..
         } => format!("sync {sync} {} files to {}", copies.len(), list(runs)),
         Effect::RunCheck { check, spec } => format!("check {check} {}", spec.name),
+        Effect::Resize(size) => format!("resize {} {}", size.columns, size.rows),
         Effect::Forget { service } => format!("forget {service}"),
     }
 }

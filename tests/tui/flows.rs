@@ -329,6 +329,10 @@ async fn nothing_is_drawn_when_nothing_changed() {
         desk.show();
     }
     assert_eq!(desk.workbench.frames(), 1);
+    assert!(
+        asks(&mut desk).await.is_some(),
+        "the size of the first frame"
+    );
     let woken = timeout(Duration::from_millis(150), desk.workbench.next_input()).await;
     assert!(woken.is_err(), "nothing wakes a quiet screen: {woken:?}");
     desk.scene
@@ -367,11 +371,43 @@ async fn what_ages_is_drawn_again() {
 async fn until_drawn(desk: &mut Desk, frames: u64) {
     let until = async {
         while desk.workbench.frames() < frames {
-            assert_eq!(desk.workbench.next_input().await, Input::Show);
+            let input = desk.workbench.next_input().await;
+            let is_right = matches!(input, Input::Show | Input::Command(Command::Resize(_)));
+            assert!(is_right, "{input:?}");
             desk.show();
         }
     };
     timeout(Duration::from_secs(5), until)
         .await
         .expect("it is drawn");
+}
+
+/// What the workbench asks for by itself, without a key.
+async fn asks(desk: &mut Desk) -> Option<(u16, u16)> {
+    let input = timeout(Duration::from_millis(1), desk.workbench.next_input()).await;
+    match input {
+        Ok(Input::Command(Command::Resize(size))) => Some((size.columns, size.rows)),
+        Ok(Input::Show) | Err(_) => None,
+        Ok(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn terminals_are_as_large_as_the_room_for_what_they_say() {
+    let mut desk = desk(fixture::ready());
+    let first = asks(&mut desk).await.expect("the first frame tells it");
+    assert!(first.0 < 120 && first.1 < 40, "{first:?}");
+    assert_eq!(asks(&mut desk).await, None, "told once");
+    desk.press("2 z");
+    let alone = asks(&mut desk).await.expect("the pane has grown");
+    assert_eq!(alone.0, 120 - 15, "all but the time and the level");
+    assert!(alone.1 > first.1);
+    desk.press("1");
+    assert_eq!(
+        asks(&mut desk).await,
+        None,
+        "a pane that is not shown has no size"
+    );
+    desk.press("2 z");
+    assert_eq!(asks(&mut desk).await, Some(first));
 }

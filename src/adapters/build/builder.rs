@@ -7,7 +7,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::ListWorkersRequest;
 use tokio::time::timeout;
 
 use super::control;
-use super::endpoint::Endpoint;
+use crate::adapters::Endpoint;
 
 /// The builder that is used.
 #[derive(Debug, Clone, PartialEq, Eq)]

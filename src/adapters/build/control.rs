@@ -10,14 +10,14 @@ use hyper::upgrade::Upgraded;
 use tonic::codegen::{Service, http::Uri};
 use tonic::transport::Channel;
 
-use super::endpoint::Endpoint;
+use crate::adapters::Endpoint;
 
 /// Largest message that is accepted: a status may carry much output at once.
 const LARGEST: usize = 64 << 20;
 
 /// Connects to the builder inside the engine. Dropping the client cancels what it asked for.
 pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<ControlClient<Channel>> {
-    let stream = endpoint.upgrade("/grpc", &[]).await?;
+    let stream = endpoint.upgrade("/grpc", "h2c", &[]).await?;
     let channel = tonic::transport::Endpoint::from_static("http://builder")
         .connect_with_connector(Ready(Some(stream)))
         .await

@@ -28,8 +28,8 @@ use tokio_stream::Empty;
 use tonic::codegen::{Service, http::Response as HttpResponse};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::endpoint::Endpoint;
 use super::filesync::Files;
+use crate::adapters::Endpoint;
 
 /// A session that the engine can call back; it ends when this is dropped.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub(super) async fn open(
         ("X-Docker-Expose-Session-Sharedkey", shared_key),
     ];
     headers.extend(METHODS.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method)));
-    let stream = endpoint.upgrade("/session", &headers).await?;
+    let stream = endpoint.upgrade("/session", "h2c", &headers).await?;
     let services = Services {
         files: FileSyncServer::new(files),
         secrets: SecretsServer::new(KnownSecrets(secrets)),

@@ -14,13 +14,13 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::control;
-use super::endpoint::Endpoint;
 use super::failure::{Facts, explain};
 use super::filesync::{Files, Ledger};
 use super::model::{BuildOrder, Sink, Stopped, Transfer};
 use super::pack::Packed;
 use super::progress::Progress;
 use super::session;
+use crate::adapters::Endpoint;
 
 /// How long the rest of a build's output is waited for after the build itself has ended.
 const REST: Duration = Duration::from_secs(2);

@@ -1,16 +1,14 @@
 //! Checks against real sockets and real commands.
 
-use std::sync::Mutex;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::adapters::Executed;
+use crate::adapters::answering::serve;
 use crate::runtime::Clock;
 use crate::stack::{
     CommandExpect, CommandWords, HttpExpect, HttpRequest, RequestBody, TraceExpect,
@@ -90,24 +88,6 @@ fn here() -> Exec {
 
 async fn outcome_of(check: Check, web: Option<SocketAddr>) -> CheckOutcome {
     outcome_with(check, web, Some(here()), Arc::default()).await
-}
-
-/// A server that gives this answer to everybody, and what it was asked.
-async fn serve(answer: &str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let (heard, answer) = (Arc::clone(&asked), answer.to_owned());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.unwrap_or(0);
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
-            heard.lock().unwrap().push(request);
-            drop(stream.write_all(answer.as_bytes()).await);
-        }
-    });
-    (address, asked)
 }
 
 fn reply(status: &str, kind: &str, body: &str) -> String {

@@ -11,12 +11,12 @@ use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::endpoint::refusal;
 use super::find::ContainerEngine;
 use super::link::Link;
 use super::model::{Drained, Shared};
 use super::sink::Sink;
 use super::words::{is_disconnected, is_gone, reason, status};
+use crate::adapters::endpoint::refusal;
 use crate::engine::Exit;
 
 /// Shortest and longest wait before the engine is asked again after a break.

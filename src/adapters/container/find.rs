@@ -7,8 +7,8 @@ use std::time::Duration;
 use bollard::{ClientVersion, Docker};
 use hyper::Method;
 
-use super::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use super::surroundings::Surroundings;
+use crate::adapters::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use crate::engine::EngineLink;
 
 /// The oldest API that Boatyard works with: Docker 20.10, Podman 4.
@@ -153,7 +153,7 @@ impl Ping {
         let response = endpoint.request(Method::GET, "/_ping", &[]).await?;
         if !response.status().is_success() {
             let status = response.status();
-            return Err(super::endpoint::refusal(status, response).await);
+            return Err(crate::adapters::endpoint::refusal(status, response).await);
         }
         let header = |name: &str| {
             let value = response.headers().get(name)?;

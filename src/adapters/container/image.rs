@@ -2,27 +2,17 @@
 
 use std::collections::HashMap;
 
-use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use super::find::ContainerEngine;
-use super::words::{image_is_missing, is_gone, reason};
+use super::words::{image_is_missing, reason};
 use crate::adapters::Wires;
 use crate::engine::StartFailure;
 use crate::stack::Service;
 use crate::telemetry::{NewLine, Stream};
-
-/// Whether the engine has this image.
-pub(super) async fn exists(engine: &ContainerEngine, image: &str) -> Result<bool, Error> {
-    match engine.client.inspect_image(image).await {
-        Ok(_) => Ok(true),
-        Err(error) if is_gone(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
 
 /// Fetches an image from its registry. What the registry tells goes to the service's log, a line for each new state of a
 /// layer (not for each megabyte).

@@ -6,7 +6,6 @@ mod abort;
 mod cgroup;
 mod create;
 mod ending;
-mod endpoint;
 mod exec;
 mod find;
 mod frames;
@@ -32,7 +31,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use endpoint::{ByteStream, CONNECT_TIMEOUT, Endpoint, RawStream, Upgraded};
 pub use exec::ExecResult;
 pub use find::{ContainerEngine, EngineFacts, NoEngine, OLDEST_API, find};
 pub use link::Link;
@@ -147,18 +145,6 @@ impl Containers {
         exec::exec(&engine, &self.container_id(run)?, argv, None, timeout).await
     }
 
-    /// Unpacks a tar, rooted at `/`, inside a run.
-    pub async fn upload(&self, run: RunId, tar: Vec<u8>) -> Result<(), String> {
-        let engine = self.engine()?;
-        sync::upload(&engine, &self.container_id(run)?, tar).await
-    }
-
-    /// Deletes paths inside a run, whatever they are. Needs an `rm` in its image, and says so when there is none.
-    pub async fn remove_paths(&self, run: RunId, paths: &[String]) -> Result<(), String> {
-        let engine = self.engine()?;
-        sync::remove(&engine, &self.container_id(run)?, paths).await
-    }
-
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.
     pub fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
         let shared = self.shared.clone();
@@ -169,13 +155,6 @@ impl Containers {
                 Err(why) => Event::SyncFailed { sync, why },
             });
         });
-    }
-
-    /// Whether the engine has this image.
-    pub async fn image_exists(&self, image: &str) -> Result<bool, String> {
-        let engine = self.engine()?;
-        let found = image::exists(&engine, image).await;
-        found.map_err(|error| words::reason(&error))
     }
 
     /// Fetches an image from its registry; its progress goes to the service's log.

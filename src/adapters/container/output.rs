@@ -10,11 +10,11 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::endpoint::{RawStream, Upgraded};
 use super::find::ContainerEngine;
 use super::frames::Demux;
 use super::rejoin::{Log, rejoin};
 use super::sink::Sink;
+use crate::adapters::{Attached, RawStream};
 
 /// One read takes at most this much: as much as a socket of the engine holds.
 const READ: usize = 256 << 10;
@@ -38,7 +38,7 @@ pub(super) struct PumpEnd {
 
 impl Pump {
     /// Reads an attached container until its output ends.
-    pub(super) fn attached(source: Upgraded, tty: bool, sink: Sink) -> Self {
+    pub(super) fn attached(source: Attached, tty: bool, sink: Sink) -> Self {
         Self::spawn(|moved, give_up| read_attached(source, tty, sink, moved, give_up))
     }
 
@@ -87,13 +87,13 @@ impl Pump {
 }
 
 async fn read_attached(
-    source: Upgraded,
+    source: Attached,
     tty: bool,
     mut sink: Sink,
     moved: Arc<AtomicU64>,
     give_up: Arc<Notify>,
 ) -> PumpEnd {
-    let Upgraded { early, stream } = source;
+    let Attached { early, stream } = source;
     let mut demux = Demux::new(tty);
     pour(&mut demux, &mut sink, &early);
     read_stream(stream, demux, sink, &moved, &give_up).await

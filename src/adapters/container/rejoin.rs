@@ -15,10 +15,10 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::io::AsyncReadExt;
 
-use super::endpoint::{RawStream, Upgraded, refusal};
 use super::find::ContainerEngine;
 use super::frames::{Demux, index};
 use super::sink::Sink;
+use crate::adapters::endpoint::{Attached, RawStream, refusal};
 use crate::telemetry::Stream;
 
 /// Silence after which the log is believed to have told everything: far longer than the engine needs to write a line.
@@ -43,11 +43,11 @@ pub(super) struct Joined {
 }
 
 /// Attaches to both outputs. Before the start of the program, so that its first line is not lost.
-pub(super) async fn attach(engine: &ContainerEngine, id: &str) -> io::Result<Upgraded> {
+pub(super) async fn attach(engine: &ContainerEngine, id: &str) -> io::Result<Attached> {
     let path = engine.path(&format!(
         "/containers/{id}/attach?stream=1&stdout=1&stderr=1"
     ));
-    engine.endpoint().upgrade(&path, "tcp", &[]).await
+    engine.endpoint().attach(&path).await
 }
 
 /// Reads the log into the sink. Without `follow`, to its present end. With it, until the program ends, or until an attached

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::endpoint::{Endpoint, tls_unsupported};
+use crate::adapters::endpoint::{Endpoint, tls_unsupported};
 
 /// The environment variables that matter to the search.
 #[derive(Debug, Clone, Default)]

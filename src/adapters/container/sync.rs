@@ -68,7 +68,7 @@ async fn sync_one(
 }
 
 /// Unpacks a tar at `/` of a container.
-pub(super) async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> Result<(), String> {
+async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> Result<(), String> {
     let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let body = bollard::body_full(Bytes::from(tar));
     let uploading = engine.client.upload_to_container(id, Some(options), body);
@@ -78,11 +78,7 @@ pub(super) async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> 
 }
 
 /// Deletes paths inside, as root. The engine cannot do that itself, so the image needs `rm`.
-pub(super) async fn remove(
-    engine: &ContainerEngine,
-    id: &str,
-    paths: &[String],
-) -> Result<(), String> {
+async fn remove(engine: &ContainerEngine, id: &str, paths: &[String]) -> Result<(), String> {
     if paths.is_empty() {
         return Ok(());
     }

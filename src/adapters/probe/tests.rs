@@ -1,7 +1,6 @@
 //! Probes against real sockets.
 
 use std::convert::Infallible;
-use std::sync::Mutex;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::StreamBody;
@@ -10,12 +9,13 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::adapters::Executed;
+use crate::adapters::answering::serve;
 use crate::runtime::Clock;
 use crate::stack::{CommandWords, HttpProbe};
 use crate::telemetry::{NewLine, Stream, Telemetry};
@@ -93,24 +93,6 @@ fn http(path: &str) -> Health {
 
 fn nothing() -> Exec {
     Exec::new(|_, _| async { Err("nobody executes here".into()) })
-}
-
-/// A server that gives this answer to everybody, and what it was asked.
-async fn serve(answer: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&asked);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.unwrap_or(0);
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
-            heard.lock().unwrap().push(request);
-            drop(stream.write_all(answer.as_bytes()).await);
-        }
-    });
-    (address, asked)
 }
 
 /// An address at which nobody listens.

@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::protocol::{End, Report, Request};
-use super::spawn::{Launch, Launched, TerminalSize};
+use super::spawn::{Launch, Launched};
 use super::{Inner, output, signals, words};
 use crate::adapters::state::{self, proc};
-use crate::engine::{Event, Exit, Place, RunId, StartFailure};
+use crate::engine::{Event, Exit, Place, RunId, StartFailure, TerminalSize};
 use crate::stack::ServiceName;
 use crate::telemetry::Stream;
 
@@ -237,7 +237,6 @@ impl Life {
                         self.shim_due = Some(Instant::now() + grace + SHIM_LATE);
                     }
                     Request::Kill => self.shim_due = Some(Instant::now() + SHIM_LATE),
-                    Request::Signal(_) => {}
                 }
                 let line = format!("{request}\n");
                 drop(self.requests.write_all(line.as_bytes()).await);

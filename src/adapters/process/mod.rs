@@ -21,7 +21,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use shim::{SHIM_WORD, shim_main};
-pub use spawn::TerminalSize;
 
 use self::life::{Ask, Who};
 use self::ports::Ports;
@@ -29,7 +28,7 @@ use self::protocol::Request;
 use self::spawn::{Launch, Spawner};
 use super::state::{self, Ledger};
 use super::{Identity, Wires};
-use crate::engine::{Event, RunId, StartFailure, StartRun};
+use crate::engine::{Event, RunId, StartFailure, StartRun, TerminalSize};
 use crate::stack::{ServiceName, Signal};
 
 /// The program that serves as shim: a `boatyard` whose first argument [`SHIM_WORD`] leads to [`shim_main`].
@@ -58,6 +57,8 @@ struct Inner {
     ports: Ports,
     ledger: Ledger,
     runs: Mutex<BTreeMap<RunId, Entry>>,
+    /// Of the terminals of runs to come.
+    size: Mutex<TerminalSize>,
     sampling: AtomicBool,
 }
 
@@ -82,6 +83,7 @@ impl Processes {
             spawner: Spawner::new()?,
             ports: Ports::new(),
             runs: Mutex::default(),
+            size: Mutex::default(),
             sampling: AtomicBool::new(false),
         };
         Ok(Self {
@@ -94,7 +96,7 @@ impl Processes {
         self.inner.ports.free()
     }
 
-    /// Starts a run of `service.run` in the service's folder, on a terminal of the default size, with Boatyard's own
+    /// Starts a run of `service.run` in the service's folder, on a terminal of the present size, with Boatyard's own
     /// environment, these variables on top, and `PORT`. Returns at once and must be called within the runtime; answers with
     /// `RunStarted` and later once with `RunExited`, when all its output was kept and its whole tree is gone; or with
     /// `RunFailed` alone.
@@ -119,7 +121,8 @@ impl Processes {
             shim: None,
         };
         self.inner.runs().insert(run, entry);
-        let size = TerminalSize::default();
+        // Read after the run was entered: a change of size meanwhile is found here, or sent to it.
+        let size = *self.inner.size();
         let launch = Launch {
             shim: self.inner.shim.0.clone(),
             argv: command.argv(),
@@ -156,19 +159,13 @@ impl Processes {
         self.inner.ask(run, Ask::Shim(Request::Kill));
     }
 
-    /// Sends a signal to a run's process group; whether the signal has a name that is known and the run lives.
-    pub fn signal(&self, run: RunId, signal: &Signal) -> bool {
-        let Some(known) = signals::parse(&signal.0) else {
-            return false;
-        };
-        self.inner
-            .ask(run, Ask::Shim(Request::Signal(known.as_raw())))
-    }
-
-    /// Gives a run's terminals another size; its program is told by `SIGWINCH`.
-    pub fn resize(&self, run: RunId, columns: u16, rows: u16) {
-        self.inner
-            .ask(run, Ask::Resize(TerminalSize { columns, rows }));
+    /// Gives the terminals of all runs, and of those to come, another size; programs are told by `SIGWINCH`.
+    pub fn resize(&self, size: TerminalSize) {
+        *self.inner.size() = size;
+        for entry in self.inner.runs().values() {
+            // A run that has just ended has nobody left to be told.
+            drop(entry.asks.send(Ask::Resize(size)));
+        }
     }
 
     /// Types into a run's terminal.
@@ -192,11 +189,15 @@ impl Inner {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the run lives and will be told.
-    fn ask(&self, run: RunId, ask: Ask) -> bool {
-        self.runs()
-            .get(&run)
-            .is_some_and(|entry| entry.asks.send(ask).is_ok())
+    fn size(&self) -> MutexGuard<'_, TerminalSize> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A run that has ended already needs nothing any more.
+    fn ask(&self, run: RunId, ask: Ask) {
+        if let Some(entry) = self.runs().get(&run) {
+            drop(entry.asks.send(ask));
+        }
     }
 
     fn environment(

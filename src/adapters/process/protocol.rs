@@ -6,8 +6,6 @@ use std::time::Duration;
 /// What Boatyard asks of a shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
-    /// Send this signal to the program's process group.
-    Signal(i32),
     /// Send this signal to the program's process group, and kill whatever is left after the grace.
     Stop { signal: i32, grace: Duration },
     /// Kill the whole tree.
@@ -39,7 +37,6 @@ pub(super) enum End {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::Stop { signal, grace } => write!(f, "stop {signal} {}", grace.as_millis()),
             Self::Kill => write!(f, "kill"),
         }
@@ -67,7 +64,6 @@ impl Request {
     pub(super) fn parse(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split(' ').collect();
         match *words.as_slice() {
-            ["signal", signal] => Some(Self::Signal(signal.parse().ok()?)),
             ["stop", signal, grace] => Some(Self::Stop {
                 signal: signal.parse().ok()?,
                 grace: Duration::from_millis(grace.parse().ok()?),
@@ -110,11 +106,7 @@ mod tests {
     #[test]
     fn whatever_is_said_is_understood() {
         let grace = Duration::from_millis(1500);
-        for request in [
-            Request::Signal(1),
-            Request::Stop { signal: 15, grace },
-            Request::Kill,
-        ] {
+        for request in [Request::Stop { signal: 15, grace }, Request::Kill] {
             assert_eq!(Request::parse(&request.to_string()), Some(request));
         }
         for report in [

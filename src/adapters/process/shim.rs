@@ -197,11 +197,6 @@ impl Shim {
             return self.begin_killing();
         };
         match Request::parse(&line) {
-            Some(Request::Signal(number)) => {
-                if let Some(signal) = Signal::from_named_raw(number) {
-                    self.signal_group(signal);
-                }
-            }
             Some(Request::Stop { signal, grace }) => self.stop(signal, grace),
             Some(Request::Kill) => self.begin_killing(),
             None => {}

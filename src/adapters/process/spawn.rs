@@ -18,24 +18,7 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::oneshot;
 
 use super::shim::SHIM_WORD;
-
-/// Width and height of a run's terminal, in cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// Columns.
-    pub columns: u16,
-    /// Rows.
-    pub rows: u16,
-}
-
-impl Default for TerminalSize {
-    fn default() -> Self {
-        Self {
-            columns: 120,
-            rows: 40,
-        }
-    }
-}
+use crate::engine::TerminalSize;
 
 impl From<TerminalSize> for PtySize {
     fn from(size: TerminalSize) -> Self {

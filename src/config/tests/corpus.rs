@@ -1,32 +1,23 @@
 //! Single values with the answer of Compose's reference implementation, where that table is at hand.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::config::{dotenv, duration, interpolate, ports, volumes, words};
+use crate::corpus::corpus;
 use crate::stack::Protocol;
 
-/// The folder of the tables: `$BOATYARD_CORPUS`, else beside the project.
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("BOATYARD_CORPUS").map_or(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
-
 /// Compares every row of a table; `answer` is `None` where ours refuses, as the reference does for rows with an `error`.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn check(
     file: &str,
     ours: impl Fn(&Value) -> Option<Value>,
     theirs: impl Fn(&Value) -> Option<Value>,
 ) {
-    let Some(folder) = corpus() else {
-        eprintln!("skipped: the table {file} is not here");
+    let Some(table) = corpus(&format!("compose-micro/{file}")) else {
         return;
     };
-    let text = std::fs::read_to_string(folder.join("compose-micro").join(file)).unwrap();
+    let text = std::fs::read_to_string(table).unwrap();
     let mut wrong = Vec::new();
     let mut rows = 0;
     for line in text.lines() {

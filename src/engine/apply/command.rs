@@ -10,6 +10,10 @@ pub(super) fn given(state: &mut State, now: Moment, command: Command) {
             quit(state, now, is_second);
         }
         Command::Kill => quit(state, now, true),
+        Command::Resize(size) => {
+            state.terminal_told &= state.terminal == size;
+            state.terminal = size;
+        }
         Command::Restart { service } => with(state, &service, restart),
         Command::Rebuild { service } => with(state, &service, rebuild),
         Command::Stop { service } => with(state, &service, |service| {

@@ -41,6 +41,10 @@ pub(super) fn next(state: &State, now: Moment) -> Next {
     if !state.prepared && state.is_running() {
         return Next::Do(Intent::Prepare);
     }
+    // Before anything is started: what is started now begins at the new size.
+    if !state.terminal_told {
+        return Next::Do(Intent::Resize);
+    }
     if let Some(intent) = verdict(state, now) {
         return Next::Do(intent);
     }

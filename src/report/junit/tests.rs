@@ -6,6 +6,7 @@ use std::process::Command;
 use super::super::fixture::{Page, Session, probed, said, stack, started};
 use super::super::{Smoke, json_report};
 use super::*;
+use crate::corpus::corpus;
 use crate::engine::{CheckOutcome, Event, Exit, Options, RuntimeChoice};
 use crate::text::Redactor;
 
@@ -157,18 +158,16 @@ async fn what_a_test_writes_as_xml() {
     }
 }
 
-/// The folder of third-party data, and a Python that has what its checker needs.
+/// A checker among the third-party data, and a Python that has what its checker needs.
 fn checker() -> Option<(PathBuf, PathBuf)> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
-    let corpus = std::env::var_os("BOATYARD_CORPUS").map_or_else(|| beside.into(), PathBuf::from);
-    let script = corpus.join("harness/junit_check.py");
+    let script = corpus("harness/junit_check.py")?;
     let python =
         std::env::var_os("BOATYARD_PYTHON").map_or_else(|| "python3".into(), PathBuf::from);
     let has_modules = Command::new(&python)
         .args(["-c", "import lxml, junitparser"])
         .output();
     let is_able = has_modules.is_ok_and(|output| output.status.success());
-    (script.exists() && is_able).then_some((script, python))
+    is_able.then_some((script, python))
 }
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]

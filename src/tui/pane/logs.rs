@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
 use super::Scene;
+use crate::engine::TerminalSize;
 use crate::stack::ServiceName;
 use crate::telemetry::{Level, LogLine, MarkKind, Search, Stream};
 use crate::text::{self, Styled};
@@ -162,6 +163,29 @@ fn why_empty(
 }
 
 /// How the lines of one frame are drawn.
+/// The room that one line of a service has in this area, and how many lines: what its program should think it writes on.
+/// Names of services, which only come when all are shown together, are not counted: they would change it all the time.
+pub(in crate::tui) fn room(area: Rect) -> TerminalSize {
+    let (_, time) = time_form(area.width);
+    let before = time + SIGN;
+    TerminalSize {
+        columns: area.width.saturating_sub(before).max(1),
+        rows: area.height.saturating_sub(1).max(1),
+    }
+}
+
+/// Columns of the sign of a level, and the space after it.
+const SIGN: u16 = 2;
+
+/// How the time of a line is shown, as far as there is room for it, and how many columns that takes.
+fn time_form(room: u16) -> (&'static str, u16) {
+    match room {
+        0..40 => ("", 0),
+        40..64 => ("%H:%M:%S ", 9),
+        _ => ("%H:%M:%S%.3f ", 13),
+    }
+}
+
 struct Lines<'a> {
     scene: Scene<'a>,
     /// Columns of the longest name of a service.
@@ -223,13 +247,9 @@ impl Lines<'_> {
     fn before(&self, line: &LogLine) -> Vec<Span<'static>> {
         let theme = self.scene.theme;
         let at = self.scene.clock.local(line.line.at);
-        let form = match self.room {
-            0..40 => None,
-            40..64 => Some("%H:%M:%S "),
-            _ => Some("%H:%M:%S%.3f "),
-        };
-        let mut spans: Vec<Span<'static>> = form
-            .map(|form| Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)))
+        let (form, _) = time_form(u16::try_from(self.room).unwrap_or(u16::MAX));
+        let mut spans: Vec<Span<'static>> = (!form.is_empty())
+            .then(|| Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)))
             .into_iter()
             .collect();
         if self.view.scope == Scope::Merged {

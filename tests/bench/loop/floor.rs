@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use boatyard::adapters::Endpoint;
 use boatyard::adapters::Identity;
-use boatyard::adapters::build::{Endpoint, Workshop, probe_builder};
+use boatyard::adapters::build::{Workshop, probe_builder};
 use boatyard::stack::{Build, Service};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest};

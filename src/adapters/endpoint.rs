@@ -9,13 +9,14 @@ use bollard::{ClientVersion, Docker};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Time after which an engine that does not take a connection counts as not there.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time for one ordinary request through bollard, in seconds; streams are not bound by it.
 const REQUEST_TIMEOUT: u64 = 120;
@@ -37,8 +38,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 /// An open connection to the engine.
 pub type RawStream = Box<dyn ByteStream>;
 
-/// A connection that the engine has upgraded: what it already sent, then the raw stream.
-pub struct Upgraded {
+/// A container's output: what the engine already sent, then the raw stream.
+pub struct Attached {
     /// Bytes that came together with the answer's head.
     pub early: Bytes,
     /// The connection.
@@ -138,10 +139,11 @@ impl Endpoint {
         sender.send_request(request).await.map_err(io::Error::other)
     }
 
-    /// Posts to `path` and takes the connection over once the engine has switched protocols.
+    /// Posts to `path` and takes the connection over once the engine has switched to `protocol`: `h2c` for `/session` and
+    /// `/grpc`, `tcp` to attach. What the engine sent together with its answer is read first.
     ///
-    /// `protocol` is what the `Upgrade` header asks for: `tcp` to attach, `h2c` for `/session` and `/grpc`. The path begins
-    /// with the API version (`/v1.41/…`).
+    /// # Errors
+    /// That no connection can be had, or the engine's reason for not switching.
     pub async fn upgrade(
         &self,
         path: &str,
@@ -153,15 +155,27 @@ impl Endpoint {
         let response = self.request(Method::POST, path, &all).await?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(refusal(status, response).await);
+            let why = refusal(status, response).await;
+            let route = path.split('?').next().unwrap_or(path);
+            return Err(io::Error::new(
+                why.kind(),
+                format!("{route} answered {why}"),
+            ));
         }
-        let upgraded = hyper::upgrade::on(response)
-            .await
-            .map_err(io::Error::other)?;
-        let parts = upgraded
+        hyper::upgrade::on(response).await.map_err(io::Error::other)
+    }
+
+    /// Attaches to a container. The path begins with the API version (`/v1.41/containers/…`).
+    ///
+    /// # Errors
+    /// As [`Self::upgrade`].
+    pub async fn attach(&self, path: &str) -> io::Result<Attached> {
+        let parts = self
+            .upgrade(path, "tcp", &[])
+            .await?
             .downcast::<TokioIo<RawStream>>()
             .map_err(|_| io::Error::other("the connection is of another kind"))?;
-        Ok(Upgraded {
+        Ok(Attached {
             early: parts.read_buf,
             stream: parts.io.into_inner(),
         })
