@@ -44,11 +44,20 @@ impl Options {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// Neither here nor above.
-    #[error("no {STACK_FILE} and no compose file in {} or above it", .0.display())]
+    #[error("{}", nowhere(.0))]
     Nowhere(PathBuf),
     /// The file that was named is not there.
     #[error("there is no file {}", .0.display())]
     Named(PathBuf),
+}
+
+fn nowhere(folder: &Path) -> String {
+    let shown = folder.display();
+    if folder.is_dir() {
+        format!("no {STACK_FILE} and no compose file in {shown} or above it")
+    } else {
+        format!("there is no folder {shown}")
+    }
 }
 
 impl NotFound {

@@ -35,6 +35,7 @@ pub(super) fn looks_secret(name: &str) -> bool {
 }
 
 /// The values of the variables that `redact` names and of every build secret; `*` at either end of a name stands for anything.
+/// A text that names no variable is masked itself.
 pub(super) fn read(item: Option<&Item<'_>>, drafts: &Drafts, scope: &mut Scope<'_>) -> Vec<String> {
     let mut values = BTreeSet::new();
     for member in item.map(Item::one_or_more).unwrap_or_default() {
@@ -45,8 +46,14 @@ pub(super) fn read(item: Option<&Item<'_>>, drafts: &Drafts, scope: &mut Scope<'
         if found.is_empty() {
             let names = variable_names(drafts);
             let help = suggest(pattern, names.iter().map(String::as_str), "variable");
-            let message = format!("{}: no variable is called {}", member.what, quoted(pattern));
+            let message = format!(
+                "{}: no variable is called {}, so this text itself is masked",
+                member.what,
+                quoted(pattern)
+            );
             scope.warning(member.span(), message).help_if(help);
+            // Better a text masked that is harmless than a secret shown that was meant.
+            values.insert(pattern.to_owned());
         }
         values.extend(found);
     }

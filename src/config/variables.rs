@@ -45,9 +45,11 @@ fn tell(fault: &Fault, span: &Span, scope: &mut Scope<'_>) {
                     &span,
                     format!("the variable \"{name}\" is not set; an empty text is used"),
                 )
-                .help(format!(
-                    "set it in the environment or in .env, or give a default: ${{{name}:-default}}"
-                ));
+                .help(if name == "PORT" {
+                    "write $$PORT to leave it to the service: each run gets its own".to_owned()
+                } else {
+                    format!("set it in the environment or in .env, or give a default: ${{{name}:-default}}")
+                });
         }
         FaultKind::Required { name, why } => {
             let why = if why.is_empty() {

@@ -1,6 +1,7 @@
 //! When something happens by the mere passing of time.
 
 use super::decide::late_at;
+use super::smoke::steady_at;
 use super::{CheckProgress, Goal, Moment, ServiceState, Smoke, State, Wanted};
 
 /// The earliest moment after `now` at which the engine may have something to do although nothing happened.
@@ -14,7 +15,7 @@ pub(super) fn next(state: &State, now: Moment) -> Option<Moment> {
         .filter(|service| service.wanted == Wanted::Up)
         .flat_map(of_service);
     let smoke = match &state.goal {
-        Goal::Smoke(smoke) if smoke.verdict.is_none() => of_smoke(smoke),
+        Goal::Smoke(smoke) if smoke.verdict.is_none() => of_smoke(state, smoke),
         Goal::Smoke(_) | Goal::Serve => Vec::new(),
     };
     services.chain(smoke).filter(|moment| *moment > now).min()
@@ -27,7 +28,7 @@ fn of_service(service: &ServiceState) -> impl Iterator<Item = Moment> + '_ {
         .chain(service.runs.iter().filter_map(late_at))
 }
 
-fn of_smoke(smoke: &Smoke) -> Vec<Moment> {
+fn of_smoke(state: &State, smoke: &Smoke) -> Vec<Moment> {
     let checks = smoke
         .checks
         .iter()
@@ -35,5 +36,6 @@ fn of_smoke(smoke: &Smoke) -> Vec<Moment> {
             CheckProgress::Waiting { not_before } => Some(not_before),
             CheckProgress::Running { .. } | CheckProgress::Done { .. } => None,
         });
-    checks.chain([smoke.deadline]).collect()
+    let steady = state.services.values().filter_map(steady_at);
+    checks.chain(steady).chain([smoke.deadline]).collect()
 }

@@ -1,5 +1,6 @@
 //! When a smoke test is decided, and which check comes next.
 
+use super::apply::LONG_READY;
 use super::decide::{START_TRIES, cannot_ever_run, is_about_to_change};
 use super::{CheckProgress, Moment, RunPhase, ServiceState, Smoke, State, Verdict};
 use crate::stack::ServiceName;
@@ -13,7 +14,7 @@ pub(super) fn verdict(
     smoke: &Smoke,
     now: Moment,
 ) -> Option<(Verdict, Option<String>)> {
-    if let Some(verdict) = of_checks(state, smoke) {
+    if let Some(verdict) = of_checks(state, smoke, now) {
         return Some(verdict);
     }
     let fatal = state
@@ -23,12 +24,12 @@ pub(super) fn verdict(
     if let Some((name, why)) = fatal {
         return Some((Verdict::Failed, Some(format!("{name}: {why}"))));
     }
-    (now >= smoke.deadline).then(|| (Verdict::Failed, Some(too_late(state, smoke))))
+    (now >= smoke.deadline).then(|| (Verdict::Failed, Some(too_late(state, smoke, now))))
 }
 
 /// The next check to try, if every service is as it should be and no other check is being tried.
 pub(super) fn next_check(state: &State, smoke: &Smoke, now: Moment) -> Option<usize> {
-    if smoke.verdict.is_some() || !state.services.values().all(is_up) {
+    if smoke.verdict.is_some() || !state.services.values().all(|service| is_up(service, now)) {
         return None;
     }
     let open = smoke
@@ -43,7 +44,7 @@ pub(super) fn next_check(state: &State, smoke: &Smoke, now: Moment) -> Option<us
     }
 }
 
-fn of_checks(state: &State, smoke: &Smoke) -> Option<(Verdict, Option<String>)> {
+fn of_checks(state: &State, smoke: &Smoke, now: Moment) -> Option<(Verdict, Option<String>)> {
     let mut failed = Vec::new();
     for check in &smoke.checks {
         let CheckProgress::Done { outcome } = &check.progress else {
@@ -59,16 +60,24 @@ fn of_checks(state: &State, smoke: &Smoke) -> Option<(Verdict, Option<String>)> 
         let why = format!("{} of {all} checks failed: {names}", failed.len());
         return Some((Verdict::Failed, Some(why)));
     }
-    let has_checks = !smoke.checks.is_empty();
-    let all_up = || state.services.values().all(is_up);
-    (has_checks || all_up()).then_some((Verdict::Passed, None))
+    // A service that fell over while it was checked did not pass, whatever the answers were: it is waited for, or fatal.
+    let all_up = state.services.values().all(|service| is_up(service, now));
+    all_up.then_some((Verdict::Passed, None))
 }
 
-/// Ready in all its replicas, or completed.
-fn is_up(service: &ServiceState) -> bool {
+/// Ready in all its replicas, or completed; after a crash only once it has stayed ready for a while.
+fn is_up(service: &ServiceState, now: Moment) -> bool {
     let is_ready = |phase| matches!(phase, RunPhase::Ready { .. });
     let ready = service.current().filter(|run| is_ready(run.phase)).count();
-    service.has_completed() || ready >= service.replicas()
+    let is_steady = steady_at(service).is_none_or(|steady| now >= steady);
+    service.has_completed() || ready >= service.replicas() && is_steady
+}
+
+/// When a service that has crashed will have been ready for so long that it counts as up again.
+pub(super) fn steady_at(service: &ServiceState) -> Option<Moment> {
+    let crashed = service.crashes.count > 0;
+    let ready_at = service.current().filter_map(|run| run.ready_at).max()?;
+    crashed.then_some(ready_at + LONG_READY)
 }
 
 /// Why this service will not become ready, as far as that is certain.
@@ -100,7 +109,7 @@ fn fatal(state: &State, name: &ServiceName, service: &ServiceState, now: Moment)
     if ends > 0 && state.stack.is_job(name) {
         return Some(format!("it failed: {}", service.last_trouble()));
     }
-    if ends >= ENDS && !is_up(service) {
+    if ends >= ENDS && !is_up(service, now) {
         let cause = service.last_trouble();
         return Some(format!(
             "it ended {ends} times before it was ready: {cause}"
@@ -120,12 +129,12 @@ fn never_healthy(run: &super::Run, now: Moment) -> Option<String> {
         .then(|| format!("not healthy {seconds} s after its start; its probe last said: {said}"))
 }
 
-fn too_late(state: &State, smoke: &Smoke) -> String {
+fn too_late(state: &State, smoke: &Smoke, now: Moment) -> String {
     let seconds = smoke.time.as_secs_f64();
     let missing: Vec<String> = state
         .services
         .iter()
-        .filter(|(_, service)| !is_up(service))
+        .filter(|(_, service)| !is_up(service, now))
         .map(|(name, service)| format!("{name} {}", service.waiting_words()))
         .collect();
     if missing.is_empty() {

@@ -1,6 +1,6 @@
 //! What a service is at, in one word and a few more: the same on screen, in lines and in reports.
 
-use super::{BuildState, Hold, Moment, RunPhase, ServiceState, Wanted};
+use super::{BuildState, Hold, Moment, Run, RunPhase, ServiceState, Wanted};
 use crate::stack::Condition;
 
 /// One word for a service.
@@ -102,8 +102,9 @@ impl ServiceState {
 
     /// The word for the run of the newest content that is the least far; of the old ones, if there is no new one.
     fn slowest_run(&self) -> Option<Status> {
-        let words = |phase: RunPhase| match phase {
+        let words = |run: &Run| match run.phase {
             RunPhase::Starting => (0, Status::Starting),
+            RunPhase::Probing { .. } if run.told_late => (1, Status::Unhealthy),
             RunPhase::Probing { .. } => (1, Status::Probing),
             RunPhase::Unhealthy { .. } => (2, Status::Unhealthy),
             RunPhase::Ready { .. } => (3, Status::Ready),
@@ -111,8 +112,8 @@ impl ServiceState {
         };
         let slowest =
             |ranked: &mut dyn Iterator<Item = (u8, Status)>| ranked.min_by_key(|(rank, _)| *rank);
-        let newest = slowest(&mut self.current().map(|run| words(run.phase)));
-        let old = || slowest(&mut self.outdated().map(|run| words(run.phase)));
+        let newest = slowest(&mut self.current().map(words));
+        let old = || slowest(&mut self.outdated().map(words));
         newest.or_else(old).map(|(_, status)| status)
     }
 

@@ -83,7 +83,7 @@ impl Reloader {
 
 fn renamed(old: &str, new: &str) -> String {
     format!(
-        "error: the stack was renamed from \"{old}\" to \"{new}\"\nhelp: end this session and start again; the name is part of \
+        "the stack was renamed from \"{old}\" to \"{new}\"; end this session and start again; the name is part of \
          what its containers and volumes are called"
     )
 }

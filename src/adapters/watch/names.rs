@@ -1,5 +1,7 @@
 //! Names that never mean a change: what editors and tools leave for a moment, and folders that tools fill.
 
+use std::path::Path;
+
 /// Folders that are made by tools, never by hand; left out where git's rules decide, even if nobody wrote the rule.
 const FILLED_BY_TOOLS: [&str; 9] = [
     "__pycache__",
@@ -12,6 +14,13 @@ const FILLED_BY_TOOLS: [&str; 9] = [
     ".ruff_cache",
     ".tox",
 ];
+
+/// Whether a file of this name is a log: programs write it while they run, and a restart would make them write again.
+pub(super) fn is_log(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("log"))
+}
 
 /// Whether a file of this name is an editor's own: a swap file, a lock, a backup, a probe.
 pub(super) fn is_temporary(name: &str) -> bool {

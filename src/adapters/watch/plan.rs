@@ -38,7 +38,11 @@ enum Filter {
     /// What these rules, relative to the root, do not exclude.
     Docker(DockerIgnore),
     /// What git does not ignore, nor fills a tool.
-    Git(GitIgnore),
+    Git {
+        rules: GitIgnore,
+        /// Folders that other services answer for.
+        others: Vec<PathBuf>,
+    },
 }
 
 /// A file that was saved or deleted.
@@ -57,7 +61,8 @@ impl Plan {
             .services
             .values()
             .map(|service| {
-                let interests = interests(service, runtime_of(&service.name), &top);
+                let others = folders_of_others(stack, service);
+                let interests = interests(service, runtime_of(&service.name), &top, others);
                 (service.name.clone(), interests)
             })
             .collect();
@@ -169,8 +174,26 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// What a service wants to know of; `top` is the folder of the stack file.
-fn interests(service: &Service, runtime: Option<Runtime>, top: &Path) -> Vec<Interest> {
+/// Folders of other services that lie within this service's own: what is saved there means them.
+fn folders_of_others(stack: &Stack, service: &Service) -> Vec<PathBuf> {
+    let own = real(&service.directory);
+    let folders = stack.services.values().flat_map(|other| {
+        let context = other.build.as_ref().map(|build| &build.context);
+        context.into_iter().chain([&other.directory])
+    });
+    let within = folders.map(|folder| real(folder));
+    within
+        .filter(|folder| *folder != own && folder.starts_with(&own))
+        .collect()
+}
+
+/// What a service wants to know of; `top` is the folder of the stack file, `others` are folders of other services.
+fn interests(
+    service: &Service,
+    runtime: Option<Runtime>,
+    top: &Path,
+    others: Vec<PathBuf>,
+) -> Vec<Interest> {
     if !service.watch.is_empty() {
         return service.watch.iter().map(Interest::of_rule).collect();
     }
@@ -199,7 +222,8 @@ fn interests(service: &Service, runtime: Option<Runtime>, top: &Path) -> Vec<Int
             alone.into_iter().chain([context]).collect()
         }
         (Runtime::Process, _) if service.run.is_some() => {
-            let rules = Filter::Git(GitIgnore::for_folder(&real(&service.directory), top));
+            let rules = GitIgnore::for_folder(&real(&service.directory), top);
+            let rules = Filter::Git { rules, others };
             vec![Interest::implied(
                 &service.directory,
                 rules,
@@ -243,8 +267,10 @@ impl Interest {
         match &self.filter {
             Filter::Exact => false,
             Filter::Docker(rules) => !rules.excludes(&inside.0, false),
-            Filter::Git(rules) => {
+            Filter::Git { rules, others } => {
                 !inside.is_below(names::is_filled_by_tools)
+                    && !others.iter().any(|other| path.starts_with(other))
+                    && !names::is_log(inside.file_name())
                     && !names::holds_rules(inside.file_name())
                     && !rules.excludes(&inside.0, false)
             }
@@ -266,8 +292,10 @@ impl Interest {
             Filter::Docker(rules) => {
                 !rules.excludes(&inside.0, true) || rules.could_contain_included(&inside.0)
             }
-            Filter::Git(rules) => {
-                !inside.is_below(names::is_filled_by_tools) && !rules.excludes(&inside.0, true)
+            Filter::Git { rules, others } => {
+                !inside.is_below(names::is_filled_by_tools)
+                    && !others.iter().any(|other| folder.starts_with(other))
+                    && !rules.excludes(&inside.0, true)
             }
         }
     }

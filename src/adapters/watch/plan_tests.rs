@@ -169,6 +169,25 @@ fn a_dockerfile_that_the_stack_was_read_from_is_still_a_reason_to_build() {
 }
 
 #[test]
+fn what_other_services_answer_for_is_left_to_them() {
+    let folder = tree(&[("app.py", ""), ("api/app.py", ""), ("app.log", "")]);
+    let services = vec![
+        run("whole", folder.path()),
+        run("api", &folder.path().join("api")),
+    ];
+    let plan = plan(folder.path(), services, Some(Runtime::Process));
+    check(
+        &plan,
+        folder.path(),
+        &[
+            ("app.py", &["whole:restart"]),
+            ("api/app.py", &["api:restart"]),
+            ("app.log", &[]),
+        ],
+    );
+}
+
+#[test]
 fn outside_a_repository_the_rules_of_the_stacks_folder_count() {
     let folder = tree(&[
         (".gitignore", ".data/\n"),

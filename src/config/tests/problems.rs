@@ -506,7 +506,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "redact = [\"TOKN\"]\n[services.a]\nimage = \"x\"\nenvironment = { TOKEN = \"x\" }",
-        "1:11: warning: \"redact\" in the stack file: no variable is called \"TOKN\"; did you mean \"TOKEN\"?",
+        "1:11: warning: \"redact\" in the stack file: no variable is called \"TOKN\", so this text itself is masked; did you mean \"TOKEN\"?",
     ),
     (
         "[services.a]\nimage = \"x\"\nvolumes = [\"dta:/d\"]\n[volumes]\ndata = {}",

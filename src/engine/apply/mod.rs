@@ -10,6 +10,8 @@ mod reload;
 mod run;
 mod sync;
 
+pub(super) use run::LONG_READY;
+
 use super::turn::Turn;
 use super::{Event, Moment, Notice, State};
 

@@ -14,7 +14,7 @@ use crate::stack::{RestartPolicy, Runtime};
 /// Ends in a row after which a service is left alone.
 const ENDS: u32 = 8;
 /// A run that was ready this long did not fail to start: the ends before it are forgotten.
-const LONG_READY: Duration = Duration::from_secs(10);
+pub(in super::super) const LONG_READY: Duration = Duration::from_secs(10);
 /// The longest delay before another start.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 

@@ -43,7 +43,8 @@ pub(in crate::tui) fn render(
             ),
         ];
         let id = open.trace.to_string();
-        let words = format!("{} requests  trace {}…", rows.len(), &id[..8]);
+        let many = if rows.len() == 1 { "" } else { "s" };
+        let words = format!("{} request{many}  trace {}…", rows.len(), &id[..8]);
         head.note = vec![Span::styled(words, theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
@@ -223,11 +224,11 @@ fn tell<'a>(scene: Scene<'_>, exchange: &Exchange, row: &Row, room: u16) -> Vec<
         ExchangeStatus::Open => "under way".into(),
     };
     told.push(pair("answer", &answer));
-    let mut times = format!(
-        "{at}  took {}, {} of it itself",
-        text::duration(exchange.took),
-        text::duration(row.self_time)
-    );
+    let mut times = format!("{at}  took {}", text::duration(exchange.took));
+    // Where no call of its own was seen, nothing is known of what it did itself: calls between containers are not seen.
+    if row.self_time < exchange.took {
+        times = format!("{times}, {} of it itself", text::duration(row.self_time));
+    }
     if !exchange.held.is_zero() {
         times = format!(
             "{times}, held {} for a ready run",

@@ -13,6 +13,7 @@
 
 #[path = "../../end_to_end/session.rs"]
 mod session;
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../../end_to_end/shop.rs"]
 mod shop;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
