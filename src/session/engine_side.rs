@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::adapters::build::{Builds, Workshop, probe_builder};
 use crate::adapters::container::{
@@ -11,6 +14,9 @@ use crate::adapters::container::{
 };
 use crate::adapters::{Identity, Wires};
 use crate::engine::{EngineLink, Event, RunId};
+
+/// How long the end of a session waits for an engine that is being made ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The engine, once it answers, and all that needs it.
 pub(super) struct EngineSide {
@@ -21,6 +27,7 @@ pub(super) struct EngineSide {
     /// Runs whose address has changed and that must be routed again.
     pub(super) moved: mpsc::UnboundedReceiver<RunId>,
     ready: Arc<OnceLock<Ready>>,
+    making_ready: JoinSet<()>,
 }
 
 /// What was made ready before the engine was used for the first time.
@@ -41,6 +48,7 @@ impl EngineSide {
             containers,
             moved,
             ready: Arc::new(OnceLock::new()),
+            making_ready: JoinSet::new(),
         }
     }
 
@@ -57,7 +65,7 @@ impl EngineSide {
 
     /// What is known of the link, as the engine is to be told: nothing yet, while an engine that answers for the first
     /// time is being made ready. When it is, the same fact comes again.
-    pub(super) fn link(&self, link: EngineLink) -> Option<EngineLink> {
+    pub(super) fn link(&mut self, link: EngineLink) -> Option<EngineLink> {
         let EngineLink::Connected { name, version, .. } = link else {
             return Some(link);
         };
@@ -71,7 +79,7 @@ impl EngineSide {
         let engine = self.containers.link().engine()?;
         let (wires, identity) = (self.wires.clone(), self.identity.clone());
         let (containers, ready) = (self.containers.clone(), Arc::clone(&self.ready));
-        tokio::spawn(async move {
+        self.making_ready.spawn(async move {
             let link = match make_ready(&wires, &identity, &containers, &engine).await {
                 Ok(made) => {
                     let builder = made.builder.clone();
@@ -89,6 +97,17 @@ impl EngineSide {
             wires.tell(Event::ContainerEngine { link });
         });
         None
+    }
+
+    /// Waits until nothing is made in the engine any more: what is removed before would come again.
+    pub(super) async fn settle(&mut self) {
+        let making = &mut self.making_ready;
+        drop(
+            timeout(PATIENCE, async {
+                while making.join_next().await.is_some() {}
+            })
+            .await,
+        );
     }
 }
 

@@ -136,6 +136,7 @@ impl World for RealWorld {
         let closing = self.doors.lock().close_all();
         closing.await;
         let mut left: Vec<String> = Vec::new();
+        self.engine.settle().await;
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
             match sweep(&engine, &self.identity, None, false).await {

@@ -257,8 +257,9 @@ fn a_flood_of_lines_is_given_whole_or_counted_and_nothing_else_waits() {
     });
     let asked = Instant::now();
     assert_eq!(copy.get("/").expect("the front door answers").0, 200);
+    // Generous: other tests share the machine. An answer that waits for the whole flood takes longer.
     assert!(
-        asked.elapsed() < Duration::from_secs(1),
+        asked.elapsed() < Duration::from_secs(4),
         "{:?}",
         asked.elapsed()
     );

@@ -205,3 +205,30 @@ fn an_engine_that_goes_away_is_found_again_with_its_containers() {
     assert_eq!(end["left_behind"], Value::Array(Vec::new()));
     assert_eq!(left(&copy.0), Vec::<String>::new());
 }
+
+#[test]
+fn a_session_that_ends_while_the_engine_is_made_ready_leaves_no_network() {
+    if !engine() {
+        return;
+    }
+    let stack = "name = \"NAME\"\n[services.web]\nrun = \"exec sleep 1000\"\n";
+    let copy = Cleaned(Copy::with(stack, &[]));
+    // What is waited for comes a little before, while and after the network is made.
+    for moment in ["session-started", "run-started", "run-ready", "engine"] {
+        let mut session = Session::start(&copy.0, &["--runtime", "process"]);
+        session.until(moment, |value| value["notice"] == moment);
+        session.quit();
+        assert_eq!(left(&copy.0), Vec::<String>::new(), "after {moment}");
+    }
+    let mut command = copy.0.boatyard(&["watch", "--runtime", "process"]);
+    for attempt in 0..3 {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        command.stdout(full.expect("there is a full device"));
+        command.status().expect("the binary runs");
+        assert_eq!(
+            left(&copy.0),
+            Vec::<String>::new(),
+            "after attempt {attempt}"
+        );
+    }
+}
