@@ -1,4 +1,4 @@
-//! Images that are not built here: whether they are there, and fetching them.
+//! Fetching images that are not built here.
 
 use std::collections::HashMap;
 
