@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -10,6 +11,9 @@ use super::limits::Policy;
 use super::live::{InFlight, Live};
 use super::target::{Target, Upstream};
 use crate::stack::ServiceName;
+
+/// The least time between two held requests that go on.
+const RELEASE_GAP: Duration = Duration::from_millis(1);
 
 /// The routes of all services. Shared as `Arc<Routes>`.
 #[derive(Debug, Default)]
@@ -25,6 +29,7 @@ pub(super) struct Route {
     policy: watch::Sender<Policy>,
     turn: AtomicUsize,
     held: AtomicUsize,
+    gate: tokio::sync::Mutex<()>,
 }
 
 /// A [`Target`] whose runs are counted.
@@ -105,6 +110,7 @@ impl Routes {
                 policy: watch::Sender::new(Policy::default()),
                 turn: AtomicUsize::new(0),
                 held: AtomicUsize::new(0),
+                gate: tokio::sync::Mutex::new(()),
             })
         });
         Arc::clone(route)
@@ -190,6 +196,13 @@ impl Route {
 
     pub(super) fn policy(&self) -> Policy {
         self.policy.borrow().clone()
+    }
+
+    /// Lets held requests go one after another, `RELEASE_GAP` apart: all at once they would overflow the short queue of
+    /// connections of many a small server, and those that fall out of it are tried again by the kernel only seconds later.
+    pub(super) async fn pass_gate(&self) {
+        let _turn = self.gate.lock().await;
+        tokio::time::sleep(RELEASE_GAP).await;
     }
 
     /// Counts a request as held; `None` if `limit` are held already.

@@ -106,11 +106,20 @@ impl<'a> Seeker<'a> {
         until: Instant,
     ) -> Option<Result<InFlight, Refusal>> {
         let mut aim = self.route.follow();
+        let mut has_waited = false;
         loop {
             match self.route.next(prefer, &self.tried) {
+                Next::Go(run) if has_waited => {
+                    drop(run);
+                    self.route.pass_gate().await;
+                    has_waited = false;
+                }
                 Next::Go(run) => return Some(Ok(run)),
                 Next::Refuse(why) => return Some(Err(Refusal::Refused(why))),
-                Next::Hold => timeout_at(until, aim.changed()).await.ok()?.ok()?,
+                Next::Hold => {
+                    timeout_at(until, aim.changed()).await.ok()?.ok()?;
+                    has_waited = true;
+                }
             }
         }
     }
