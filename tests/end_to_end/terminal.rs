@@ -1,6 +1,7 @@
 //! The real binary on a real terminal, read by a terminal emulator.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -11,6 +12,8 @@ use super::shop::{Copy, wait_until};
 pub(crate) struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    /// Whether the last byte has been read.
+    drained: Arc<AtomicBool>,
     keys: Box<dyn Write + Send>,
     /// The program.
     pub(crate) child: Box<dyn Child + Send + Sync>,
@@ -53,6 +56,8 @@ impl Terminal {
             .take_writer()
             .expect("the terminal can be written to");
         let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
+        let drained = Arc::new(AtomicBool::new(false));
+        let at_end = Arc::clone(&drained);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65536];
             while let Ok(count) = reader.read(&mut buffer) {
@@ -68,10 +73,12 @@ impl Terminal {
                     .unwrap_or_else(PoisonError::into_inner)
                     .extend_from_slice(&buffer[..count]);
             }
+            at_end.store(true, Ordering::Release);
         });
         Self {
             screen,
             raw,
+            drained,
             keys,
             child,
             master: pair.master,
@@ -157,12 +164,15 @@ impl Terminal {
             .expect("the terminal can be resized");
     }
 
-    /// Waits for the program's end and gives its exit code.
+    /// Waits for the program's end, and for all that it wrote, and gives its exit code.
     pub(crate) fn ended(&mut self) -> u32 {
-        wait_until("the end of the program", || {
+        let status = wait_until("the end of the program", || {
             self.child.try_wait().expect("it can be waited for")
-        })
-        .exit_code()
+        });
+        wait_until("its last output", || {
+            self.drained.load(Ordering::Acquire).then_some(())
+        });
+        status.exit_code()
     }
 }
 

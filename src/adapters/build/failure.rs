@@ -101,11 +101,7 @@ fn missing_base(facts: &Facts<'_>, reason: &str) -> Option<String> {
         .map(String::as_str)
         .chain(facts.syntax)
         .collect();
-    let as_written = |image: &str| {
-        known
-            .iter()
-            .find(|base| canonical(base) == canonical(image))
-    };
+    let as_written = |image: &str| known.iter().find(|base| is_same(base, image));
     if let Some(image) = of_step {
         return Some(
             as_written(image)
@@ -137,21 +133,33 @@ fn image_of_step(step: &str) -> Option<&str> {
     Some(image.split_once('@').map_or(image, |(name, _)| name))
 }
 
-/// An image's name with what Docker adds to a short one.
-fn canonical(image: &str) -> String {
-    let has_registry = image
-        .split_once('/')
-        .is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost");
-    let mut name = match (has_registry, image.contains('/')) {
-        (true, _) => image.to_owned(),
-        (false, true) => format!("docker.io/{image}"),
-        (false, false) => format!("docker.io/library/{image}"),
-    };
-    let last = name.rsplit('/').next().unwrap_or_default();
-    if !last.contains([':', '@']) {
-        name.push_str(":latest");
+/// Whether the builder's name for an image is what the Dockerfile writes. The builder puts its default registry before a name
+/// that has none, `library/` before one of a single word, and `:latest` behind one without a tag.
+fn is_same(written: &str, built: &str) -> bool {
+    let (written, built) = (tagged(written), tagged(built));
+    if written == built {
+        return true;
     }
-    name
+    let Some((_, path)) = registry_and_path(&built) else {
+        return false;
+    };
+    registry_and_path(&written).is_none()
+        && (path == written || path.strip_prefix("library/") == Some(&written))
+}
+
+/// The registry's host and what follows it; `None` for a name without one.
+fn registry_and_path(image: &str) -> Option<(&str, &str)> {
+    let (first, path) = image.split_once('/')?;
+    (first.contains(['.', ':']) || first == "localhost").then_some((first, path))
+}
+
+fn tagged(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) {
+        image.to_owned()
+    } else {
+        format!("{image}:latest")
+    }
 }
 
 /// An image's name without its tag.
@@ -243,12 +251,12 @@ mod tests {
         let table = [
             (
                 "failed to solve with frontend dockerfile.v0: failed to create LLB definition: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
-                Some("[internal] load metadata for docker.io/shop/base:1"),
+                Some("[internal] load metadata for registry.example/shop/base:1"),
                 Some("shop/base:1"),
             ),
             (
-                "failed to solve: failed to do request: Head \"https://registry-1.docker.io/v2/library/python/manifests/3.12-slim\": dial tcp: lookup registry-1.docker.io on 1.1.1.1:53: no such host",
-                Some("[internal] load metadata for docker.io/library/python:3.12-slim"),
+                "failed to solve: failed to do request: Head \"https://registry.example/v2/library/python/manifests/3.12-slim\": dial tcp: lookup registry.example on 1.1.1.1:53: no such host",
+                Some("[internal] load metadata for registry.example/library/python:3.12-slim"),
                 Some("python:3.12-slim"),
             ),
             (
@@ -262,12 +270,12 @@ mod tests {
                 Some("python:3.12-slim"),
             ),
             (
-                "failed to solve: docker/dockerfile:1: dial tcp: lookup registry-1.docker.io: no such host",
+                "failed to solve: docker/dockerfile:1: dial tcp: lookup registry.example: no such host",
                 None,
                 Some("docker/dockerfile:1"),
             ),
             (
-                "executor failed running [/bin/sh -c pip install x]: dial tcp: lookup pypi.org: no such host",
+                "executor failed running [/bin/sh -c pip install x]: dial tcp: lookup packages.example: no such host",
                 Some("[2/3] RUN pip install x"),
                 None,
             ),
