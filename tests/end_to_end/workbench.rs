@@ -34,6 +34,11 @@ fn a_day_at_the_workbench() {
     )
     .expect("an answer");
     terminal.shows(&["POST /orders"]);
+    terminal.press("3");
+    terminal.press("\r");
+    terminal.shows(&["4 requests", "took", "payments  POST"]);
+    terminal.press("\x1b");
+    terminal.hides("took");
     terminal.press("?");
     terminal.shows(&["Keys that work here", "restart", "rebuild"]);
     terminal.press("\x1b");

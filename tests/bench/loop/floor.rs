@@ -1,5 +1,6 @@
 //! The same work by hand, with nothing between.
 
+use std::collections::HashMap;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use boatyard::stack::{Build, Service};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest};
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, StartContainerOptions,
+    CreateContainerOptions, InspectContainerOptions, ListImagesOptionsBuilder,
+    RemoveContainerOptions, RemoveImageOptionsBuilder, StartContainerOptions,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -192,6 +194,30 @@ impl Floor {
             self.runtime
                 .block_on(self.docker.remove_network(&self.identity.network())),
         );
+        self.runtime.block_on(self.remove_images());
+    }
+
+    async fn remove_images(&self) {
+        let label = format!("{}={}", Identity::HASH, self.identity.hash);
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListImagesOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let force = RemoveImageOptionsBuilder::default().force(true).build();
+        for image in self
+            .docker
+            .list_images(Some(options))
+            .await
+            .unwrap_or_default()
+        {
+            // A layer that another image still needs goes with that one.
+            drop(
+                self.docker
+                    .remove_image(&image.id, Some(force.clone()), None)
+                    .await,
+            );
+        }
     }
 }
 
