@@ -7,7 +7,7 @@ use super::outcome::{Gatherer, SmokeReport};
 use super::sink::Sink;
 use super::story::Story;
 use super::summary::summary;
-use crate::engine::{Notice, Verdict};
+use crate::engine::{Goal, Notice, State, Verdict};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::text::Redactor;
 
@@ -19,6 +19,8 @@ pub struct Smoke {
     printer: Printer,
     redactor: Redactor,
     gatherer: Gatherer,
+    /// The summary was printed, and the stack stays up.
+    stays: bool,
 }
 
 impl Smoke {
@@ -30,6 +32,7 @@ impl Smoke {
             printer: Printer::new(clock, redactor.clone(), color),
             redactor,
             gatherer: Gatherer::default(),
+            stays: false,
         }
     }
 
@@ -46,12 +49,20 @@ impl View for Smoke {
         let mut text = String::new();
         for noticed in shown.notices {
             if matches!(noticed.notice, Notice::SessionEnded { .. }) {
-                if let Some(report) = self.report() {
+                if let Some(report) = self.report().filter(|_| !self.stays) {
                     text.push_str(&summary(&report, &self.printer));
                 }
             } else if let Some(told) = self.story.tell(&noticed.notice, shown.state) {
                 text.push_str(&self.printer.told(shown.clock.timestamp(noticed.at), &told));
             }
+        }
+        if !self.stays
+            && stays_up(shown.state)
+            && let Some(report) = self.report()
+        {
+            self.stays = true;
+            text.push_str(&summary(&report, &self.printer));
+            text.push_str("The stack stays up until Ctrl-C.\n");
         }
         self.sink.write(text.into_bytes());
     }
@@ -59,6 +70,14 @@ impl View for Smoke {
     async fn next_input(&mut self) -> Input {
         // Nobody is asked, and a reader that has gone away ends no test: its reports are still wanted.
         std::future::pending().await
+    }
+}
+
+/// Whether the test is decided and its stack was asked to stay.
+fn stays_up(state: &State) -> bool {
+    match &state.goal {
+        Goal::Smoke(smoke) => smoke.keep && smoke.verdict.is_some() && state.is_running(),
+        Goal::Serve => false,
     }
 }
 
