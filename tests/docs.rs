@@ -69,3 +69,20 @@ fn every_stack_file_in_the_documents_is_right() {
     }
     assert!(seen >= 3, "{seen}");
 }
+
+/// The keys as a table, a row each.
+fn keys_as_table() -> String {
+    let rows = boatyard::tui::key_list().map(|(place, keys, words)| {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        format!("| {} | {words} | {place} |", keys.join(" "))
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_document_of_keys_is_the_table_of_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let table = keys_as_table();
+    assert!(text.contains(&table), "docs/keys.md should hold:\n{table}");
+}
