@@ -81,6 +81,15 @@ impl Identity {
         )
     }
 
+    /// What the names of helpers' folders begin with.
+    pub(super) const HELPER_FOLDER: &'static str = "inside-";
+
+    /// Folder for what is mounted into containers of this session.
+    pub(super) fn helper_folder(&self) -> PathBuf {
+        let name = format!("{}{}", Self::HELPER_FOLDER, self.session);
+        self.state_folder().join(name)
+    }
+
     /// Folder for what outlives a session: lock, ledger, tape. `$XDG_STATE_HOME/boatyard/NAME-HASH`.
     pub fn state_folder(&self) -> PathBuf {
         let base = std::env::var_os("XDG_STATE_HOME")

@@ -233,6 +233,14 @@ fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<
         .take("extra_hosts")
         .map(|item| hosts(&item, scope))
         .unwrap_or_default();
+    for (key, flag) in [
+        ("helper", &mut service.helper),
+        ("keep_network", &mut service.keep_network),
+    ] {
+        if let Some(value) = section.take(key).and_then(|item| item.boolean(scope)) {
+            *flag = value;
+        }
+    }
     if let Some(init) = section.take("init").and_then(|item| item.boolean(scope)) {
         service.init = init;
     }

@@ -29,8 +29,13 @@ pub enum Effect {
     CancelBuild { build: BuildId },
     /// Start a run. Answered by `RunStarted` or `RunFailed`; later, once, by `RunExited`.
     StartRun(StartRun),
-    /// Let a run finish its requests, ask it to stop, and kill it after `grace`. Answered by `RunExited`.
-    StopRun { run: RunId, grace: Duration },
+    /// Let a run finish its requests, ask it to stop, and kill it after `grace`. Answered by `RunExited`. `replaced`: the service
+    /// goes on with another run.
+    StopRun {
+        run: RunId,
+        grace: Duration,
+        replaced: bool,
+    },
     /// Kill a run at once. Answered by `RunExited`.
     KillRun { run: RunId },
     /// Send requests for this service to these runs; to none: hold them.
@@ -74,4 +79,6 @@ pub struct StartRun {
     pub image: Option<String>,
     /// A run that is on its way out, whose container or port the new one replaces.
     pub replaces: Option<RunId>,
+    /// Files that its image lacks: they are in their places before its program starts.
+    pub given: Vec<SyncCopy>,
 }

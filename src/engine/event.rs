@@ -143,8 +143,12 @@ pub struct BuildFailure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Place {
-    /// A container.
-    Container { id: String, name: String },
+    /// A container. `kept`: its address and name stay when another run takes its place, so that one can start beside it.
+    Container {
+        id: String,
+        name: String,
+        kept: bool,
+    },
     /// A process.
     Process { pid: u32, port: u16 },
 }

@@ -7,9 +7,9 @@ use super::turn::{Turn, went_live};
 use super::{
     BuildId, BuildState, CheckId, CheckProgress, Effect, Goal, Moment, Notice, Phase, QueuedSync,
     Run, RunHealth, RunId, RunPhase, ServiceState, StartRun, State, SyncId, Syncing, Verdict,
-    route,
+    Wanted, route,
 };
-use crate::stack::{Runtime, ServiceName};
+use crate::stack::{Runtime, ServiceName, Then};
 
 /// The numbers given so far.
 #[derive(Debug, Default)]
@@ -189,6 +189,7 @@ fn start(
         runtime,
         service: Arc::clone(&service.service),
         generation: service.generation,
+        given: service.givings,
         asked: now,
         phase: RunPhase::Starting,
         place: None,
@@ -205,6 +206,12 @@ fn start(
         runtime,
         image,
         replaces,
+        given: service
+            .given
+            .values()
+            .filter(|_| runtime == Runtime::Container)
+            .map(|given| given.copy.clone())
+            .collect(),
     }));
 }
 
@@ -215,21 +222,26 @@ fn leave(
     now: Moment,
     killed: bool,
     turn: &mut Turn,
-) -> Option<std::time::Duration> {
+) -> Option<(std::time::Duration, bool)> {
     let is_running = state.is_running();
     let (service, index) = state.find_run(id)?;
+    let goes_on = is_running && service.wanted == Wanted::Up;
     let run = &mut service.runs[index];
     run.phase = RunPhase::Stopping { since: now, killed };
     run.stop_again = false;
     run.probe = None;
     let grace = run.service.stop_grace_period;
     route::update(service, is_running, turn);
-    Some(grace)
+    Some((grace, goes_on))
 }
 
 fn stop(state: &mut State, run: RunId, now: Moment, turn: &mut Turn) {
-    if let Some(grace) = leave(state, run, now, false, turn) {
-        turn.ask(Effect::StopRun { run, grace });
+    if let Some((grace, replaced)) = leave(state, run, now, false, turn) {
+        turn.ask(Effect::StopRun {
+            run,
+            grace,
+            replaced,
+        });
     }
 }
 
@@ -250,6 +262,7 @@ fn stop_again(state: &mut State, id: RunId, turn: &mut Turn) {
         _ => Effect::StopRun {
             run: id,
             grace: run.service.stop_grace_period,
+            replaced: false,
         },
     });
 }
@@ -315,6 +328,9 @@ fn sync(service: &mut ServiceState, id: SyncId, now: Moment, turn: &mut Turn) {
     }
     let up = |run: &&Run| run.phase.is_up();
     let runs: Vec<RunId> = service.live().filter(up).map(|run| run.id).collect();
+    if then == Then::Restart {
+        hold_for_restart(service, &runs, now, turn);
+    }
     service.sync = Some(Syncing {
         sync: id,
         since: now,
@@ -329,6 +345,17 @@ fn sync(service: &mut ServiceState, id: SyncId, now: Moment, turn: &mut Turn) {
         copies,
         then,
     });
+}
+
+/// Requests wait from before the program is ended until it is ready again.
+fn hold_for_restart(service: &mut ServiceState, runs: &[RunId], now: Moment, turn: &mut Turn) {
+    for run in &mut service.runs {
+        if runs.contains(&run.id) {
+            run.phase = RunPhase::Probing { since: now };
+            run.forget_health();
+        }
+    }
+    route::update(service, true, turn);
 }
 
 fn go_live(service: &mut ServiceState, now: Moment, turn: &mut Turn) {

@@ -9,7 +9,7 @@ use super::{
     BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
     RunId, RunPhase, ServiceState, State, Wanted,
 };
-use crate::stack::{Runtime, Service, ServiceName};
+use crate::stack::{Runtime, Service, ServiceName, Then};
 
 /// How many builds run at once when the stack file does not say.
 const DEFAULT_BUILDS: usize = 2;
@@ -96,6 +96,7 @@ impl ServiceState {
             live_times: Vec::new(),
             sync_queue: VecDeque::new(),
             given: IndexMap::new(),
+            givings: 0,
             routing: None,
         }
     }
@@ -158,6 +159,13 @@ impl ServiceState {
         serving >= self.replicas() && self.outdated().next().is_none()
     }
 
+    /// Whether the program of this run is being started again by a sync: until that is done, nothing it says counts.
+    pub(super) fn is_restarting(&self, run: RunId) -> bool {
+        self.sync
+            .as_ref()
+            .is_some_and(|sync| sync.then == Then::Restart && sync.runs.contains(&run))
+    }
+
     /// Whether it is a job that has ended well.
     pub fn has_completed(&self) -> bool {
         self.completed
@@ -202,6 +210,11 @@ impl Run {
     /// Whether its readiness is a matter of its probe.
     pub(super) fn is_probed(&self) -> bool {
         self.service.health.is_some()
+    }
+
+    /// Whether its address and name stay when another run takes its place.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.place, Some(super::Place::Container { kept: true, .. }))
     }
 
     /// Forgets what the probe said, so that it has to become healthy again.

@@ -156,7 +156,9 @@ pub struct ServiceState {
     /// Changes that wait to be synced.
     pub sync_queue: VecDeque<QueuedSync>,
     /// What was ever synced into a service that has an image and no build, by path inside: a new container needs it again.
-    pub given: IndexMap<String, (SyncCopy, Then)>,
+    pub given: IndexMap<String, Given>,
+    /// How often something was added to that.
+    pub givings: u64,
     /// Where its requests go, as it was last said; `None`: nothing was said yet.
     pub routing: Option<Routing>,
 }
@@ -235,6 +237,8 @@ pub struct Run {
     pub service: Arc<Service>,
     /// Number of the content and settings it has.
     pub generation: u64,
+    /// The newest giving ([`ServiceState::givings`]) whose files it was started with.
+    pub given: u64,
     /// When it was asked for.
     pub asked: Moment,
     /// How far it is.
@@ -343,6 +347,17 @@ pub struct Syncing {
     pub generation: u64,
     /// What follows the copying.
     pub then: Then,
+}
+
+/// A file that the image lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// The file.
+    pub copy: SyncCopy,
+    /// What followed when it was synced.
+    pub then: Then,
+    /// The giving that brought it, counted from 1.
+    pub giving: u64,
 }
 
 /// A change that waits to be synced.

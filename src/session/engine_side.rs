@@ -1,6 +1,7 @@
 //! The container engine's side of the world: what there is once an engine answers, and what is done first.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl EngineSide {
     /// Begins to look for an engine.
     pub(super) fn start(wires: &Wires, identity: &Identity) -> Self {
         let link = Link::start(wires.clone(), Surroundings::of_this_process(), identity);
-        let (containers, moved) = Containers::new(wires.clone(), identity.clone(), link);
+        let (containers, moved) = Containers::new(wires.clone(), identity.clone(), link, helper());
         Self {
             wires: wires.clone(),
             identity: identity.clone(),
@@ -109,6 +110,12 @@ impl EngineSide {
             .await,
         );
     }
+}
+
+/// Our own binary, which is the helper inside containers too; `BOATYARD_HELPER=0` goes without.
+fn helper() -> Option<PathBuf> {
+    let is_off = std::env::var_os("BOATYARD_HELPER").is_some_and(|value| value == "0");
+    std::env::current_exe().ok().filter(|_| !is_off)
 }
 
 /// Removes what a dead session left, makes the network, and finds out which builder works.

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::adapters::process;
+use crate::adapters::{container, process};
 use crate::cli::{Cli, ColorArg, Command, Global};
 use crate::report;
 
@@ -27,11 +27,13 @@ use failure::Failure;
 /// The program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    if arguments
-        .nth(1)
-        .is_some_and(|first| first == process::SHIM_WORD)
-    {
-        return process::shim_main(arguments);
+    // What this binary is besides: before anything else, and before any thread exists.
+    let first = arguments.nth(1).unwrap_or_default();
+    match first.to_str() {
+        Some(process::SHIM_WORD) => return process::shim_main(arguments),
+        Some(container::HELPER_WORD) => return container::helper_main(arguments),
+        Some(container::BECOME_WORD) => return container::become_main(arguments),
+        _ => {}
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -10,18 +10,18 @@ use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::engine_side::EngineSide;
 use super::exec;
 use crate::adapters::check::Checks;
-use crate::adapters::container::sweep;
+use crate::adapters::container::{Aim, sweep};
 use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::Watcher;
 use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
     BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice,
-    StartFailure, StartRun,
+    StartFailure, StartRun, SyncCopy, SyncId,
 };
 use crate::proxy::{Policy, Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack, Then};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -70,7 +70,10 @@ impl World for RealWorld {
                 service,
                 fresh,
             } => match self.engine.builds() {
-                Some(builds) => builds.start(build, service, fresh),
+                Some(builds) => {
+                    self.engine.containers.prepare(&service);
+                    builds.start(build, service, fresh);
+                }
                 None => self.wires.tell(Event::BuildFailed {
                     build,
                     failure: no_engine_to_build(),
@@ -82,7 +85,11 @@ impl World for RealWorld {
                 }
             }
             Effect::StartRun(start) => self.start_run(start),
-            Effect::StopRun { run, grace } => self.stop_run(run, grace),
+            Effect::StopRun {
+                run,
+                grace,
+                replaced,
+            } => self.stop_run(run, grace, replaced),
             Effect::KillRun { run } => self.kill_run(run),
             Effect::Route { service, runs } => {
                 self.routed.insert(service.clone(), runs);
@@ -90,6 +97,7 @@ impl World for RealWorld {
             }
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
+                self.engine.containers.aim(&service, Aim::Refuse);
                 self.routes.set(&service, Target::Refuse(why));
             }
             Effect::Probe { run, service } => self.probe(run, &service),
@@ -99,13 +107,14 @@ impl World for RealWorld {
                 runs,
                 copies,
                 then,
-            } => self.engine.containers.sync(sync, runs, copies, then),
+            } => self.sync(sync, runs, copies, then),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {
                 self.routed.remove(&service);
                 self.runtimes.remove(&service);
                 self.routes.forget(&service);
+                self.engine.containers.forget(&service);
                 for edge in self
                     .doors
                     .edges()
@@ -137,6 +146,7 @@ impl World for RealWorld {
         closing.await;
         let mut left: Vec<String> = Vec::new();
         self.engine.settle().await;
+        self.engine.containers.finish().await;
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
             match sweep(&engine, &self.identity, None, false).await {
@@ -233,15 +243,25 @@ impl RealWorld {
         }
     }
 
-    fn stop_run(&mut self, run: RunId, grace: Duration) {
+    fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
+        let routes = Arc::clone(&self.routes);
+        let drained = move |run: RunId| routes.drained(run.0);
+        let containers = &self.engine.containers;
+        containers.sync(sync, runs, copies, then, drained);
+    }
+
+    fn stop_run(&mut self, run: RunId, grace: Duration, replaced: bool) {
         let Some(live) = self.runs.get(&run) else {
             return;
         };
         let drained = self.routes.drained(run.0);
         match live.runtime {
-            Runtime::Container => self.engine.containers.stop(run, grace, async move {
-                drop(tokio::time::timeout(DRAIN, drained).await);
-            }),
+            Runtime::Container => self
+                .engine
+                .containers
+                .stop(run, grace, replaced, async move {
+                    drop(tokio::time::timeout(DRAIN, drained).await);
+                }),
             Runtime::Process => {
                 let processes = self.processes.clone();
                 tokio::spawn(async move {
@@ -274,6 +294,14 @@ impl RealWorld {
                 })
             })
             .collect();
+        let addresses = upstreams
+            .iter()
+            .filter_map(|upstream| match upstream.reach {
+                Reach::Host(address) => Some(address),
+                Reach::Ports(_) | Reach::Only(_) => None,
+            });
+        let containers = &self.engine.containers;
+        containers.aim(service, Aim::To(addresses.collect()));
         let target = if upstreams.is_empty() {
             Target::Hold
         } else {

@@ -68,6 +68,10 @@ pub struct Service {
     pub user: Option<String>,
     /// Whether the engine's small init is process 1 of the container.
     pub init: bool,
+    /// Whether Boatyard's helper may be process 1 of its containers, if it syncs or is rebuilt.
+    pub helper: bool,
+    /// Whether its name and address may be kept from run to run.
+    pub keep_network: bool,
     /// Whether it gets a terminal (a process always does; a container only when asked).
     pub tty: bool,
     /// Further labels for its containers.
@@ -103,6 +107,8 @@ impl Service {
             trace: true,
             user: None,
             init: true,
+            helper: true,
+            keep_network: true,
             tty: false,
             labels: IndexMap::new(),
             extra_hosts: Vec::new(),
@@ -136,7 +142,7 @@ impl Service {
         match (self.overlap, runtime) {
             (Some(false), _) => Swap::Exclusive,
             (None, _) if shares_storage => Swap::Exclusive,
-            (_, Runtime::Process) => Swap::Overlap,
+            (_, Runtime::Process) | (Some(true), Runtime::Container) => Swap::Overlap,
             (_, Runtime::Container) => Swap::Handover,
         }
     }
@@ -165,7 +171,8 @@ impl Service {
 pub enum Swap {
     /// The new run starts beside the old one and takes over when it is ready.
     Overlap,
-    /// The old run is asked to stop and the new one starts at the same moment; requests are held meanwhile.
+    /// The old run is asked to stop and the new one starts at the same moment; requests are held meanwhile. Where the old
+    /// run's name and address can be kept, they overlap instead.
     Handover,
     /// The old run has ended before the new one starts; requests are held meanwhile.
     Exclusive,

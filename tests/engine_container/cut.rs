@@ -261,7 +261,8 @@ async fn a_stop_asked_while_cut_is_done_after_it() {
     relay.cut();
     lost(&mut rig).await;
     rig.containers
-        .stop(RunId(1), std::time::Duration::from_secs(20), async {});
+        .stop(RunId(1), std::time::Duration::from_secs(20), false, async {
+        });
     rig.start(2, &shell("t", "true"));
     let why = rig.failed(2).await;
     assert!(why.message.contains("does not answer"), "{}", why.message);

@@ -71,11 +71,11 @@ async fn stop_waits_for_the_drain_sends_the_signal_and_honours_the_grace() {
 
     let (open, drained) = tokio::sync::oneshot::channel::<()>();
     rig.containers
-        .stop(RunId(1), Duration::from_secs(20), async {
+        .stop(RunId(1), Duration::from_secs(20), false, async {
             drop(drained.await);
         });
     rig.containers
-        .stop(RunId(2), Duration::from_millis(300), async {});
+        .stop(RunId(2), Duration::from_millis(300), false, async {});
     let exit = rig.exited(2).await;
     assert_eq!(
         exit.signal.as_deref(),
@@ -101,8 +101,12 @@ async fn a_kill_overtakes_a_stop() {
         &shell("deaf", "trap '' TERM; while :; do sleep 0.05; done"),
     )
     .await;
-    rig.containers
-        .stop(RunId(1), Duration::from_secs(600), std::future::pending());
+    rig.containers.stop(
+        RunId(1),
+        Duration::from_secs(600),
+        false,
+        std::future::pending(),
+    );
     rig.containers.kill(RunId(1));
     assert_eq!(rig.exited(1).await.signal.as_deref(), Some("SIGKILL"));
 }
@@ -119,7 +123,8 @@ async fn killed_at_any_point_of_its_start_a_run_ends_once_and_leaves_nothing() {
         if run % 2 == 0 {
             rig.containers.kill(RunId(run));
         } else {
-            rig.containers.stop(RunId(run), Duration::ZERO, async {});
+            rig.containers
+                .stop(RunId(run), Duration::ZERO, false, async {});
         }
     }
     for run in 0..24 {

@@ -11,6 +11,8 @@ mod engine;
 mod cut;
 mod endings;
 mod finding;
+mod inside;
+mod keeping;
 mod output;
 mod starting;
 mod sweeping;

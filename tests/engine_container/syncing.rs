@@ -9,14 +9,17 @@ use boatyard::telemetry::Stream;
 
 use crate::engine::{PATIENCE, Rig, shell};
 
-const SHORT: Duration = Duration::from_secs(20);
+pub(crate) const SHORT: Duration = Duration::from_secs(20);
 
-fn argv(words: &[&str]) -> Vec<String> {
+/// Nothing is under way.
+pub(crate) async fn at_once(_: RunId) {}
+
+pub(crate) fn argv(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// The outcome of a sync: how many files, or why not.
-async fn synced(rig: &mut Rig, number: u64) -> Result<usize, String> {
+pub(crate) async fn synced(rig: &mut Rig, number: u64) -> Result<usize, String> {
     rig.event(|event| match event {
         Event::Synced { sync, files } if sync.0 == number => Some(Ok(*files)),
         Event::SyncFailed { sync, why } if sync.0 == number => Some(Err(why.clone())),
@@ -25,14 +28,14 @@ async fn synced(rig: &mut Rig, number: u64) -> Result<usize, String> {
     .await
 }
 
-fn copy(rig: &Rig, from: &str, to: &str) -> SyncCopy {
+pub(crate) fn copy(rig: &Rig, from: &str, to: &str) -> SyncCopy {
     SyncCopy {
         from: Some(rig.folder.path().join(from)),
         to: to.into(),
     }
 }
 
-fn gone(to: &str) -> SyncCopy {
+pub(crate) fn gone(to: &str) -> SyncCopy {
     SyncCopy {
         from: None,
         to: to.into(),
@@ -94,8 +97,13 @@ async fn files_come_with_the_programs_owner_and_go_again() {
         copy(&rig, "b", "/app/b"),
         copy(&rig, "never", "/app/never"),
     ];
-    rig.containers
-        .sync(SyncId(1), vec![RunId(1), RunId(2)], copies, Then::Nothing);
+    rig.containers.sync(
+        SyncId(1),
+        vec![RunId(1), RunId(2)],
+        copies,
+        Then::Nothing,
+        at_once,
+    );
     assert_eq!(synced(&mut rig, 1).await, Ok(3));
     for run in [1, 2] {
         let show = argv(&[
@@ -114,6 +122,7 @@ async fn files_come_with_the_programs_owner_and_go_again() {
         vec![RunId(1)],
         vec![gone("/app/src"), gone("/app/not there")],
         Then::Nothing,
+        at_once,
     );
     assert_eq!(synced(&mut rig, 2).await, Ok(2));
     let left = rig
@@ -144,8 +153,13 @@ async fn a_restart_keeps_the_run_and_its_files() {
     for (number, code) in [(1, "first\n"), (2, "second\n")] {
         std::fs::write(rig.folder.path().join("code"), code).unwrap();
         let copies = vec![copy(&rig, "code", "/code")];
-        rig.containers
-            .sync(SyncId(number), vec![RunId(1)], copies, Then::Restart);
+        rig.containers.sync(
+            SyncId(number),
+            vec![RunId(1)],
+            copies,
+            Then::Restart,
+            at_once,
+        );
         assert_eq!(synced(&mut rig, number).await, Ok(1));
     }
     rig.until_log(|rig| rig.text(Stream::Stdout) == ["none", "part", "first", "part", "second"])
@@ -201,6 +215,7 @@ async fn what_follows_a_sync_is_done_or_its_failure_said() {
         run.clone(),
         vec![],
         Then::Signal(Signal("SIGHUP".into())),
+        at_once,
     );
     assert_eq!(synced(&mut rig, 1).await, Ok(0));
     rig.until_log(|rig| rig.text(Stream::Stdout).contains(&"hup".to_owned()))
@@ -212,11 +227,12 @@ async fn what_follows_a_sync_is_done_or_its_failure_said() {
         run.clone(),
         vec![],
         line("echo broken >&2; exit 2"),
+        at_once,
     );
     let why = synced(&mut rig, 2).await.unwrap_err();
     assert!(why.contains("exit code 2: broken"), "{why}");
     rig.containers
-        .sync(SyncId(3), vec![RunId(8)], vec![], Then::Nothing);
+        .sync(SyncId(3), vec![RunId(8)], vec![], Then::Nothing, at_once);
     assert!(
         synced(&mut rig, 3)
             .await

@@ -131,6 +131,14 @@ impl Rig {
 
     /// A session whose link finds the engine from these surroundings.
     pub(crate) async fn through(surroundings: Surroundings) -> Option<Self> {
+        Self::with(surroundings, Some(env!("CARGO_BIN_EXE_boatyard").into())).await
+    }
+
+    /// The same with another helper inside, or none.
+    pub(crate) async fn with(
+        surroundings: Surroundings,
+        helper: Option<std::path::PathBuf>,
+    ) -> Option<Self> {
         let engine = engine_or_skip().await?;
         let (identity, folder) = unique_identity();
         let (sender, events) = mpsc::unbounded_channel();
@@ -144,7 +152,7 @@ impl Rig {
         link.found()
             .await
             .expect("the link finds the engine that was found before");
-        let (containers, moves) = Containers::new(wires, identity.clone(), link);
+        let (containers, moves) = Containers::new(wires, identity.clone(), link, helper);
         Some(Self {
             engine,
             containers,
@@ -166,6 +174,7 @@ impl Rig {
             runtime: Runtime::Container,
             image: service.image.clone(),
             replaces: None,
+            given: Vec::new(),
         };
         self.containers
             .start(start, vec![("GREETING".into(), "hello".into())], Vec::new());
@@ -181,6 +190,7 @@ impl Rig {
                     Place::Container {
                         id: container,
                         name,
+                        ..
                     },
             } if id.0 == run => Some((container.clone(), name.clone())),
             Event::RunFailed { run: id, why } if id.0 == run => panic!("{}", why.message),
@@ -301,6 +311,7 @@ impl Drop for Rig {
             })
         });
         let swept = sweeping.join();
+        drop(std::fs::remove_dir_all(self.identity.state_folder()));
         if !std::thread::panicking() {
             let swept = swept
                 .expect("the sweep does not panic")

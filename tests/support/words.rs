@@ -197,7 +197,7 @@ fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Event {
     match verb {
         "started" => Event::RunStarted {
             run,
-            place: place(run, state),
+            place: place(run, state, rest.contains(&"kept")),
         },
         "start-failed" => Event::RunFailed {
             run,
@@ -243,13 +243,14 @@ fn newest(verb: &str, whom: &str, state: &State) -> RunId {
         .id
 }
 
-fn place(run: RunId, state: &State) -> Place {
+fn place(run: RunId, state: &State, kept: bool) -> Place {
     let mut runs = state.services.values().flat_map(|service| &service.runs);
     let runtime = runs.find(|other| other.id == run).map(|run| run.runtime);
     match runtime {
         Some(Runtime::Container) => Place::Container {
             id: format!("c{}", run.0),
             name: format!("shop-{}", run.0),
+            kept,
         },
         _ => Place::Process {
             pid: 100,
@@ -280,7 +281,12 @@ pub(crate) fn effect(effect: &Effect) -> String {
             let with = start.image.as_ref().map(|image| format!(" with {image}"));
             let replaces = start.replaces.map(|old| format!(" replaces {old}"));
             let (with, replaces) = (with.unwrap_or_default(), replaces.unwrap_or_default());
-            format!("start {} {}{with}{replaces}", start.run, start.service.name)
+            let given = match start.given.len() {
+                0 => String::new(),
+                files => format!(" given {files} files"),
+            };
+            let (run, service) = (start.run, &start.service.name);
+            format!("start {run} {service}{with}{replaces}{given}")
         }
         Effect::StopRun { run, .. } => format!("stop {run}"),
         Effect::KillRun { run } => format!("kill {run}"),

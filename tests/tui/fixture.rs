@@ -121,6 +121,7 @@ fn run(service: &ServiceState, id: u64, since: f64) -> Run {
         runtime: Runtime::Container,
         service: Arc::clone(&service.service),
         generation: 1,
+        given: 0,
         asked: at(since - 0.4),
         phase: RunPhase::Ready { since: at(since) },
         ready_at: Some(at(since)),
@@ -130,6 +131,7 @@ fn run(service: &ServiceState, id: u64, since: f64) -> Run {
         place: Some(Place::Container {
             id: format!("{id:064x}"),
             name: format!("shop-{}-{id}", service.service.name),
+            kept: false,
         }),
         health: RunHealth {
             last: Some((

@@ -7,8 +7,10 @@ use bollard::query_parameters::{
 };
 
 use super::find::ContainerEngine;
+use super::helped::{ImageFacts, image_facts};
 use super::model::{Request, Shared, StackNetwork};
-use super::words::{missing_image, reason, start_failure, status};
+use super::spec::How;
+use super::words::{image_is_missing, reason, start_failure, status};
 use super::{image, spec};
 use crate::adapters::Identity;
 use crate::engine::StartFailure;
@@ -20,12 +22,13 @@ pub(super) struct Created {
     pub(super) name: String,
 }
 
-/// Makes the container of a run. An image that is not here, and that no build makes, is pulled first.
+/// Makes the container of a run.
 pub(super) async fn create(
     shared: &Shared,
     engine: &ContainerEngine,
     request: &Request,
     network: &StackNetwork,
+    how: &How,
 ) -> Result<Created, StartFailure> {
     let service = &request.start.service;
     let image = request.start.image.as_deref().unwrap_or_default();
@@ -33,15 +36,30 @@ pub(super) async fn create(
     make_volumes(engine, request, &shared.identity)
         .await
         .map_err(in_words)?;
-    match make(engine, request, &shared.identity, network).await {
-        Err(error) if missing_image(&error) && service.build.is_none() => {
-            image::pull(&shared.wires, engine, service, request.start.run.0, image).await?;
-            make(engine, request, &shared.identity, network)
-                .await
-                .map_err(in_words)
-        }
-        made => made.map_err(in_words),
+    make(engine, request, &shared.identity, network, how)
+        .await
+        .map_err(in_words)
+}
+
+/// What the image of a run says of itself. An image that is not here, and that no build makes, is pulled.
+pub(super) async fn facts(
+    shared: &Shared,
+    engine: &ContainerEngine,
+    request: &Request,
+) -> Result<ImageFacts, StartFailure> {
+    let service = &request.start.service;
+    let image = request.start.image.as_deref().unwrap_or_default();
+    let in_words = |error: Error| start_failure(&error, service, image);
+    let missing = || image_is_missing(service, image, None);
+    if let Some(found) = image_facts(engine, image).await.map_err(in_words)? {
+        return Ok(found);
     }
+    if service.build.is_some() {
+        return Err(missing());
+    }
+    image::pull(&shared.wires, engine, service, request.start.run.0, image).await?;
+    let found = image_facts(engine, image).await.map_err(in_words)?;
+    found.ok_or_else(missing)
 }
 
 /// Under its own name; under a longer one when somebody else has that; without the init when the engine lacks it.
@@ -50,6 +68,7 @@ async fn make(
     request: &Request,
     identity: &Identity,
     network: &StackNetwork,
+    how: &How,
 ) -> Result<Created, Error> {
     let short = spec::name(request, identity);
     let long = format!("{short}-{}", identity.hash);
@@ -57,7 +76,7 @@ async fn make(
     let mut name = short;
     loop {
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let body = spec::body(request, identity, network, with_init);
+        let body = spec::body(request, identity, network, how, with_init);
         match engine.client.create_container(Some(options), body).await {
             Ok(made) => return Ok(Created { id: made.id, name }),
             Err(error) if is_name_taken(&error) => {

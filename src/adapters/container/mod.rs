@@ -9,7 +9,12 @@ mod ending;
 mod exec;
 mod find;
 mod frames;
+mod helped;
+mod helper;
+mod holder;
 mod image;
+mod kept;
+mod leave;
 mod life;
 mod link;
 mod model;
@@ -26,6 +31,7 @@ mod sync;
 mod words;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +39,8 @@ use tokio::sync::mpsc;
 
 pub use exec::ExecResult;
 pub use find::{ContainerEngine, EngineFacts, NoEngine, OLDEST_API, find};
+pub use helper::{BECOME_WORD, HELPER_WORD, become_main, helper_main};
+pub use kept::Aim;
 pub use link::Link;
 pub use model::StackNetwork;
 pub use surroundings::{Candidate, Surroundings};
@@ -41,9 +49,9 @@ pub use sweep::{Swept, sweep};
 use crate::adapters::{Identity, Wires};
 use crate::engine::{Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
-use crate::stack::{Service, Then};
+use crate::stack::{Service, ServiceName, Then};
 use abort::AbortOnDrop;
-use model::{Order, Request, Shared};
+use model::{Container, Drained, Order, Request, Shared};
 
 /// The containers of one session. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,14 +62,16 @@ pub struct Containers {
 
 impl Containers {
     /// Containers for this session, through this link. The receiver gives runs whose address has changed (a sync with a
-    /// restart): they need to be routed again.
+    /// restart): they need to be routed again. `helper` is the binary whose [`helper_main`] is process 1 of services that
+    /// sync or are rebuilt; without it all goes through the engine.
     pub fn new(
         wires: Wires,
         identity: Identity,
         link: Link,
+        helper: Option<PathBuf>,
     ) -> (Self, mpsc::UnboundedReceiver<RunId>) {
         let (moved, receiver) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(wires, identity, link, moved));
+        let shared = Arc::new(Shared::new(wires, identity, link, moved, helper));
         let stats = AbortOnDrop::spawn(stats::sample(shared.clone()));
         let containers = Self {
             shared,
@@ -105,15 +115,43 @@ impl Containers {
     }
 
     /// Waits for `drained` (no longer than `grace`), sends the stop signal, and kills after `grace`. Returns at once;
-    /// answered by `RunExited`. Does nothing for a run that has ended.
+    /// answered by `RunExited`. Does nothing for a run that has ended. `replaced`: the service goes on with another run, and
+    /// its name and address are kept where they can be.
     pub fn stop(
         &self,
         run: RunId,
         grace: Duration,
+        replaced: bool,
         drained: impl Future<Output = ()> + Send + 'static,
     ) {
         let drained = Box::pin(drained);
-        self.shared.order(run, Order::Stop { drained, grace });
+        let order = Order::Stop {
+            drained,
+            grace,
+            replaced,
+        };
+        self.shared.order(run, order);
+    }
+
+    /// Has all ready that the next run of a service will need, if it has one that it will replace. Returns at once.
+    pub fn prepare(&self, service: &Arc<Service>) {
+        kept::prepare(&self.shared, service);
+    }
+
+    /// Says where requests go that containers send to a service by its name, where that name is kept.
+    pub fn aim(&self, service: &ServiceName, aim: Aim) {
+        self.shared.kept.aim(service, aim);
+    }
+
+    /// Removes what keeps the name of a service that left the stack. Returns at once.
+    pub fn forget(&self, service: &ServiceName) {
+        let (shared, service) = (self.shared.clone(), service.clone());
+        tokio::spawn(async move { kept::forget(&shared, &service).await });
+    }
+
+    /// Removes all that was kept, when no run is left. Nothing is kept from now on.
+    pub async fn finish(&self) {
+        kept::finish(&self.shared).await;
     }
 
     /// Kills a run at once, whatever else was asked of it. Returns at once; answered by `RunExited`.
@@ -142,14 +180,27 @@ impl Containers {
         timeout: Duration,
     ) -> Result<ExecResult, String> {
         let engine = self.engine()?;
-        exec::exec(&engine, &self.container_id(run)?, argv, None, timeout).await
+        let container = self.container(run)?;
+        let user = container.command_user();
+        exec::exec(&engine, &container.id, argv, user, timeout).await
     }
 
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.
-    pub fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
+    /// `drained` tells of each run when its requests under way are done: its program is restarted only then.
+    pub fn sync<D>(
+        &self,
+        sync: SyncId,
+        runs: Vec<RunId>,
+        copies: Vec<SyncCopy>,
+        then: Then,
+        mut drained: impl FnMut(RunId) -> D + Send + 'static,
+    ) where
+        D: Future<Output = ()> + Send + 'static,
+    {
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            let done = sync::sync(&shared, &runs, copies, &then).await;
+            let drained = |run| Box::pin(drained(run)) as Drained;
+            let done = sync::sync(&shared, &runs, copies, &then, drained).await;
             shared.wires.tell(match done {
                 Ok(files) => Event::Synced { sync, files },
                 Err(why) => Event::SyncFailed { sync, why },
@@ -171,9 +222,8 @@ impl Containers {
         engine.ok_or_else(|| "the container engine does not answer; is its daemon running?".into())
     }
 
-    fn container_id(&self, run: RunId) -> Result<String, String> {
+    fn container(&self, run: RunId) -> Result<Container, String> {
         let container = self.shared.container(run);
-        let container = container.ok_or_else(|| format!("run {run} does not run (any more)"))?;
-        Ok(container.id)
+        container.ok_or_else(|| format!("run {run} does not run (any more)"))
     }
 }

@@ -1,18 +1,21 @@
 //! What the parts of this adapter share: the runs that live, and what they are told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::helper::{Handle, Helpers};
+use super::kept::Kept;
 use super::link::Link;
 use super::pack::Owner;
 use crate::adapters::{Identity, Wires};
-use crate::engine::{RunId, StartRun};
+use crate::engine::{Event, RunId, StartRun};
 use crate::stack::Reach;
 use crate::stack::{Service, ServiceName};
 
@@ -26,6 +29,10 @@ pub(super) struct Shared {
     pub(super) link: Link,
     pub(super) network: tokio::sync::Mutex<Option<StackNetwork>>,
     pub(super) moved: mpsc::UnboundedSender<RunId>,
+    pub(super) helpers: Helpers,
+    pub(super) kept: Kept,
+    /// Why services go without a helper, as far as it was said, and images in which it does not come up.
+    helpless: Mutex<HashSet<String>>,
     runs: Mutex<HashMap<RunId, Entry>>,
 }
 
@@ -60,8 +67,12 @@ pub(super) struct Request {
 
 /// What a run's task can be told.
 pub(super) enum Order {
-    /// Wait until drained, send the stop signal, and kill after the grace time.
-    Stop { drained: Drained, grace: Duration },
+    /// Wait until drained, send the stop signal, and kill after the grace time. `replaced`: another run takes its place.
+    Stop {
+        drained: Drained,
+        grace: Duration,
+        replaced: bool,
+    },
     /// Kill at once.
     Kill,
     /// End the program and start it again in the same container.
@@ -96,8 +107,23 @@ pub(super) struct Container {
     pub(super) pid: Option<u32>,
     /// The user its program runs as, as the image or the stack file names it.
     pub(super) user: String,
+    /// Its helper, and the user as whom commands are to be run beside it.
+    pub(super) helper: Option<(Handle, String)>,
     /// That user by number, once somebody has needed it.
     pub(super) owner: Option<Owner>,
+}
+
+impl Container {
+    /// As whom a command inside is to be run; `None`: as the engine does it by itself.
+    pub(super) fn command_user(&self) -> Option<&str> {
+        self.helper.as_ref().map(|(_, user)| user.as_str())
+    }
+
+    /// Its helper, while it runs.
+    pub(super) fn helper(&self) -> Option<&Handle> {
+        let (helper, _) = self.helper.as_ref()?;
+        helper.is_there().then_some(helper)
+    }
 }
 
 impl Shared {
@@ -106,14 +132,45 @@ impl Shared {
         identity: Identity,
         link: Link,
         moved: mpsc::UnboundedSender<RunId>,
+        helper: Option<PathBuf>,
     ) -> Self {
+        let folder = identity.helper_folder();
         Self {
             wires,
             identity,
             link,
             network: tokio::sync::Mutex::new(None),
             moved,
+            helpers: Helpers::new(helper, folder),
+            kept: Kept::default(),
+            helpless: Mutex::new(HashSet::new()),
             runs: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// From now on runs of this image are started without a helper.
+    pub(super) fn do_without_helper(&self, image: &str, service: &ServiceName, why: &str) {
+        self.say_helpless(service, why);
+        let mut known = self.helpless.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(image.to_owned());
+    }
+
+    /// Whether a helper is known not to come up in this image.
+    pub(super) fn is_helpless(&self, image: &str) -> bool {
+        let known = self.helpless.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(image)
+    }
+
+    /// Says why a service goes without a helper, each reason once.
+    pub(super) fn say_helpless(&self, service: &ServiceName, why: &str) {
+        let mut said = self.helpless.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(why.to_owned()) {
+            self.wires.tell(Event::Problem {
+                what: format!("{service} runs without the helper inside: {why}"),
+                remedy: "files are copied through the engine instead, which takes longer; `helper = false` in the \
+                         stack file turns the helper off"
+                    .into(),
+            });
         }
     }
 

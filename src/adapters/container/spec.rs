@@ -7,12 +7,22 @@ use bollard::models::{
     NetworkingConfig, PortBinding,
 };
 
+use super::helped::Helped;
+use super::kept::{Namespace, Replica};
 use super::model::{Request, StackNetwork};
 use crate::adapters::Identity;
 use crate::stack::{Mount, MountKind, Protocol, Service};
 
 /// The host name by which a container reaches this machine.
 const HOST_NAME: &str = "host.docker.internal";
+
+/// How a run's container is made beyond what its service says.
+#[derive(Debug)]
+pub(super) struct How {
+    /// The helper that is to be process 1, if there is to be one.
+    pub(super) helped: Option<Helped>,
+    pub(super) namespace: Namespace,
+}
 
 /// Name of a run's container: `STACK-SERVICE-REPLICA.RUN`, in the letters that engines allow.
 pub(super) fn name(request: &Request, identity: &Identity) -> String {
@@ -24,6 +34,11 @@ pub(super) fn name(request: &Request, identity: &Identity) -> String {
         start.replica + 1,
         start.run.0
     );
+    allowed(&wished)
+}
+
+/// A name in the letters that engines allow.
+pub(super) fn allowed(wished: &str) -> String {
     let mut name: String = wished
         .chars()
         .map(|c| {
@@ -42,6 +57,40 @@ pub(super) fn name(request: &Request, identity: &Identity) -> String {
 
 /// The container of a run.
 pub(super) fn body(
+    request: &Request,
+    identity: &Identity,
+    network: &StackNetwork,
+    how: &How,
+    with_init: bool,
+) -> ContainerCreateBody {
+    let mut body = plain_body(request, identity, network, with_init);
+    match &how.namespace {
+        Namespace::Named => {}
+        Namespace::Nameless => {
+            let endpoints = body.networking_config.as_mut();
+            let endpoints = endpoints.and_then(|config| config.endpoints_config.as_mut());
+            for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
+                endpoint.aliases = None;
+            }
+        }
+        Namespace::Lent(holder) => {
+            // All that belongs to the network belongs to its holder.
+            body.exposed_ports = None;
+            body.networking_config = None;
+            if let Some(host) = &mut body.host_config {
+                host.network_mode = Some(format!("container:{}", holder.id));
+                host.port_bindings = None;
+                host.extra_hosts = None;
+            }
+        }
+    }
+    if let Some(helped) = &how.helped {
+        helped.wrap(&mut body, &request.start.service);
+    }
+    body
+}
+
+fn plain_body(
     request: &Request,
     identity: &Identity,
     network: &StackNetwork,
@@ -89,7 +138,7 @@ pub(super) fn body(
             endpoints_config: Some(HashMap::from([(
                 network.name.clone(),
                 EndpointSettings {
-                    aliases: Some(aliases(request)),
+                    aliases: Some(aliases(&(service.name.clone(), request.start.replica))),
                     ..EndpointSettings::default()
                 },
             )])),
@@ -143,10 +192,10 @@ pub(super) fn volumes<'a>(
         })
 }
 
-fn aliases(request: &Request) -> Vec<String> {
-    let start = &request.start;
-    let name = start.service.name.to_string();
-    vec![format!("{name}-{}", start.replica + 1), name]
+/// The names under which containers reach a replica.
+pub(super) fn aliases((service, replica): &Replica) -> Vec<String> {
+    let name = service.to_string();
+    vec![format!("{name}-{}", replica + 1), name]
 }
 
 /// UDP ports are the engine's; TCP ports only where containers cannot be reached by their address.
@@ -206,7 +255,8 @@ fn mount(mount: &Mount, identity: &Identity) -> EngineMount {
     }
 }
 
-fn extra_hosts(service: &Service, given: &[String]) -> Vec<String> {
+/// Lines of the hosts file.
+pub(super) fn extra_hosts(service: &Service, given: &[String]) -> Vec<String> {
     let mut hosts: Vec<String> = service.extra_hosts.iter().chain(given).cloned().collect();
     let names_host = |line: &String| line.split([':', '=']).next() == Some(HOST_NAME);
     if !hosts.iter().any(names_host) {

@@ -4,26 +4,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::query_parameters::{
-    DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, InspectContainerOptions, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::ending;
 use super::exec::exec;
 use super::find::ContainerEngine;
-use super::model::{Container, Order, Shared};
+use super::helped;
+use super::model::{Container, Drained, Order, Shared};
 use super::pack::{Owner, first_file, is_plain, owner, pack};
 use super::words::reason;
 use crate::engine::{RunId, SyncCopy};
-use crate::stack::Then;
+use crate::stack::{Service, Then};
 
 /// How long what follows a sync, or a deletion, may take.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Copies files into every run at once, deletes what is gone, then does what follows. Gives the number of files.
+/// How long requests under way may take before the program is restarted; new ones wait meanwhile.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Copies files into every run at once, deletes what is gone, then does what follows. Gives the number of files. A program is
+/// restarted when its run is drained, or after a second.
 ///
 /// # Errors
 /// In words, with the run that it happened to.
@@ -32,12 +38,14 @@ pub(super) async fn sync(
     runs: &[RunId],
     copies: Vec<SyncCopy>,
     then: &Then,
+    mut drained: impl FnMut(RunId) -> Drained,
 ) -> Result<usize, String> {
     let copies = Arc::new(copies);
     let each = runs.iter().map(|run| {
         let copies = copies.clone();
+        let drained = drained(*run);
         async move {
-            let done = sync_one(shared, *run, copies, then).await;
+            let done = sync_one(shared, *run, copies, then, drained).await;
             done.map_err(|why| format!("run {run}: {why}"))
         }
     });
@@ -50,21 +58,72 @@ async fn sync_one(
     run: RunId,
     copies: Arc<Vec<SyncCopy>>,
     then: &Then,
+    drained: Drained,
 ) -> Result<(), String> {
     let (engine, container) = reachable(shared, run)?;
+    if let Some(helper) = container.helper() {
+        helped::give(helper, copies.to_vec()).await?;
+    } else {
+        through_engine(shared, run, &engine, &container, copies).await?;
+    }
+    if *then == Then::Restart {
+        drop(timeout(DRAIN, drained).await);
+    }
+    follow(shared, run, &engine, &container, then).await
+}
+
+async fn through_engine(
+    shared: &Shared,
+    run: RunId,
+    engine: &ContainerEngine,
+    container: &Container,
+    copies: Arc<Vec<SyncCopy>>,
+) -> Result<(), String> {
     let gone: Vec<String> = copies
         .iter()
         .filter(|copy| copy.from.is_none())
         .map(|copy| copy.to.clone())
         .collect();
-    remove(&engine, &container.id, &gone).await?;
-    let owner = owner_in(shared, run, &engine, &container).await;
+    remove(engine, &container.id, &gone).await?;
+    let owner = owner_in(shared, run, engine, container).await;
     let packing = tokio::task::spawn_blocking(move || pack(&copies, owner));
     let packed = packing.await.map_err(|error| error.to_string())?;
     if let Some(tar) = packed.map_err(|error| error.to_string())? {
-        upload(&engine, &container.id, tar).await?;
+        upload(engine, &container.id, tar).await?;
     }
-    follow(shared, run, &engine, &container, then).await
+    Ok(())
+}
+
+/// Copies files into a container that was made and not yet started. What is to be gone has to be gone by itself: nothing can be
+/// run there yet.
+pub(super) async fn upload_given(
+    engine: &ContainerEngine,
+    id: &str,
+    service: &Service,
+    given: Vec<SyncCopy>,
+) -> Result<(), String> {
+    if given.iter().all(|copy| copy.from.is_none()) {
+        return Ok(());
+    }
+    let user = match &service.user {
+        Some(user) => user.clone(),
+        None => configured_user(engine, id).await,
+    };
+    let owner = owner_of(engine, id, &user).await;
+    let packing = tokio::task::spawn_blocking(move || pack(&given, owner));
+    let packed = packing.await.map_err(|error| error.to_string())?;
+    match packed.map_err(|error| error.to_string())? {
+        Some(tar) => upload(engine, id, tar).await,
+        None => Ok(()),
+    }
+}
+
+async fn configured_user(engine: &ContainerEngine, id: &str) -> String {
+    let inspected = engine
+        .client
+        .inspect_container(id, None::<InspectContainerOptions>);
+    let config = inspected.await.ok().and_then(|found| found.config);
+    config.and_then(|config| config.user).unwrap_or_default()
 }
 
 /// Unpacks a tar at `/` of a container.
@@ -105,10 +164,14 @@ async fn follow(
 ) -> Result<(), String> {
     match then {
         Then::Nothing => Ok(()),
-        Then::Restart => restart(shared, run).await,
+        Then::Restart => match container.helper() {
+            Some(helper) => helped::restart(helper, &container.service).await,
+            None => restart(shared, run).await,
+        },
         Then::Signal(signal) => ending::send(shared, &container.id, &signal.0).await,
         Then::Exec(command) => {
-            let result = exec(engine, &container.id, &command.argv(), None, TIME_LIMIT).await?;
+            let user = container.command_user();
+            let result = exec(engine, &container.id, &command.argv(), user, TIME_LIMIT).await?;
             if result.code == 0 {
                 return Ok(());
             }
@@ -149,17 +212,20 @@ async fn owner_in(
     if let Some(known) = container.owner {
         return known;
     }
-    let found = if is_plain(&container.user) {
-        owner(&container.user, "", "")
-    } else {
-        let (passwd, group) = tokio::join!(
-            read(engine, &container.id, "/etc/passwd"),
-            read(engine, &container.id, "/etc/group")
-        );
-        owner(&container.user, &passwd, &group)
-    };
+    let found = owner_of(engine, &container.id, &container.user).await;
     shared.owned_by(run, found);
     found
+}
+
+async fn owner_of(engine: &ContainerEngine, id: &str, user: &str) -> Owner {
+    if is_plain(user) {
+        return owner(user, "", "");
+    }
+    let (passwd, group) = tokio::join!(
+        read(engine, id, "/etc/passwd"),
+        read(engine, id, "/etc/group")
+    );
+    owner(user, &passwd, &group)
 }
 
 /// A small file of a container; empty if it cannot be had.

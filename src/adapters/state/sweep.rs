@@ -20,6 +20,22 @@ pub fn mark(identity: &Identity, run: u64) -> String {
     format!("{}{}/{run}", stack_mark(identity), identity.session)
 }
 
+/// What dead sessions laid out for their helpers: files that nobody but their containers needed.
+fn remove_kits(identity: &Identity) {
+    let own = identity.helper_folder();
+    for entry in fs::read_dir(identity.state_folder())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let is_kit = name.to_string_lossy().starts_with(Identity::HELPER_FOLDER);
+        if is_kit && entry.path() != own {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
 fn stack_mark(identity: &Identity) -> String {
     format!("{}-{}/", identity.stack, identity.hash)
 }
@@ -31,6 +47,7 @@ fn stack_mark(identity: &Identity) -> String {
 /// carries this stack's mark of another session in its environment, or descends from such a process. This process and
 /// its ancestors are never touched.
 pub fn sweep(identity: &Identity) -> Vec<String> {
+    remove_kits(identity);
     let deadline = Instant::now() + BY_THEMSELVES;
     let mut left = find(identity);
     while !left.is_empty() && Instant::now() < deadline {

@@ -104,6 +104,8 @@ fn life(service: &Service, out: &mut Table) {
     out.put_unless("trace", service.trace, &true);
     out.put_some("user", service.user.as_deref());
     out.put_unless("init", service.init, &service.build.is_some());
+    out.put_unless("helper", service.helper, &true);
+    out.put_unless("keep_network", service.keep_network, &true);
     out.put_unless("tty", service.tty, &false);
     out.put_texts("labels", service.labels.iter());
     let hosts = service

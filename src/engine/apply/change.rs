@@ -2,7 +2,7 @@
 
 use super::super::turn::{Turn, millis, went_live};
 use super::super::{
-    Action, Change, Moment, Notice, PendingEdits, QueuedSync, ServiceState, State, SyncCopy,
+    Action, Change, Given, Moment, Notice, PendingEdits, QueuedSync, ServiceState, State, SyncCopy,
 };
 use crate::stack::{Runtime, ServiceName, Then};
 
@@ -89,10 +89,14 @@ fn remember(service: &mut ServiceState, copies: &[SyncCopy], then: &Then) {
     if service.service.build.is_some() || service.service.image.is_none() {
         return;
     }
+    service.givings += 1;
     for copy in copies {
-        service
-            .given
-            .insert(copy.to.clone(), (copy.clone(), then.clone()));
+        let given = Given {
+            copy: copy.clone(),
+            then: then.clone(),
+            giving: service.givings,
+        };
+        service.given.insert(copy.to.clone(), given);
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::RunExited { run, exit } => run::exited(state, now, run, exit, turn),
         Event::Probed { run, answer } => probe::answered(state, now, run, answer, turn),
         Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
-        Event::SyncFailed { sync, why } => sync::failed(state, sync, why, turn),
+        Event::SyncFailed { sync, why } => sync::failed(state, now, sync, why, turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
         Event::Command { command } => command::given(state, now, command),

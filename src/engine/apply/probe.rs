@@ -17,7 +17,7 @@ pub(super) fn answered(
         return;
     };
     let asked = &service.runs[index];
-    if !asked.phase.is_up() || !asked.is_probed() {
+    if !asked.phase.is_up() || !asked.is_probed() || service.is_restarting(run) {
         return;
     }
     let healthy = answer.healthy;

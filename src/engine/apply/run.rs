@@ -9,7 +9,7 @@ use super::super::{
     StartFailure, State, Wanted,
 };
 use super::probe::becomes_ready;
-use crate::stack::{RestartPolicy, Runtime};
+use crate::stack::{RestartPolicy, Runtime, Then};
 
 /// Ends in a row after which a service is left alone.
 const ENDS: u32 = 8;
@@ -44,36 +44,39 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
     } else {
         becomes_ready(service, index, now, turn);
     }
-    give_again(service);
+    let given = service.runs[index].given;
+    give_again(service, given);
 }
 
-/// A new container of an image that is not of our making lacks all that was ever synced into its predecessors.
-///
-/// Saves that nothing else will bring are served as soon as this run is ready and has been given its files.
-fn give_again(service: &mut ServiceState) {
-    let lacks_files = service.runtime == Some(Runtime::Container) && !service.given.is_empty();
+/// A new container was given all that was ever synced into its predecessors before its program started. What came since is
+/// copied into it now, and commands that were to follow are due once more. Saves that nothing else will bring are served as
+/// soon as this run is ready.
+fn give_again(service: &mut ServiceState, given: u64) {
+    let was_given = service.runtime == Some(Runtime::Container) && !service.given.is_empty();
     let is_copying = service.sync.is_some() || !service.sync_queue.is_empty();
     let generation = service.generation;
     if let Some(pending) = &mut service.pending
-        && (lacks_files || !is_copying)
+        && (was_given || !is_copying)
     {
         pending.generation = Some(generation);
     }
-    if !lacks_files {
+    if !was_given {
         return;
     }
     service.sync_queue.clear();
-    let mut kinds: Vec<&crate::stack::Then> = Vec::new();
-    for (_, then) in service.given.values() {
-        if !kinds.contains(&then) {
-            kinds.push(then);
+    let mut kinds: Vec<&Then> = Vec::new();
+    for file in service.given.values() {
+        let is_due = file.giving > given || matches!(file.then, Then::Exec(_));
+        if is_due && !kinds.contains(&&file.then) {
+            kinds.push(&file.then);
         }
     }
-    for kind in kinds {
-        let mine = service.given.values().filter(|(_, then)| then == kind);
+    for then in kinds {
+        let mine = service.given.values().filter(|file| file.then == *then);
+        let since = mine.filter(|file| file.giving > given);
         service.sync_queue.push_back(QueuedSync {
-            copies: mine.map(|(copy, _)| copy.clone()).collect(),
-            then: kind.clone(),
+            copies: since.map(|file| file.copy.clone()).collect(),
+            then: then.clone(),
             edits: None,
         });
     }

@@ -5,6 +5,7 @@ use super::super::{
     Moment, Notice, PendingEdits, RunId, RunPhase, ServiceState, State, SyncId, Syncing,
 };
 use super::change::replace_synced;
+use super::probe::becomes_ready;
 use crate::stack::Then;
 
 pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, turn: &mut Turn) {
@@ -19,7 +20,7 @@ pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, t
     let has_more_to_wait_for = service
         .pending
         .is_some_and(|pending| pending.generation.is_some());
-    let began_anew = syncing.then == Then::Restart && begin_anew(service, &syncing.runs, now);
+    let began_anew = syncing.then == Then::Restart && begin_anew(service, &syncing.runs, now, turn);
     if syncing.generation != service.generation {
         return;
     }
@@ -58,7 +59,7 @@ fn queued_edits(service: &ServiceState) -> Option<PendingEdits> {
 }
 
 /// Copying failed. What has a build gets the files by a new image; else the runs keep what they have.
-pub(super) fn failed(state: &mut State, sync: SyncId, why: String, turn: &mut Turn) {
+pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, turn: &mut Turn) {
     let is_running = state.is_running();
     let Some((service, syncing)) = answered(state, sync) else {
         return;
@@ -67,6 +68,9 @@ pub(super) fn failed(state: &mut State, sync: SyncId, why: String, turn: &mut Tu
         service: service.service.name.clone(),
         why,
     });
+    if syncing.then == Then::Restart {
+        begin_anew(service, &syncing.runs, now, turn);
+    }
     let is_current = syncing.generation == service.generation;
     if !is_running || !is_current {
         return;
@@ -92,14 +96,21 @@ fn answered(state: &mut State, sync: SyncId) -> Option<(&mut ServiceState, Synci
     Some((service, syncing))
 }
 
-/// The program was restarted in the same container: whatever has a probe must become healthy again.
-fn begin_anew(service: &mut ServiceState, given: &[RunId], now: Moment) -> bool {
+/// The program was restarted in the same container: what has a probe must become healthy again, and the rest is ready.
+/// Whether there is something to wait for.
+fn begin_anew(service: &mut ServiceState, given: &[RunId], now: Moment, turn: &mut Turn) -> bool {
     let mut any = false;
-    for run in &mut service.runs {
-        if run.phase.is_up() && run.is_probed() && given.contains(&run.id) {
+    for index in 0..service.runs.len() {
+        let run = &mut service.runs[index];
+        if !run.phase.is_up() || !given.contains(&run.id) {
+            continue;
+        }
+        if run.is_probed() {
             run.phase = RunPhase::Probing { since: now };
             run.forget_health();
             any = true;
+        } else {
+            becomes_ready(service, index, now, turn);
         }
     }
     any

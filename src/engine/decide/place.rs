@@ -88,6 +88,10 @@ fn start(service: &ServiceState, replica: u32) -> Step {
     };
     match service.service.swap(runtime) {
         Swap::Overlap => overlap(service, replica),
+        // Its name and address stay, so the old one goes on serving until the new one is ready.
+        Swap::Handover if predecessor(service, replica).is_some_and(Run::is_kept) => {
+            overlap(service, replica)
+        }
         Swap::Handover => handover(service, replica, runtime),
         Swap::Exclusive => exclusive(service, replica),
     }

@@ -220,7 +220,7 @@ fn run_words(scene: Scene<'_>, run: &Run) -> String {
         } => format!("killed {}", at(since)),
     };
     let place = match &run.place {
-        Some(Place::Container { id, name }) if name.is_empty() => format!("container {id:.12}"),
+        Some(Place::Container { id, name, .. }) if name.is_empty() => format!("container {id:.12}"),
         Some(Place::Container { name, .. }) => format!("container {name}"),
         Some(Place::Process { pid, port }) => format!("process {pid}, port {port}"),
         None if run.runtime == Runtime::Container => "container".into(),
