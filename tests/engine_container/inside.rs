@@ -117,7 +117,7 @@ async fn the_program_has_its_user_its_home_and_its_files() {
         "echo $(id -u):$(id -g) $HOME $(cat /app/first); sleep 600",
     );
     service.user = Some("1000:1001".into());
-    std::fs::write(rig.folder.path().join("first"), "given").unwrap();
+    std::fs::write(rig.folder.path().join("first"), "given\n").unwrap();
     let given = vec![copy(&rig, "first", "/app/first")];
     start_with(&rig, 1, &service, given);
     rig.event(|event| matches!(event, Event::RunStarted { .. }).then_some(()))
@@ -167,7 +167,10 @@ async fn a_restart_by_the_helper_leaves_nothing_of_the_old_program() {
     }
     rig.until_log(|rig| rig.text(Stream::Stdout).len() == 4)
         .await;
-    assert_eq!(said(&rig, 1, "pgrep -f 'trap .. TERM' | wc -l").await, "1");
+    assert_eq!(
+        said(&rig, 1, "ps -o args | grep -c '^[s]h -c trap'").await,
+        "1"
+    );
     assert_eq!(said(&rig, 1, "ps -o stat | grep -c Z").await, "0");
     let inspected = rig
         .engine
@@ -223,9 +226,15 @@ async fn without_a_helper_files_are_given_by_the_engine() {
     let Some(mut rig) = Rig::with(surroundings(), None).await else {
         return;
     };
-    std::fs::write(rig.folder.path().join("first"), "given").unwrap();
+    std::fs::write(rig.folder.path().join("first"), "given\n").unwrap();
     let given = vec![copy(&rig, "first", "/app/first")];
     start_with(&rig, 1, &syncing("s", "cat /app/first; sleep 600"), given);
+    rig.event(|event| match event {
+        Event::RunStarted { .. } => Some(()),
+        Event::RunFailed { why, .. } => panic!("{}", why.message),
+        _ => None,
+    })
+    .await;
     rig.until_log(|rig| rig.text(Stream::Stdout) == ["given"])
         .await;
 }

@@ -164,8 +164,10 @@ fn number_of_runs(world: &World, name: &ServiceName, service: &ServiceState) {
         .truth
         .present(name)
         .all(|(_, run)| Some(run.runtime) == service.runtime);
+    let is_kept = |(_, run): (_, &crate::truth::RunTruth)| run.started && run.kept;
+    let overlaps = world.truth.live(name).any(is_kept);
     let (may_live, may_be) = match service.runtime.map(|runtime| service.service.swap(runtime)) {
-        Some(Swap::Handover) if same => (replicas, 3 * replicas),
+        Some(Swap::Handover) if same && !overlaps => (replicas, 3 * replicas),
         Some(Swap::Exclusive) if same => (replicas, replicas),
         _ => (replicas + 1, 3 * replicas + 1),
     };

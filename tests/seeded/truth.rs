@@ -47,6 +47,10 @@ pub(crate) struct RunTruth {
     pub(crate) synced: BTreeSet<u64>,
     /// Whether the engine was told that it has started.
     pub(crate) started: bool,
+    /// Whether its name and address stay when another run takes its place.
+    pub(crate) kept: bool,
+    /// Whether a sync is starting its program again.
+    pub(crate) restarting: bool,
     /// Whether the engine was told that it takes requests, and has no reason to think otherwise.
     pub(crate) ready: bool,
     /// Failures of its probe in a row that the engine was told of.

@@ -1,6 +1,6 @@
 //! A simulated world: answers effects at random times, well or badly, late or twice; saves, asks and breaks at random.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,7 +172,8 @@ impl World {
             for run in &service.runs {
                 if let Some(truth) = self.truth.runs.get_mut(&run.id) {
                     truth.service = Arc::clone(&run.service);
-                    truth.ready |= truth.started && run.service.health.is_none();
+                    let is_asked = run.service.health.is_some() || truth.restarting;
+                    truth.ready |= truth.started && !is_asked;
                     truth.probed &= run.service.health.is_some();
                 }
             }
@@ -234,7 +235,7 @@ impl World {
         let Some(run) = self.truth.runs.get_mut(&run) else {
             return true;
         };
-        let is_late = run.gone || run.stopping || run.service.health.is_none();
+        let is_late = run.gone || run.stopping || run.restarting || run.service.health.is_none();
         if !is_late {
             run.failures = if healthy { 0 } else { run.failures + 1 };
             run.ready |= healthy;
@@ -242,18 +243,34 @@ impl World {
         is_late
     }
 
+    /// The program is being started again: nobody is to ask it anything.
+    fn begin_restart(&mut self, runs: &[RunId]) {
+        for run in runs {
+            if let Some(run) = self.truth.runs.get_mut(run) {
+                run.ready = false;
+                run.failures = 0;
+                run.restarting = true;
+            }
+        }
+    }
+
+    fn end_restart(&mut self, run: RunId) {
+        if let Some(run) = self.truth.runs.get_mut(&run)
+            && std::mem::take(&mut run.restarting)
+        {
+            run.failures = 0;
+            run.ready = run.service.health.is_none() && run.started && !run.gone;
+        }
+    }
+
     fn note_synced(&mut self, sync: SyncId) -> bool {
-        let Some((runs, saves, then)) = self.syncs.remove(&sync) else {
+        let Some((runs, saves, _)) = self.syncs.remove(&sync) else {
             return true;
         };
         for run in runs {
-            let Some(run) = self.truth.runs.get_mut(&run) else {
-                continue;
-            };
-            run.synced.extend(&saves);
-            if then == Then::Restart && run.service.health.is_some() {
-                run.ready = false;
-                run.failures = 0;
+            self.end_restart(run);
+            if let Some(run) = self.truth.runs.get_mut(&run) {
+                run.synced.extend(&saves);
             }
         }
         false
@@ -264,6 +281,9 @@ impl World {
         let Some((runs, numbers, _)) = self.syncs.remove(&sync) else {
             return true;
         };
+        for run in &runs {
+            self.end_restart(*run);
+        }
         let first = runs.first().and_then(|run| self.truth.runs.get(run));
         let Some(service) = first.map(|run| run.service.clone()) else {
             return false;
@@ -325,6 +345,9 @@ impl World {
                 copies,
                 then,
             } => {
+                if then == Then::Restart {
+                    self.begin_restart(&runs);
+                }
                 let saves = copies.iter().filter_map(|copy| copy.to.parse().ok());
                 self.syncs.insert(sync, (runs, saves.collect(), then));
                 let event = if self.chaos && self.rng.percent(15) {
@@ -373,13 +396,20 @@ impl World {
             .image
             .as_ref()
             .and_then(|image| self.truth.images.get(image));
+        let kept = start.runtime == Runtime::Container && self.rng.percent(50);
         let truth = RunTruth {
             service: Arc::clone(&start.service),
             runtime: start.runtime,
             started_with: self.truth.saves_of(name),
             image: image.copied().unwrap_or(0),
-            synced: BTreeSet::new(),
+            synced: start
+                .given
+                .iter()
+                .filter_map(|copy| copy.to.parse().ok())
+                .collect(),
             started: false,
+            kept,
+            restarting: false,
             ready: false,
             failures: 0,
             stopping: false,
@@ -401,7 +431,14 @@ impl World {
             let run = start.run;
             return self.plan(after, Planned::Event(Event::RunFailed { run, why }));
         }
-        let place = Place::Process { pid: 1, port: 1 };
+        let place = match start.runtime {
+            Runtime::Process => Place::Process { pid: 1, port: 1 },
+            Runtime::Container => Place::Container {
+                id: start.run.to_string(),
+                name: start.run.to_string(),
+                kept,
+            },
+        };
         let run = start.run;
         self.plan(after, Planned::Event(Event::RunStarted { run, place }));
         self.plan_life(start.run, after, name.as_str().ends_with(['0', '3']));

@@ -130,18 +130,21 @@ fn in_place(
     }
 }
 
-/// Files to be copied into live runs; without runs to copy them into, a new image or a new container has them.
+/// Files to be copied into live runs; without runs to copy them into, a new image or a new container has them. (A run that is
+/// just being started is given what it lacks when that is done.)
 fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &Change) {
     let has_build = service.service.build.is_some();
     if !can_take(service) {
         if has_build {
-            service.want_new_image();
-        } else if service.completed.is_some() {
-            service.want_new_runs();
-        } else {
-            service.forgive();
+            return service.want_new_image();
         }
-        return;
+        if service.completed.is_some() {
+            return service.want_new_runs();
+        }
+        service.forgive();
+        if !service.current().any(|run| run.phase.is_up()) {
+            return;
+        }
     }
     service.image_lacks_sync = has_build;
     service.sync_queue.push_back(QueuedSync {

@@ -100,9 +100,11 @@ fn redefine(service: &mut ServiceState, definition: Service, now: Moment, turn: 
     }
     service.forgive_unless_completed();
     for index in 0..service.runs.len() {
+        let is_restarting = service.is_restarting(service.runs[index].id);
         let run = &mut service.runs[index];
         run.service = Arc::clone(&new);
-        let waits = run.phase.is_up() && !matches!(run.phase, RunPhase::Ready { .. });
+        let waits =
+            !is_restarting && run.phase.is_up() && !matches!(run.phase, RunPhase::Ready { .. });
         if new.health.is_none() && waits {
             becomes_ready(service, index, now, turn);
         }

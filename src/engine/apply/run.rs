@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::decide::START_TRIES;
 use super::super::turn::{Turn, millis};
 use super::super::{
-    Completion, Exit, Moment, Notice, Place, QueuedSync, Run, RunId, RunPhase, ServiceState,
+    Completion, Exit, Given, Moment, Notice, Place, QueuedSync, Run, RunId, RunPhase, ServiceState,
     StartFailure, State, Wanted,
 };
 use super::probe::becomes_ready;
@@ -63,23 +63,33 @@ fn give_again(service: &mut ServiceState, given: u64) {
     if !was_given {
         return;
     }
-    service.sync_queue.clear();
-    let mut kinds: Vec<&Then> = Vec::new();
-    for file in service.given.values() {
-        let is_due = file.giving > given || matches!(file.then, Then::Exec(_));
-        if is_due && !kinds.contains(&&file.then) {
-            kinds.push(&file.then);
+    let queued = |file: &&Given| {
+        let mut copies = service.sync_queue.iter().flat_map(|queued| &queued.copies);
+        copies.any(|copy| copy.to == file.copy.to)
+    };
+    let files: Vec<&Given> = service
+        .given
+        .values()
+        .filter(|file| !queued(file))
+        .collect();
+    let mut due: Vec<QueuedSync> = Vec::new();
+    for file in files {
+        let is_new = file.giving > given;
+        if !is_new && !matches!(file.then, Then::Exec(_)) {
+            continue;
         }
-    }
-    for then in kinds {
-        let mine = service.given.values().filter(|file| file.then == *then);
-        let since = mine.filter(|file| file.giving > given);
-        service.sync_queue.push_back(QueuedSync {
-            copies: since.map(|file| file.copy.clone()).collect(),
-            then: then.clone(),
-            edits: None,
+        let same = due.iter().position(|queued| queued.then == file.then);
+        let index = same.unwrap_or_else(|| {
+            due.push(QueuedSync {
+                copies: Vec::new(),
+                then: file.then.clone(),
+                edits: None,
+            });
+            due.len() - 1
         });
+        due[index].copies.extend(is_new.then(|| file.copy.clone()));
     }
+    service.sync_queue.extend(due);
 }
 
 /// A run could not be started: nothing of it is left.
