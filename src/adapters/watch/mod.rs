@@ -1,5 +1,6 @@
 //! Watching source trees: which files were saved, settled into changes.
 
+mod explain;
 mod names;
 mod plan;
 mod print;
@@ -17,6 +18,8 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Config, EventKind, RecommendedWatcher, Watcher as _};
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::explain::{Exclusion, Explained, Explanation, Ground, Verdict, explain};
+pub use self::plan::Why;
 use self::tree::Tree;
 use self::worker::{Message, Recipe, Worker};
 use super::Wires;
