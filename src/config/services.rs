@@ -353,6 +353,8 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
                 "it has neither \"build\" nor \"image\""
             }
             _ => {
+                let place = scope.place(&found.span);
+                scope.rules.push((service.name.clone(), place));
                 service.watch.push(found.rule);
                 continue;
             }
