@@ -176,6 +176,112 @@ async fn a_root_may_be_missing_be_made_later_and_be_replaced() {
     assert_eq!(scene.changed().await, ["one.conf"]);
 }
 
+#[tokio::test]
+async fn a_folder_far_above_a_root_may_be_renamed_and_come_again() {
+    let mut scene = Scene::new(&[("a/b/c/src/file", "1")], |root| {
+        vec![watch_kit::synced(&root.join("a/b/c/src"))]
+    })
+    .await;
+    for round in 0..3 {
+        fs::rename(scene.path("a"), scene.path(&format!("old{round}"))).unwrap();
+        scene.expect_copies(&["-/app/file"]).await;
+        scene.write(
+            &format!("old{round}/b/c/src/file"),
+            "nobody looks here any more",
+        );
+        scene.write("a/b/c/src/file", "1");
+        scene.expect_copies(&["+/app/file"]).await;
+        scene.write("a/b/c/src/file", "2");
+        scene.expect_copies(&["+/app/file"]).await;
+    }
+    fs::remove_dir_all(scene.path("a")).unwrap();
+    scene.expect_copies(&["-/app/file"]).await;
+    scene.write("a/b/c/src/file", "3");
+    scene.expect_copies(&["+/app/file"]).await;
+}
+
+#[tokio::test]
+async fn so_may_one_that_lies_outside_of_the_stacks_folder() {
+    let beside = tempfile::tempdir().unwrap();
+    let base = beside.path().canonicalize().unwrap().join("base");
+    let file = base.join("b/src/file");
+    watch_kit::write(&file, "1");
+    let mut scene = Scene::new(&[], |_| vec![watch_kit::synced(&base.join("b/src"))]).await;
+    fs::rename(&base, beside.path().join("old")).unwrap();
+    scene.expect_copies(&["-/app/file"]).await;
+    watch_kit::write(&file, "1");
+    scene.expect_copies(&["+/app/file"]).await;
+    watch_kit::write(&file, "2");
+    scene.expect_copies(&["+/app/file"]).await;
+}
+
+#[tokio::test]
+async fn what_no_rule_takes_of_a_build_context_is_watched() {
+    let files = [
+        ("src/a", "1"),
+        ("lib/deep/b", "1"),
+        (".dockerignore", "*.md\n"),
+    ];
+    let mut scene = Scene::new(&files, |root| {
+        let mut service = watch_kit::built(root);
+        service.watch = watch_kit::synced(&root.join("src")).watch;
+        vec![service]
+    })
+    .await;
+    scene.write("lib/deep/b", "2");
+    assert_eq!(
+        scene.change().await.actions,
+        [("app".into(), Action::Rebuild)]
+    );
+    scene.write("src/a", "2");
+    scene.expect_copies(&["+/app/a"]).await;
+    scene.write("README.md", "2");
+    scene.write("Dockerfile", "FROM scratch");
+    let change = scene.change().await;
+    assert_eq!(scene.names(&change), ["Dockerfile"]);
+    scene.write(".dockerignore", "lib\n");
+    assert_eq!(scene.changed().await, [".dockerignore"]);
+    scene.write("lib/deep/b", "3");
+    scene.write("README.md", "3");
+    assert_eq!(scene.changed().await, ["README.md"]);
+}
+
+#[tokio::test]
+async fn what_containers_of_other_peoples_images_lack_is_told_once_for_each_set_of_rules() {
+    let files = [
+        ("conf/a", ""),
+        ("conf/d/b", ""),
+        ("conf/c.bak", ""),
+        ("src/x", ""),
+    ];
+    let mut scene = Scene::new(&files, |root| {
+        let mut service = watch_kit::synced(&root.join("conf"));
+        service.image = Some("nginx".into());
+        service.watch[0].ignore.push("*.bak".into());
+        let mut other = watch_kit::synced(&root.join("src"));
+        other.name = "other".into();
+        vec![service, other]
+    })
+    .await;
+    let stack = Arc::clone(&scene.stack);
+    for _ in 0..2 {
+        scene.watcher.watch(&stack, |_| None).await.unwrap();
+    }
+    assert_eq!(scene.found().await, ["/app/a", "/app/d/b"]);
+    scene.write("conf/a", "new");
+    scene.expect_copies(&["+/app/a"]).await;
+    let mut other = Stack::clone(&stack);
+    other.services[0].watch[0].ignore = vec!["d".into()];
+    scene
+        .watcher
+        .watch(&Arc::new(other), |_| None)
+        .await
+        .unwrap();
+    assert_eq!(scene.found().await, ["/app/a", "/app/c.bak"]);
+    let found = boatyard::adapters::watch::find(&stack);
+    assert_eq!(found.len(), 1, "the same for those who do not watch");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_files_are_one_change() {
     let mut scene = Scene::process(&[("app.py", "")]).await;

@@ -157,6 +157,8 @@ pub struct ServiceState {
     pub sync_queue: VecDeque<QueuedSync>,
     /// What was ever synced into a service that has an image and no build, by path inside: a new container needs it again.
     pub given: IndexMap<String, (SyncCopy, Then)>,
+    /// Whether the files of its sync rules are known, as far as a container of it needs them from the beginning.
+    pub found: bool,
     /// Where its requests go, as it was last said; `None`: nothing was said yet.
     pub routing: Option<Routing>,
 }

@@ -7,10 +7,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+
 use super::names;
 use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore, RuleIndex};
 use crate::engine::{Action, SyncCopy};
-use crate::stack::{Build, Reaction, Runtime, Service, ServiceName, Stack, WatchRule};
+use crate::stack::{Build, Reaction, Runtime, Service, ServiceName, Stack, Then, WatchRule};
 
 /// Everything that is watched, and why.
 #[derive(Debug, Default)]
@@ -141,17 +143,21 @@ impl Plan {
         &self.roots
     }
 
-    /// Folders above this root that are watched for its making and its end: those within the stack's folder, or the nearest
-    /// that exists.
+    /// Folders above this root that are watched for its making and its end: the nearest that exists; those within the stack's
+    /// folder; and from a root elsewhere up to the folder that has both in it, as far as anything could be renamed there.
     pub(super) fn above<'a>(&self, root: &'a Path) -> Vec<&'a Path> {
-        let folders = root.ancestors().skip(1);
-        let mut existing = folders.filter(|folder| folder.is_dir()).peekable();
-        let nearest = existing.peek().copied();
         let has_top = !self.top.as_os_str().is_empty();
-        let within = existing.take_while(|folder| has_top && folder.starts_with(&self.top));
-        let mut above: Vec<&Path> = within.collect();
-        if above.is_empty() {
-            above.extend(nearest);
+        let is_elsewhere = has_top && !root.starts_with(&self.top);
+        let mut above: Vec<&Path> = Vec::new();
+        for folder in root.ancestors().skip(1).filter(|folder| folder.is_dir()) {
+            let is_within = has_top && folder.starts_with(&self.top);
+            let on_the_way = is_elsewhere
+                && above.last().is_none_or(|last| !self.top.starts_with(last))
+                && rustix::fs::access(folder, Access::WRITE_OK).is_ok();
+            if !above.is_empty() && !is_within && !on_the_way {
+                break;
+            }
+            above.push(folder);
         }
         above
     }
@@ -199,6 +205,31 @@ impl Plan {
             asked.extend(actions.into_iter().map(|action| (name.clone(), action)));
         }
         asked
+    }
+
+    /// What the sync rules of a service put into a container that has none of these files.
+    pub(super) fn synced<'a>(
+        &self,
+        service: &ServiceName,
+        files: impl Iterator<Item = &'a PathBuf>,
+    ) -> Vec<(SyncCopy, Then)> {
+        let mut found = Vec::new();
+        let Some((_, interests)) = self.services.iter().find(|(name, _)| name == service) else {
+            return found;
+        };
+        for path in files {
+            let saved = || Saved {
+                path: path.clone(),
+                gone: false,
+            };
+            let decides = self.decides(interests, path, false);
+            if let Some(Action::Sync { copies, then }) =
+                decides.map(|interest| interest.action(&saved()))
+            {
+                found.extend(copies.into_iter().map(|copy| (copy, then.clone())));
+            }
+        }
+        found
     }
 
     fn interests(&self) -> impl Iterator<Item = &Interest> {

@@ -33,16 +33,36 @@ pub(super) struct Print {
     stat: Stat,
     /// Hash of the content, if it was read.
     hash: Option<u64>,
+    /// It was looked at so shortly after a write that another one may not show in size and times.
+    fresh: bool,
 }
 
 impl Print {
     /// Size and times alone; `None` if there is no such file or link (a folder, a socket and a pipe are none).
     pub(super) fn outside(path: &Path) -> Option<Self> {
         let data = fs::symlink_metadata(path).ok()?;
-        (data.is_file() || data.is_symlink()).then(|| Self {
-            stat: Stat::of(&data),
+        let stat = (data.is_file() || data.is_symlink()).then(|| Stat::of(&data))?;
+        Some(Self {
+            fresh: stat.is_racy(),
+            stat,
             hash: None,
         })
+    }
+
+    /// That of no file: every file differs from it.
+    pub(super) fn of_none() -> Self {
+        let stat = Stat {
+            size: u64::MAX,
+            mtime: (0, 0),
+            ctime: (0, 0),
+            inode: (0, 0),
+            mode: 0,
+        };
+        Self {
+            stat,
+            hash: None,
+            fresh: true,
+        }
     }
 
     /// With the content.
@@ -83,6 +103,16 @@ impl Print {
         self.stat == other.stat
     }
 
+    /// Whether a file must be read to know that it is untouched.
+    pub(super) fn may_differ(&self, now: &Self) -> bool {
+        self.fresh || !self.looks_like(now)
+    }
+
+    /// Whether it was saved after this moment.
+    pub(super) fn is_younger_than(&self, moment: SystemTime) -> bool {
+        self.stat.changed() > moment
+    }
+
     /// Whether a file that had this print has another content (or may be executed by others) now.
     pub(super) fn differs(&self, now: &Self) -> bool {
         if self.stat.size != now.stat.size || self.stat.mode != now.stat.mode {
@@ -90,7 +120,9 @@ impl Print {
         }
         match (self.hash, now.hash) {
             (Some(before), Some(now)) => before != now,
-            _ => self.stat.mtime != now.stat.mtime || self.stat.inode != now.stat.inode,
+            _ => {
+                self.fresh || self.stat.mtime != now.stat.mtime || self.stat.inode != now.stat.inode
+            }
         }
     }
 }
@@ -107,11 +139,15 @@ impl Stat {
     }
 
     fn is_racy(&self) -> bool {
+        self.changed().elapsed().map_or(true, |since| since < RACY)
+    }
+
+    /// When it was changed last, by its file system's clock.
+    fn changed(&self) -> SystemTime {
         let (seconds, nanos) = self.ctime.max(self.mtime);
         let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-        let changed = SystemTime::UNIX_EPOCH + seconds + nanos;
-        changed.elapsed().map_or(true, |since| since < RACY)
+        SystemTime::UNIX_EPOCH + seconds + nanos
     }
 }
 
@@ -128,7 +164,9 @@ fn hash(path: &Path, size: u64) -> io::Result<u64> {
         return Err(io::ErrorKind::Unsupported.into());
     }
     let mut file = File::open(path)?;
-    let mut buffer = vec![0; 64 << 10];
+    // One byte more than there should be, so that most files are known to be over by one more reading of nothing.
+    let length = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; length.saturating_add(1).clamp(512, 64 << 10)];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(hasher.finish()),
