@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use boatyard::adapters::Wires;
 use boatyard::adapters::watch::{Watched, Watcher};
-use boatyard::engine::{Change, Event};
+use boatyard::engine::{Change, Event, Moment};
 use boatyard::runtime::Clock;
 use boatyard::stack::{Build, CommandWords, Service, Stack};
 use boatyard::telemetry::Telemetry;
@@ -22,14 +22,14 @@ const COUNTED: usize = 5_000;
 /// Files that are ignored, in folders of ten.
 const IGNORED: usize = 45_000;
 /// Quiet after which nothing more is expected.
-const QUIET: Duration = Duration::from_millis(800);
+const QUIET: Duration = Duration::from_millis(1500);
 
 struct Scene {
     watcher: Watcher,
     watched: Watched,
     took: Duration,
-    clock: Clock,
-    events: UnboundedReceiver<Event>,
+    /// Changes, and when each was told.
+    events: UnboundedReceiver<(Change, Moment)>,
 }
 
 impl Scene {
@@ -39,13 +39,21 @@ impl Scene {
             ..Stack::default()
         };
         stack.services.insert(service.name.clone(), service);
-        let (tell, events) = unbounded_channel();
+        let (tell, mut told) = unbounded_channel();
+        let (stamp, events) = unbounded_channel();
         let wires = Wires {
             events: tell,
             telemetry: Arc::new(Telemetry::default()),
             clock: Clock::start(),
         };
         let clock = wires.clock.clone();
+        thread::spawn(move || {
+            while let Some(event) = told.blocking_recv() {
+                if let Event::Changed { change } = event {
+                    drop(stamp.send((change, clock.now())));
+                }
+            }
+        });
         let began = Instant::now();
         let watcher = Watcher::start(wires, unbounded_channel().0).unwrap();
         let watched = watcher.watch(&Arc::new(stack), |_| None).await.unwrap();
@@ -53,7 +61,6 @@ impl Scene {
             took: began.elapsed(),
             watcher,
             watched,
-            clock,
             events,
         }
     }
@@ -61,12 +68,9 @@ impl Scene {
     /// All changes until it is quiet, each with how long after its first and its last save it was told.
     async fn changes(&mut self) -> Vec<(Change, Duration, Duration)> {
         let mut seen = Vec::new();
-        while let Ok(Some(event)) = timeout(QUIET, self.events.recv()).await {
-            if let Event::Changed { change } = event {
-                let now = self.clock.now();
-                let (first, last) = (now.since(change.first_save), now.since(change.last_save));
-                seen.push((change, first, last));
-            }
+        while let Ok(Some((change, told))) = timeout(QUIET, self.events.recv()).await {
+            let (first, last) = (told.since(change.first_save), told.since(change.last_save));
+            seen.push((change, first, last));
         }
         seen
     }
@@ -145,10 +149,12 @@ fn shown(seen: &[(Change, Duration, Duration)]) -> String {
     format!("{} changes: {}", seen.len(), after.join(", "))
 }
 
-fn rewrite(root: &Path, text: &str) {
+fn rewrite(root: &Path, text: &str) -> Duration {
+    let began = Instant::now();
     for number in 0..COUNTED {
         fs::write(source(root, number), format!("{text}({number})\n")).unwrap();
     }
+    began.elapsed()
 }
 
 async fn begin(root: &Path) -> Scene {
@@ -202,16 +208,18 @@ async fn measure() {
     write(&root.join("src/one.py"), "one");
     println!("one save: {}", shown(&scene.changes().await));
 
-    rewrite(&root, "other");
-    rewrite(&root, "print");
+    let took = rewrite(&root, "other") + rewrite(&root, "print");
     println!(
-        "{COUNTED} files away and back in one burst: {}",
+        "{COUNTED} files away and back in {took:?}: {}",
         shown(&scene.changes().await)
     );
-    rewrite(&root, "other");
-    println!("{COUNTED} files away: {}", shown(&scene.changes().await));
-    rewrite(&root, "print");
-    println!("and back: {}", shown(&scene.changes().await));
+    let took = rewrite(&root, "other");
+    println!(
+        "{COUNTED} files away in {took:?}: {}",
+        shown(&scene.changes().await)
+    );
+    let took = rewrite(&root, "print");
+    println!("and back in {took:?}: {}", shown(&scene.changes().await));
 
     let began = Instant::now();
     for number in 0..10_000 {
