@@ -514,3 +514,42 @@ async fn one_file_may_concern_several_services() {
         [("app".into(), Action::Restart), ("second".into(), sync)]
     );
 }
+
+/// The real program, without a session and without an engine.
+#[test]
+fn why_answers_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let stack = "[services.api]\nrun = \"true\"\ndirectory = \"api\"\n";
+    watch_kit::write(&root.join("boatyard.toml"), stack);
+    watch_kit::write(&root.join("api/.gitignore"), "made/\n");
+    let why = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_boatyard"));
+        let output = command
+            .arg("why")
+            .args(arguments)
+            .arg("-C")
+            .arg(&root)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = why(&["api/app.py", "api/made/", "api/made/x"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        text,
+        "api/app.py
+  api  is restarted: its folder, api
+api/made
+  api  leaves it alone: api/.gitignore:1 keeps it out of its folder: made/
+api/made/x
+  api  leaves it alone: api/.gitignore:1 keeps it out of its folder: made/
+"
+    );
+    let (code, text) = why(&["--json", "elsewhere"]);
+    assert_eq!(code, Some(0));
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["watched"][0]["at"][0]["kind"], "folder");
+    assert_eq!(why(&[]).0, Some(2), "a path is needed");
+}
