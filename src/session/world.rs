@@ -209,7 +209,9 @@ impl RealWorld {
         if self.watcher.is_none() {
             let (wires, stack) = (self.wires.clone(), Arc::clone(&self.stack));
             tokio::task::spawn_blocking(move || {
-                find(&stack).into_iter().for_each(|found| wires.tell(found));
+                for found in find(&stack) {
+                    wires.tell(found);
+                }
             });
         }
     }

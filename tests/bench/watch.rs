@@ -56,11 +56,12 @@ impl Scene {
         });
         let began = Instant::now();
         let watcher = Watcher::start(wires, unbounded_channel().0).unwrap();
-        let watched = watcher.watch(&Arc::new(stack), |_| None).await.unwrap();
+        let answer = watcher.watch(&Arc::new(stack), |_| None);
+        let found = answer.await.unwrap();
         Self {
             took: began.elapsed(),
             watcher,
-            watched,
+            watched: found,
             events,
         }
     }
@@ -198,11 +199,11 @@ async fn measure() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     println!(
         "reading {COUNTED} files ahead: {:?} of processor time",
-        busy() - before
+        busy().saturating_sub(before)
     );
     let before = busy();
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let share = (busy() - before).as_secs_f64() * 10.0;
+    let share = busy().saturating_sub(before).as_secs_f64() * 10.0;
     println!("idle: {share:.3} % of a core");
 
     write(&root.join("src/one.py"), "one");

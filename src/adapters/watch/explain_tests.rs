@@ -105,82 +105,84 @@ fn short(explained: &Explained, root: &Path) -> Vec<String> {
     lines
 }
 
+/// Paths, and what is said of each.
+const TABLE: &[(&str, &[&str])] = &[
+    (
+        "web/src/a.js",
+        &[
+            "web Rule(1) web/src: sync /app/a.js Restart",
+            "top not Folder : OtherService(ServiceName(\"web\"))",
+        ],
+    ),
+    (
+        "web/src/a.test.js",
+        &["web not Rule(1) web/src: Pattern(\"*.test.js\")"],
+    ),
+    (
+        "web/src/gen/x",
+        &["web not Rule(1) web/src: Pattern(\"gen/\")"],
+    ),
+    (
+        "web/Dockerfile",
+        &["web Dockerfile web/Dockerfile: Rebuild"],
+    ),
+    (
+        "web/.dockerignore",
+        &["web IgnoreFile web/.dockerignore: Rebuild"],
+    ),
+    ("web/package.json", &["web Context web: Rebuild"]),
+    ("web/README.md", &["web Context web: Rebuild"]),
+    (
+        "web/more.md",
+        &["web not Context web: web/.dockerignore:2 *.md"],
+    ),
+    (
+        "web/logs/a",
+        &["web not Context web: web/.dockerignore:4 logs"],
+    ),
+    (
+        "web/logs/",
+        &["web not Context web: web/.dockerignore:4 logs, entered"],
+    ),
+    ("web/.git/index", &["web not Context web: Git"]),
+    ("web/package.json~", &["web not Context web: Temporary"]),
+    (
+        "api/src/app.py",
+        &[
+            "api Folder api: Restart",
+            "top not Folder : OtherService(ServiceName(\"api\"))",
+        ],
+    ),
+    ("api/out/x", &["api not Folder api: .gitignore:3 /api/out/"]),
+    ("api/out/", &["api not Folder api: .gitignore:3 /api/out/"]),
+    ("api/a.tmp", &["api not Folder api: .gitignore:4 *.tmp"]),
+    ("api/keep.tmp", &["api Folder api: Restart"]),
+    (
+        "api/sub/a.bin",
+        &["api not Folder api: api/sub/.gitignore:1 *.bin"],
+    ),
+    (
+        "api/node_modules/a/b.js",
+        &["api not Folder api: FilledByTools(\"node_modules\")"],
+    ),
+    ("api/debug.log", &["api not Folder api: Log"]),
+    ("api/.gitignore", &["api not Folder api: IgnoreFile"]),
+    (
+        "api/inner/app.py",
+        &[
+            "api not Folder api: OtherService(ServiceName(\"inner\"))",
+            "inner Folder api/inner: Restart",
+        ],
+    ),
+    ("api/src", &["api Folder api: Restart"]),
+    ("boatyard.toml", &["top not Folder : StackFile", "reloads"]),
+];
+
 #[test]
 fn each_path_is_answered_with_its_reason() {
     let (_folder, root) = folder();
     let stack = stack(&root);
-    let table: &[(&str, &[&str])] = &[
-        (
-            "web/src/a.js",
-            &[
-                "web Rule(1) web/src: sync /app/a.js Restart",
-                "top not Folder : OtherService(ServiceName(\"web\"))",
-            ],
-        ),
-        (
-            "web/src/a.test.js",
-            &["web not Rule(1) web/src: Pattern(\"*.test.js\")"],
-        ),
-        (
-            "web/src/gen/x",
-            &["web not Rule(1) web/src: Pattern(\"gen/\")"],
-        ),
-        (
-            "web/Dockerfile",
-            &["web Dockerfile web/Dockerfile: Rebuild"],
-        ),
-        (
-            "web/.dockerignore",
-            &["web IgnoreFile web/.dockerignore: Rebuild"],
-        ),
-        ("web/package.json", &["web Context web: Rebuild"]),
-        ("web/README.md", &["web Context web: Rebuild"]),
-        (
-            "web/more.md",
-            &["web not Context web: web/.dockerignore:2 *.md"],
-        ),
-        (
-            "web/logs/a",
-            &["web not Context web: web/.dockerignore:4 logs"],
-        ),
-        (
-            "web/logs/",
-            &["web not Context web: web/.dockerignore:4 logs, entered"],
-        ),
-        ("web/.git/index", &["web not Context web: Git"]),
-        ("web/package.json~", &["web not Context web: Temporary"]),
-        (
-            "api/src/app.py",
-            &[
-                "api Folder api: Restart",
-                "top not Folder : OtherService(ServiceName(\"api\"))",
-            ],
-        ),
-        ("api/out/x", &["api not Folder api: .gitignore:3 /api/out/"]),
-        ("api/out/", &["api not Folder api: .gitignore:3 /api/out/"]),
-        ("api/a.tmp", &["api not Folder api: .gitignore:4 *.tmp"]),
-        ("api/keep.tmp", &["api Folder api: Restart"]),
-        (
-            "api/sub/a.bin",
-            &["api not Folder api: api/sub/.gitignore:1 *.bin"],
-        ),
-        (
-            "api/node_modules/a/b.js",
-            &["api not Folder api: FilledByTools(\"node_modules\")"],
-        ),
-        ("api/debug.log", &["api not Folder api: Log"]),
-        ("api/.gitignore", &["api not Folder api: IgnoreFile"]),
-        (
-            "api/inner/app.py",
-            &[
-                "api not Folder api: OtherService(ServiceName(\"inner\"))",
-                "inner Folder api/inner: Restart",
-            ],
-        ),
-        ("api/src", &["api Folder api: Restart"]),
-        ("boatyard.toml", &["top not Folder : StackFile", "reloads"]),
-    ];
-    for (path, expected) in table {
+    for (path, expected) in TABLE {
         let explanation = explain(&stack, |_| None, &[root.join(path)]);
         let mut found = short(&explanation.paths[0], &root);
         // What is another's is said of the service at the top each time; once is enough to read.

@@ -182,8 +182,8 @@ fn let_out(file: &Path) -> std::io::Result<()> {
 
 fn kind_of(folder: &Path) -> Option<u32> {
     let data = rustix::fs::statfs(folder).ok()?;
-    // Signed on some machines and wider on others; the number is in its lower half.
-    u32::try_from(data.f_type as u64 & 0xffff_ffff).ok()
+    // It is wider than the number in it, and signed.
+    u32::try_from(data.f_type & 0xffff_ffff).ok()
 }
 
 #[cfg(test)]

@@ -125,10 +125,7 @@ impl Tree {
     pub(super) fn walk_roots(&mut self, plan: &Plan) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for root in plan.roots() {
-            // A root may be deleted and made again, which only the folders above it tell.
-            for above in plan.above(root) {
-                self.watch(above);
-            }
+            self.watch_above(plan, root);
             if root.is_dir() {
                 found.extend(self.walk(plan, root));
             } else if root.exists() {
@@ -136,6 +133,22 @@ impl Tree {
             }
         }
         found
+    }
+
+    /// A root may be deleted and made again, which only the folders above it tell. More of them may be made while they are
+    /// being watched, of which nobody tells before the one that they are in is.
+    fn watch_above(&mut self, plan: &Plan, root: &Path) {
+        let mut above = plan.above(root);
+        loop {
+            for folder in &above {
+                self.watch(folder);
+            }
+            let now = plan.above(root);
+            if now == above {
+                return;
+            }
+            above = now;
+        }
     }
 
     /// Watches a folder and the folders below it that matter; answers with their files. A folder is watched before it is
