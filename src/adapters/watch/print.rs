@@ -17,6 +17,9 @@ const READ_AHEAD_UP_TO: u64 = 1 << 20;
 /// A file that was written this short a time ago may be written again within the same tick of the file system's clock.
 const RACY: Duration = Duration::from_millis(50);
 
+/// How far ahead of ours the clock of a file system may be for its files to be taken as just written.
+const AHEAD: Duration = Duration::from_secs(10);
+
 /// Size, times, identity and permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
@@ -139,12 +142,16 @@ impl Stat {
     }
 
     fn is_racy(&self) -> bool {
-        self.changed().elapsed().map_or(true, |since| since < RACY)
+        match self.changed().elapsed() {
+            Ok(since) => since < RACY,
+            // A clock that is a little ahead of ours; one that is far ahead would never be trusted.
+            Err(ahead) => ahead.duration() < AHEAD,
+        }
     }
 
-    /// When it was changed last, by its file system's clock.
+    /// When it was changed last, by its file system's clock. (Its time of modification may be anything.)
     fn changed(&self) -> SystemTime {
-        let (seconds, nanos) = self.ctime.max(self.mtime);
+        let (seconds, nanos) = self.ctime;
         let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
         SystemTime::UNIX_EPOCH + seconds + nanos
@@ -202,6 +209,20 @@ mod tests {
         std::os::unix::fs::symlink("one", &file).unwrap();
         assert!(one.differs(&print()), "a link in its place");
         assert_eq!(Print::whole(folder.path()), None);
+    }
+
+    #[test]
+    fn a_time_of_modification_that_is_yet_to_come_means_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "one").unwrap();
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let now = SystemTime::now();
+        let written = File::open(&file).unwrap();
+        written.set_modified(now + year).unwrap();
+        let print = Print::outside(&file).unwrap();
+        assert!(!print.is_younger_than(now + Duration::from_secs(600)));
+        assert!(print.is_younger_than(now - Duration::from_secs(600)));
     }
 
     #[test]
