@@ -167,6 +167,25 @@ fn recipe(root: &Path) -> Recipe {
     }
 }
 
+/// Found at random: the file was seen when what was told of the old folder was settled, before the new one was watched.
+#[test]
+fn a_file_that_ends_before_its_new_folder_is_watched_is_told() {
+    let mut bench = Bench::new();
+    let history = [
+        Op::RemoveFolder("d".into()),
+        Op::Arrive(0),
+        Op::Write("d/a".into(), 0),
+        Op::Quiet,
+        Op::Delete("d/a".into()),
+        Op::Arrive(0),
+        Op::Quiet,
+    ];
+    for op in &history {
+        bench.act(op);
+    }
+    assert_eq!(bench.container, tree_of(&bench.root));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

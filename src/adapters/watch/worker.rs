@@ -310,6 +310,7 @@ impl Worker {
             if self.plan.leads_to_root(path) {
                 self.find_new(at, Tree::walk_roots);
             }
+            self.find_gone(path, at);
             return self.say_limits();
         }
         // A new name for a file that has one, and a link, come whole; nobody will close them.
@@ -330,6 +331,16 @@ impl Worker {
         found.retain(|path| self.tree.looks_different(path));
         for file in found {
             self.note(&file, Step::Done, at);
+        }
+    }
+
+    /// Notes the known files below a folder that are not there: what was settled before the folder was watched may have seen
+    /// them, and nobody told of their end.
+    fn find_gone(&mut self, folder: &Path, at: Moment) {
+        for file in self.tree.files_below(folder) {
+            if file.symlink_metadata().is_err() {
+                self.note(&file, Step::Removed, at);
+            }
         }
     }
 
