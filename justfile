@@ -8,6 +8,7 @@ check:
 bench:
     cargo bench --bench loop
     cargo bench --bench relay
+    cargo bench --bench watch
 
 # Base images for tests and examples, from Debian's packages.
 images:

@@ -176,6 +176,112 @@ async fn a_root_may_be_missing_be_made_later_and_be_replaced() {
     assert_eq!(scene.changed().await, ["one.conf"]);
 }
 
+#[tokio::test]
+async fn a_folder_far_above_a_root_may_be_renamed_and_come_again() {
+    let mut scene = Scene::new(&[("a/b/c/src/file", "1")], |root| {
+        vec![watch_kit::synced(&root.join("a/b/c/src"))]
+    })
+    .await;
+    for round in 0..3 {
+        fs::rename(scene.path("a"), scene.path(&format!("old{round}"))).unwrap();
+        scene.expect_copies(&["-/app/file"]).await;
+        scene.write(
+            &format!("old{round}/b/c/src/file"),
+            "nobody looks here any more",
+        );
+        scene.write("a/b/c/src/file", "1");
+        scene.expect_copies(&["+/app/file"]).await;
+        scene.write("a/b/c/src/file", "2");
+        scene.expect_copies(&["+/app/file"]).await;
+    }
+    fs::remove_dir_all(scene.path("a")).unwrap();
+    scene.expect_copies(&["-/app/file"]).await;
+    scene.write("a/b/c/src/file", "3");
+    scene.expect_copies(&["+/app/file"]).await;
+}
+
+#[tokio::test]
+async fn so_may_one_that_lies_outside_of_the_stacks_folder() {
+    let beside = tempfile::tempdir().unwrap();
+    let base = beside.path().canonicalize().unwrap().join("base");
+    let file = base.join("b/src/file");
+    watch_kit::write(&file, "1");
+    let mut scene = Scene::new(&[], |_| vec![watch_kit::synced(&base.join("b/src"))]).await;
+    fs::rename(&base, beside.path().join("old")).unwrap();
+    scene.expect_copies(&["-/app/file"]).await;
+    watch_kit::write(&file, "1");
+    scene.expect_copies(&["+/app/file"]).await;
+    watch_kit::write(&file, "2");
+    scene.expect_copies(&["+/app/file"]).await;
+}
+
+#[tokio::test]
+async fn what_no_rule_takes_of_a_build_context_is_watched() {
+    let files = [
+        ("src/a", "1"),
+        ("lib/deep/b", "1"),
+        (".dockerignore", "*.md\n"),
+    ];
+    let mut scene = Scene::new(&files, |root| {
+        let mut service = watch_kit::built(root);
+        service.watch = watch_kit::synced(&root.join("src")).watch;
+        vec![service]
+    })
+    .await;
+    scene.write("lib/deep/b", "2");
+    assert_eq!(
+        scene.change().await.actions,
+        [("app".into(), Action::Rebuild)]
+    );
+    scene.write("src/a", "2");
+    scene.expect_copies(&["+/app/a"]).await;
+    scene.write("README.md", "2");
+    scene.write("Dockerfile", "FROM scratch");
+    let change = scene.change().await;
+    assert_eq!(scene.names(&change), ["Dockerfile"]);
+    scene.write(".dockerignore", "lib\n");
+    assert_eq!(scene.changed().await, [".dockerignore"]);
+    scene.write("lib/deep/b", "3");
+    scene.write("README.md", "3");
+    assert_eq!(scene.changed().await, ["README.md"]);
+}
+
+#[tokio::test]
+async fn what_containers_of_other_peoples_images_lack_is_told_once_for_each_set_of_rules() {
+    let files = [
+        ("conf/a", ""),
+        ("conf/d/b", ""),
+        ("conf/c.bak", ""),
+        ("src/x", ""),
+    ];
+    let mut scene = Scene::new(&files, |root| {
+        let mut service = watch_kit::synced(&root.join("conf"));
+        service.image = Some("nginx".into());
+        service.watch[0].ignore.push("*.bak".into());
+        let mut other = watch_kit::synced(&root.join("src"));
+        other.name = "other".into();
+        vec![service, other]
+    })
+    .await;
+    let stack = Arc::clone(&scene.stack);
+    for _ in 0..2 {
+        scene.watcher.watch(&stack, |_| None).await.unwrap();
+    }
+    assert_eq!(scene.found().await, ["/app/a", "/app/d/b"]);
+    scene.write("conf/a", "new");
+    scene.expect_copies(&["+/app/a"]).await;
+    let mut other = Stack::clone(&stack);
+    other.services[0].watch[0].ignore = vec!["d".into()];
+    scene
+        .watcher
+        .watch(&Arc::new(other), |_| None)
+        .await
+        .unwrap();
+    assert_eq!(scene.found().await, ["/app/a", "/app/c.bak"]);
+    let found = boatyard::adapters::watch::find(&stack);
+    assert_eq!(found.len(), 1, "the same for those who do not watch");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_files_are_one_change() {
     let mut scene = Scene::process(&[("app.py", "")]).await;
@@ -297,7 +403,9 @@ async fn ignored_trees_are_not_watched() {
         "{watched:?}"
     );
     scene.write("app/data/1/1/f1", "newer");
-    assert_eq!(scene.changed().await, ["app/data/1/1/f1"]);
+    // On a busy machine the rules may be part of the same change.
+    let changed = scene.changed().await;
+    assert!(changed.contains(&"app/data/1/1/f1".into()), "{changed:?}");
 }
 
 /// The kernel's own count for the fullest inotify instance of this process with few watches: other tests run beside.
@@ -407,4 +515,43 @@ async fn one_file_may_concern_several_services() {
         change.actions,
         [("app".into(), Action::Restart), ("second".into(), sync)]
     );
+}
+
+/// The real program, without a session and without an engine.
+#[test]
+fn why_answers_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let stack = "[services.api]\nrun = \"true\"\ndirectory = \"api\"\n";
+    watch_kit::write(&root.join("boatyard.toml"), stack);
+    watch_kit::write(&root.join("api/.gitignore"), "made/\n");
+    let why = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_boatyard"));
+        let output = command
+            .arg("why")
+            .args(arguments)
+            .arg("-C")
+            .arg(&root)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = why(&["api/app.py", "api/made/", "api/made/x"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        text,
+        "api/app.py
+  api  is restarted: its folder, api
+api/made
+  api  leaves it alone: api/.gitignore:1 keeps it out of its folder: made/
+api/made/x
+  api  leaves it alone: api/.gitignore:1 keeps it out of its folder: made/
+"
+    );
+    let (code, text) = why(&["--json", "elsewhere"]);
+    assert_eq!(code, Some(0));
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["watched"][0]["at"][0]["kind"], "folder");
+    assert_eq!(why(&[]).0, Some(2), "a path is needed");
 }

@@ -137,6 +137,15 @@ Without a terminal on standard output it behaves as `boatyard watch`.")]
         #[arg(long, value_enum, default_value_t = ConfigFormat::Toml)]
         format: ConfigFormat,
     },
+    /// Say which service and rule a path belongs to and what saving it does, or what leaves it out
+    #[command(after_help = "Examples:
+  boatyard why orders/src/app.py          what saving it would do
+  boatyard why web/node_modules/          a folder; nothing of it need exist
+  boatyard why --runtime process web/*    as if there were no container engine
+  boatyard why --json web/README.md       one JSON object a line for each path
+
+The stack file is read and nothing is run; no session needs to be up.")]
+    Why(Why),
     /// Look at what this machine has, and say what to do about what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -219,6 +228,17 @@ pub struct Smoke {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// Files and folders, which need not exist
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// One JSON object a line for each path
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The form of `graph`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::stack::Stack;
+use crate::stack::{ServiceName, Stack};
 
 use super::discover::{Options, STACK_FILE, find, is_compose};
 use super::environment::{read_text, reason, values};
@@ -27,6 +27,8 @@ pub struct Loaded {
     pub file: PathBuf,
     /// Every other file that was read, or would have been had it been there: `.env`, `env_file`s, Dockerfiles.
     pub also_read: Vec<PathBuf>,
+    /// Where the watch rules of each service stand, in their order.
+    pub rules: Vec<(ServiceName, Place)>,
 }
 
 impl Loaded {
@@ -81,6 +83,7 @@ fn failed(file: PathBuf, problem: Problem) -> Loaded {
         problems: vec![problem],
         file,
         also_read: Vec::new(),
+        rules: Vec::new(),
     }
 }
 
@@ -144,6 +147,7 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
         variables: &variables,
         profiles: &profiles,
         service_names: BTreeSet::new(),
+        rules: Vec::new(),
         problems,
         also_read,
         active: true,
@@ -156,6 +160,7 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
     let Scope {
         mut problems,
         also_read,
+        rules,
         ..
     } = scope;
     let meaning = problems.split_off(syntax);
@@ -174,6 +179,7 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
         problems,
         file: file.to_path_buf(),
         also_read,
+        rules,
     };
     if !loaded.has_errors() {
         loaded.stack = Some(stack);
@@ -210,6 +216,7 @@ fn with_dotenv(
         variables: &process,
         profiles: &BTreeSet::new(),
         service_names: BTreeSet::new(),
+        rules: Vec::new(),
         problems: Vec::new(),
         also_read: Vec::new(),
         active: true,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use crate::stack::ServiceName;
+
 use super::problem::{Place, Problem};
 use super::source::Source;
 use super::tree::Span;
@@ -41,6 +43,8 @@ pub(super) struct Scope<'a> {
     pub(super) service_names: BTreeSet<String>,
     /// What was found wrong so far.
     pub(super) problems: Vec<Problem>,
+    /// Where the watch rules of each service stand, in their order.
+    pub(super) rules: Vec<(ServiceName, Place)>,
     /// Files that were read, or that would have been, besides the stack file.
     pub(super) also_read: Vec<PathBuf>,
     /// Whether the service being read is part of the chosen profiles. What is missing on disk for another is no problem.

@@ -355,13 +355,15 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
     };
     let folder = service.directory.clone();
     for found in watch::read(&item, of, &folder, scope) {
-        let why = match found.rule.reaction {
+        let why = match found.what.reaction {
             Reaction::Rebuild if service.build.is_none() => "it has no \"build\"",
             Reaction::Sync { .. } if !service.has_image() => {
                 "it has neither \"build\" nor \"image\""
             }
             _ => {
-                service.watch.push(found.rule);
+                let place = scope.place(&found.span);
+                scope.rules.push((service.name.clone(), place));
+                service.watch.push(found.what);
                 continue;
             }
         };

@@ -28,9 +28,10 @@ const ACTIONS: [(&str, Action); 5] = [
     ("restart", Action::Restart),
 ];
 
-/// A rule and the place of its action.
+/// A rule, and where it and its action stand.
 pub(super) struct Rule {
-    pub(super) rule: WatchRule,
+    pub(super) what: WatchRule,
+    pub(super) span: Span,
     pub(super) action_span: Span,
 }
 
@@ -83,11 +84,12 @@ fn rule(item: &Item<'_>, of: &str, folder: &Path, scope: &mut Scope<'_>) -> Opti
     let action_item = action?;
     let action = action_item.choice(&ACTIONS, scope)?;
     Some(Rule {
-        rule: WatchRule {
+        what: WatchRule {
             path: absolute,
             reaction: reaction(action, &details, &span, scope)?,
             ignore: ignore.unwrap_or_default(),
         },
+        span,
         action_span: action_item.span().clone(),
     })
 }

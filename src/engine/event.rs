@@ -19,6 +19,12 @@ pub enum Event {
     ContainerEngine { link: EngineLink },
     /// A settled set of saved files.
     Changed { change: Change },
+    /// What sync rules put into each container of a service whose image lacks it, because it is not of our making; it takes
+    /// the place of what was said before. Told once for each set of rules, before anything that changes there.
+    Found {
+        service: ServiceName,
+        files: Vec<(SyncCopy, Then)>,
+    },
     /// The stack file was saved and is right.
     StackReloaded { stack: Arc<Stack> },
     /// The stack file was saved and is wrong; the old stack stays.

@@ -29,6 +29,8 @@ pub enum Hold {
     GaveUp { attempts: u32 },
     /// It failed, and its restart policy says that it stays so; an edit or a restart goes on.
     Ended { cause: String },
+    /// The files that its rules put into a new container are being looked for.
+    Files,
     /// Its old run must end first.
     OldRun,
     /// It cannot be started; an edit or a restart goes on.
@@ -53,6 +55,7 @@ impl Hold {
                 format!("gave up after {attempts} tries; save an edit or restart it")
             }
             Self::Ended { cause } => format!("failed: {cause}; save an edit or restart it"),
+            Self::Files => "waits until its files are found".into(),
             Self::OldRun => "waits for its old run to end".into(),
             Self::CannotStart { message } => format!("cannot start: {message}"),
             Self::Stopped => "stopped by hand".into(),

@@ -9,7 +9,7 @@ use super::{
     BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
     RunId, RunPhase, ServiceState, State, Wanted,
 };
-use crate::stack::{Runtime, Service, ServiceName, Then};
+use crate::stack::{Reaction, Runtime, Service, ServiceName, Then, WatchRule};
 
 /// How many builds run at once when the stack file does not say.
 const DEFAULT_BUILDS: usize = 2;
@@ -97,6 +97,7 @@ impl ServiceState {
             sync_queue: VecDeque::new(),
             given: IndexMap::new(),
             givings: 0,
+            found: false,
             routing: None,
         }
     }
@@ -117,6 +118,15 @@ impl ServiceState {
     /// Whether it needs an image of its own making.
     pub fn needs_build(&self) -> bool {
         self.runtime == Some(Runtime::Container) && self.service.build.is_some()
+    }
+
+    /// Whether a container of it would lack files that sync rules are to put into it, because nobody has said yet which.
+    pub fn awaits_files(&self) -> bool {
+        let is_sync = |rule: &WatchRule| matches!(rule.reaction, Reaction::Sync { .. });
+        !self.found
+            && self.runtime == Some(Runtime::Container)
+            && self.service.build.is_none()
+            && self.service.watch.iter().any(is_sync)
     }
 
     /// Whether the image of the newest content is there, or none is needed.

@@ -80,6 +80,7 @@ fn refusal(service: &ServiceState) -> Option<String> {
         | Hold::BuildSlot
         | Hold::Dependency { .. }
         | Hold::Backoff { .. }
+        | Hold::Files
         | Hold::OldRun
         | Hold::Dependents { .. } => None,
     }

@@ -159,6 +159,8 @@ pub struct ServiceState {
     pub given: IndexMap<String, Given>,
     /// How often something was added to that.
     pub givings: u64,
+    /// Whether the files of its sync rules are known, as far as a container of it needs them from the beginning.
+    pub found: bool,
     /// Where its requests go, as it was last said; `None`: nothing was said yet.
     pub routing: Option<Routing>,
 }

@@ -81,6 +81,7 @@ impl ServiceState {
                 | Hold::BuildSlot
                 | Hold::Dependency { .. }
                 | Hold::Backoff { .. }
+                | Hold::Files
                 | Hold::OldRun
                 | Hold::Stopped
                 | Hold::Dependents { .. },
@@ -135,6 +136,7 @@ impl ServiceState {
             Hold::EngineUnknown
             | Hold::BuildSlot
             | Hold::Dependency { .. }
+            | Hold::Files
             | Hold::OldRun
             | Hold::Dependents { .. } => {
                 let waited = now.since(held.since).as_secs_f64();

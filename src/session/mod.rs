@@ -11,6 +11,7 @@ mod opening;
 mod reload;
 mod serve;
 mod smoke;
+mod why;
 mod world;
 
 use std::io::IsTerminal;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Config { format } => inspect::config(&global, format),
         Command::Init { print } => inspect::init(&global, print),
         Command::Down { volumes } => down::down(&global, volumes),
+        Command::Why(paths) => why::why(&global, &paths),
         Command::Doctor => doctor::doctor(&global),
         Command::Completions { shell } => {
             let mut script = Vec::new();

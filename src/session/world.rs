@@ -13,7 +13,7 @@ use crate::adapters::check::Checks;
 use crate::adapters::container::{Aim, sweep};
 use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
-use crate::adapters::watch::Watcher;
+use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
     BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice,
@@ -185,6 +185,7 @@ impl RealWorld {
         }
         self.keep_front_doors();
         self.watch();
+        self.find_files();
     }
 
     /// A reload has opened them already, unless somebody took a port in between.
@@ -210,6 +211,18 @@ impl RealWorld {
         if let Some(watcher) = &self.watcher {
             // Nobody here waits until every folder is watched.
             drop(watcher.watch(&self.stack, |service| runtimes.get(service).copied()));
+        }
+    }
+
+    /// Where nobody watches, containers still need the files that their images lack.
+    fn find_files(&self) {
+        if self.watcher.is_none() {
+            let (wires, stack) = (self.wires.clone(), Arc::clone(&self.stack));
+            tokio::task::spawn_blocking(move || {
+                for found in find(&stack) {
+                    wires.tell(found);
+                }
+            });
         }
     }
 

@@ -101,6 +101,7 @@ impl Bench {
             runtime: Runtime::Process,
             image: None,
             replaces: None,
+            given: Vec::new(),
         };
         let environment = vec![("GREETING".into(), "hello".into())];
         let port = self.processes.free_port().unwrap();

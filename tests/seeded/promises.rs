@@ -63,7 +63,15 @@ fn starts(world: &World, start: &StartRun) {
             "{name} was started, but {on} is not {condition:?}"
         );
     }
-    if start.runtime == Runtime::Process || start.service.build.is_none() {
+    if start.runtime == Runtime::Process {
+        return;
+    }
+    if start.service.build.is_none() {
+        let has_rules = !start.service.watch.is_empty();
+        assert!(
+            !has_rules || world.truth.found.contains(name),
+            "{name} was started before its files were found"
+        );
         return;
     }
     let image = start

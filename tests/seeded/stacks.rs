@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use boatyard::stack::{
-    Build, CommandWords, Condition, EnvValue, Health, Mount, MountKind, Probe, RestartPolicy,
-    Service, ServiceName, Stack,
+    Build, CommandWords, Condition, EnvValue, Health, Mount, MountKind, Probe, Reaction,
+    RestartPolicy, Service, ServiceName, Stack, Then, WatchRule,
 };
 
 use crate::rng::Rng;
@@ -55,7 +55,10 @@ fn kind(service: &mut Service, rng: &mut Rng) {
     let run = || Some(CommandWords::Shell("app".into()));
     match rng.between(0, 5) {
         0 => service.run = run(),
-        1 => service.image = Some("image".into()),
+        1 => {
+            service.image = Some("image".into());
+            service.watch.extend(rng.percent(50).then(sync_rule));
+        }
         2 => {
             service.image = Some("image".into());
             service.run = run();
@@ -115,6 +118,17 @@ fn edit(service: &mut Service, kind: u64, number: u64) {
             let value = EnvValue::text(number.to_string());
             service.environment.insert("EDIT".into(), value);
         }
+    }
+}
+
+fn sync_rule() -> WatchRule {
+    WatchRule {
+        path: PathBuf::from("/seeded/src"),
+        reaction: Reaction::Sync {
+            target: "/app".into(),
+            then: Then::Nothing,
+        },
+        ignore: Vec::new(),
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Truth {
     pub(crate) saves: BTreeMap<ServiceName, Vec<Save>>,
     /// Jobs whose newest run has ended well.
     pub(crate) completed: BTreeMap<ServiceName, RunId>,
+    /// Services the files of whose sync rules were told.
+    pub(crate) found: BTreeSet<ServiceName>,
     /// Where requests go.
     pub(crate) routes: BTreeMap<ServiceName, Vec<RunId>>,
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use boatyard::engine::{
     BuildFailure, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options, Place,
-    ProbeAnswer, RunId, StartFailure, StartRun, SyncId,
+    ProbeAnswer, RunId, StartFailure, StartRun, SyncCopy, SyncId,
 };
-use boatyard::stack::{Runtime, ServiceName, Stack, Then};
+use boatyard::stack::{Runtime, Service, ServiceName, Stack, Then, WatchRule};
 
 use crate::promises;
 use crate::rng::Rng;
@@ -20,6 +20,8 @@ pub(crate) enum Planned {
     Event(Event),
     /// A program ends by itself.
     Crash(RunId, i32),
+    /// The files of a service's sync rules are found.
+    Find(ServiceName),
     /// A probe asks.
     Ask(RunId),
     /// A person or the world does something.
@@ -43,6 +45,8 @@ pub(crate) struct World {
     planned: u64,
     /// What the container engine will tell when it is back.
     deferred: Vec<Event>,
+    /// Rules whose files were looked for.
+    looked: BTreeMap<ServiceName, Vec<WatchRule>>,
     syncs: BTreeMap<SyncId, (Vec<RunId>, Vec<u64>, Then)>,
 }
 
@@ -63,6 +67,7 @@ impl World {
             queue: BTreeMap::new(),
             planned: 0,
             deferred: Vec::new(),
+            looked: BTreeMap::new(),
             syncs: BTreeMap::new(),
         };
         world.took(effects, &notices);
@@ -96,6 +101,7 @@ impl World {
                     self.end(run, 0, Exit::code(code));
                 }
             }
+            Planned::Find(service) => self.find(service),
             Planned::Ask(run) => self.probe(run),
         }
         Some(Happened::Something)
@@ -360,12 +366,46 @@ impl World {
                 self.plan(after, Planned::Event(event));
             }
             Effect::RunCheck { check, .. } => self.check(check),
-            Effect::Prepare { .. } | Effect::UseRuntime { .. } | Effect::Resize(_) => {}
+            Effect::Prepare { stack } => self.look_for_files(&stack),
+            Effect::UseRuntime { .. } | Effect::Resize(_) => {}
             Effect::Forget { service } => {
                 self.truth.saves.remove(&service);
                 self.truth.completed.remove(&service);
+                self.truth.found.remove(&service);
             }
         }
+    }
+
+    /// Whoever watches looks for files once for each set of rules.
+    fn look_for_files(&mut self, stack: &Stack) {
+        let is_needy = |service: &&Service| service.build.is_none() && !service.watch.is_empty();
+        for service in stack.services.values().filter(is_needy) {
+            let rules = service.watch.clone();
+            if self.looked.insert(service.name.clone(), rules) != Some(service.watch.clone()) {
+                let after = self.rng.between(0, 300);
+                self.plan(after, Planned::Find(service.name.clone()));
+            }
+        }
+        let needs = |name: &ServiceName| stack.service(name).as_ref().is_some_and(is_needy);
+        self.looked.retain(|name, _| needs(name));
+    }
+
+    /// What is found is what was synced so far, as the files are.
+    fn find(&mut self, service: ServiceName) {
+        let saves = self.truth.saves.get(&service).into_iter().flatten();
+        let files = (1_u64..).zip(saves).filter_map(|(number, save)| {
+            let SaveKind::Sync(then) = &save.kind else {
+                return None;
+            };
+            let copy = SyncCopy {
+                from: None,
+                to: number.to_string(),
+            };
+            Some((copy, then.clone()))
+        });
+        let files = files.collect();
+        self.truth.found.insert(service.clone());
+        self.tell(Event::Found { service, files });
     }
 
     fn plan_build(&mut self, build: boatyard::engine::BuildId) {

@@ -25,7 +25,8 @@ use std::time::Duration;
 use boatyard::engine::{Effect, Engine, Moment, Notice, Options, RuntimeChoice};
 use boatyard::stack::{
     Build, Check, CheckKind, CommandExpect, CommandWords, Condition, EnvValue, Health, Mount,
-    MountKind, PortMapping, Probe, Protocol, RestartPolicy, Service, ServiceName, Stack,
+    MountKind, PortMapping, Probe, Protocol, Reaction, RestartPolicy, Service, ServiceName, Stack,
+    Then, WatchRule,
 };
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -83,6 +84,8 @@ struct ServiceWords {
     environment: BTreeMap<String, String>,
     /// Front door.
     port: Option<u16>,
+    /// A rule that syncs this folder below `/shop` to `/app`.
+    syncs: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -241,6 +244,7 @@ impl ServiceWords {
             .map(|(key, value)| (key.clone(), EnvValue::text(value)))
             .collect();
         service.ports = self.port.map(front_door).into_iter().collect();
+        service.watch = self.syncs.as_deref().map(sync_rule).into_iter().collect();
         service
     }
 }
@@ -255,6 +259,17 @@ impl ProbeWords {
         health.retries = self.retries;
         health.start_period = Duration::from_millis(self.start_period_ms);
         health
+    }
+}
+
+fn sync_rule(folder: &str) -> WatchRule {
+    WatchRule {
+        path: PathBuf::from("/shop").join(folder),
+        reaction: Reaction::Sync {
+            target: "/app".into(),
+            then: Then::Nothing,
+        },
+        ignore: Vec::new(),
     }
 }
 

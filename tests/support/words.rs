@@ -28,6 +28,10 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
         ["edit", first, actions @ ..] => Event::Changed {
             change: change(first, actions, now),
         },
+        ["found", service, files @ ..] => Event::Found {
+            service: (*service).into(),
+            files: files.iter().map(|name| found(name)).collect(),
+        },
         ["check", verdict] => check(verdict, state),
         ["quit"] => command(Command::Quit),
         ["kill"] => command(Command::Kill),
@@ -114,6 +118,19 @@ fn action(words: &str) -> (ServiceName, Action) {
         }
         _ => panic!("what does the action `{words}` mean?"),
     }
+}
+
+/// `app.py` or `app.py:restart`: a file of a sync rule.
+fn found(words: &str) -> (SyncCopy, Then) {
+    let (name, then) = match words.split_once(':') {
+        Some((name, _)) => (name, Then::Restart),
+        None => (words, Then::Nothing),
+    };
+    let copy = SyncCopy {
+        from: Some(format!("/shop/{name}").into()),
+        to: format!("/app/{name}"),
+    };
+    (copy, then)
 }
 
 fn check(verdict: &str, state: &State) -> Event {

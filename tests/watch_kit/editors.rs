@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use boatyard::engine::Action;
+use boatyard::stack::Service;
 use serde::Deserialize;
 
 use crate::corpus::corpus;
-use crate::watch_kit::Scene;
+use crate::watch_kit::{self, Scene};
 
 /// One way to save, as it was traced.
 #[derive(Debug, Clone, Deserialize)]
@@ -135,6 +136,15 @@ impl Actor<'_> {
     }
 }
 
+/// A service whose files are synced, one whose image is built of them, and one that runs as a process where they are.
+fn every_kind(root: &Path) -> Vec<Service> {
+    let mut built = watch_kit::built(root);
+    built.name = "image".into();
+    let mut process = watch_kit::process(root);
+    process.name = "process".into();
+    vec![watch_kit::synced(root), built, process]
+}
+
 async fn one_right_change(way: &Way, pace: Duration) {
     let mut files = vec![(SAVED, "fn main() {}\nsecond line\n"), ("beside.rs", "")];
     if way
@@ -147,7 +157,7 @@ async fn one_right_change(way: &Way, pace: Duration) {
     if way.ops.iter().any(|op| op == "unlink(y)") {
         files.push(("y", "y"));
     }
-    let mut scene = Scene::synced(&files).await;
+    let mut scene = Scene::new(&files, every_kind).await;
     let folder = scene.path(".");
     let ops = way.ops.clone();
     let act = move || {
@@ -163,9 +173,14 @@ async fn one_right_change(way: &Way, pace: Duration) {
     let change = scene.change().await;
     let more = scene.change_within(Duration::from_millis(700)).await;
     assert!(more.is_none(), "{name}: {change:?}, and then {more:?}");
-    let [(_, Action::Sync { copies, .. })] = change.actions.as_slice() else {
+    let [(_, Action::Sync { copies, .. }), others @ ..] = change.actions.as_slice() else {
         panic!("{name}: {change:?}");
     };
+    let expected = [
+        ("image".into(), Action::Rebuild),
+        ("process".into(), Action::Restart),
+    ];
+    assert_eq!(others, expected, "{name}");
     let saved: Vec<_> = copies
         .iter()
         .filter(|copy| copy.to == "/app/main.rs")

@@ -10,7 +10,7 @@ use boatyard::adapters::Wires;
 use boatyard::adapters::watch::{WatchNews, Watched, Watcher};
 use boatyard::engine::{Action, Change, Event};
 use boatyard::runtime::Clock;
-use boatyard::stack::{CommandWords, Reaction, Service, Stack, Then, WatchRule};
+use boatyard::stack::{Build, CommandWords, Reaction, Service, Stack, Then, WatchRule};
 use boatyard::telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -145,6 +145,16 @@ impl Scene {
         }
     }
 
+    /// What containers of a service lack.
+    pub(crate) async fn found(&mut self) -> Vec<String> {
+        match timeout(PATIENCE, self.events.recv()).await {
+            Ok(Some(Event::Found { files, .. })) => {
+                files.into_iter().map(|(copy, _)| copy.to).collect()
+            }
+            other => panic!("expected what was found, got {other:?}"),
+        }
+    }
+
     pub(crate) async fn news(&mut self) -> WatchNews {
         timeout(PATIENCE, self.news.recv()).await.unwrap().unwrap()
     }
@@ -166,6 +176,22 @@ pub(crate) fn process(root: &Path) -> Service {
     let mut service = Service::named("app");
     service.run = Some(CommandWords::Shell("true".into()));
     service.directory = root.into();
+    service
+}
+
+pub(crate) fn built(root: &Path) -> Service {
+    let mut service = Service::named("app");
+    service.build = Some(Build {
+        context: root.into(),
+        dockerfile: root.join("Dockerfile"),
+        target: None,
+        args: Vec::new(),
+        secrets: Vec::new(),
+        labels: Vec::new(),
+        network: None,
+        no_cache: false,
+        pull: false,
+    });
     service
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 
 /// What git ignores at and below one folder: every `.gitignore` from the top of the repository down, the repository's
 /// `info/exclude`, and `.git` itself. The files are read when first needed and then kept; make a new one when one changes.
@@ -16,7 +16,27 @@ pub struct GitIgnore {
     /// Top of the repository, or of the stack where there is none.
     top: PathBuf,
     exclude: Option<Gitignore>,
-    folders: Mutex<HashMap<PathBuf, Option<Arc<Gitignore>>>>,
+    folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
+}
+
+/// What holds in one folder.
+#[derive(Debug, Default)]
+struct Folder {
+    /// It is ignored itself, and so is all that is in it.
+    ignored: bool,
+    /// The rules that count in it, the nearest first.
+    rules: Vec<Arc<Gitignore>>,
+}
+
+/// A line of an ignore file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoreLine {
+    /// The file.
+    pub file: PathBuf,
+    /// The line's number, from 1.
+    pub line: usize,
+    /// The line.
+    pub text: String,
 }
 
 impl GitIgnore {
@@ -39,51 +59,86 @@ impl GitIgnore {
     /// Whether git ignores this path, relative to the folder and with `/`, or a folder that it lies in.
     pub fn excludes(&self, path: &str, is_dir: bool) -> bool {
         let full = self.root.join(path);
-        let Ok(below) = full.strip_prefix(&self.top) else {
+        if !full.starts_with(&self.top) {
             return false;
-        };
+        }
+        let above = full.parent().map(|folder| self.folder(folder));
+        above.is_some_and(|above| above.ignored || self.ignores(&above, &full, is_dir))
+    }
+
+    /// The line because of which git ignores this path, or a folder that it lies in; `None` too for what lies in `.git`.
+    pub fn which_line(&self, path: &str, is_dir: bool) -> Option<IgnoreLine> {
+        let full = self.root.join(path);
+        let below = full.strip_prefix(&self.top).ok()?;
         let mut current = self.top.clone();
         let mut components = below.components().peekable();
         while let Some(component) = components.next() {
-            let folder = current.clone();
+            let folder = self.folder(&current);
             current.push(component);
-            let current_is_dir = components.peek().is_some() || is_dir;
-            if component.as_os_str() == ".git"
-                || self.ignores_one(&folder, &current, current_is_dir)
-            {
-                return true;
+            let is_dir = components.peek().is_some() || is_dir;
+            if let Some(Match::Ignore(glob)) = self.decides(&folder, &current, is_dir) {
+                return line_of(glob);
             }
         }
-        false
+        None
     }
 
-    /// Whether the rules of this folder and those above ignore exactly this path: the nearest file that says anything decides.
-    fn ignores_one(&self, folder: &Path, path: &Path, is_dir: bool) -> bool {
-        for folder in folder.ancestors() {
-            if let Some(rules) = self.rules_of(folder) {
-                match rules.matched(path, is_dir) {
-                    Match::Ignore(_) => return true,
-                    Match::Whitelist(_) => return false,
-                    Match::None => {}
-                }
-            }
-            if folder == self.top {
-                break;
-            }
+    /// Whether the rules of this folder and those above ignore exactly this path.
+    fn ignores(&self, folder: &Folder, path: &Path, is_dir: bool) -> bool {
+        path.file_name().is_some_and(|name| name == ".git")
+            || self
+                .decides(folder, path, is_dir)
+                .is_some_and(|found| found.is_ignore())
+    }
+
+    /// What the nearest file says that says anything about exactly this path.
+    fn decides<'a>(
+        &'a self,
+        folder: &'a Folder,
+        path: &Path,
+        is_dir: bool,
+    ) -> Option<Match<&'a Glob>> {
+        let near = folder.rules.iter().map(AsRef::as_ref);
+        near.chain(&self.exclude)
+            .map(|rules| rules.matched(path, is_dir))
+            .find(|found| !found.is_none())
+    }
+
+    fn folder(&self, folder: &Path) -> Arc<Folder> {
+        let known = |folders: &HashMap<PathBuf, Arc<Folder>>| folders.get(folder).cloned();
+        if let Some(known) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return known;
         }
-        let excluded = |rules: &Gitignore| rules.matched(path, is_dir).is_ignore();
-        self.exclude.as_ref().is_some_and(excluded)
-    }
-
-    fn rules_of(&self, folder: &Path) -> Option<Arc<Gitignore>> {
+        let above = match folder.parent() {
+            Some(above) if folder != self.top && folder.starts_with(&self.top) => {
+                self.folder(above)
+            }
+            _ => Arc::default(),
+        };
+        let own = rules_at(folder, &folder.join(".gitignore")).map(Arc::new);
+        let found = Arc::new(Folder {
+            ignored: above.ignored || (folder != self.top && self.ignores(&above, folder, true)),
+            rules: own.into_iter().chain(above.rules.iter().cloned()).collect(),
+        });
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = folders.get(folder) {
-            return known.clone();
-        }
-        let rules = rules_at(folder, &folder.join(".gitignore")).map(Arc::new);
-        folders.insert(folder.to_path_buf(), rules.clone());
-        rules
+        folders.insert(folder.to_path_buf(), Arc::clone(&found));
+        found
     }
+}
+
+/// Where a pattern stands. Of several lines with the same text the last is the one that decides.
+fn line_of(glob: &Glob) -> Option<IgnoreLine> {
+    let file = glob.from()?;
+    let text = std::fs::read(file).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().zip(1..);
+    let same = lines.filter(|(line, _)| line.trim_end() == glob.original().trim_end());
+    let (_, line) = same.last()?;
+    Some(IgnoreLine {
+        file: file.to_path_buf(),
+        line,
+        text: glob.original().to_owned(),
+    })
 }
 
 /// The rules of one file, which count from this folder. Lines that git would not understand are left out, as git does.

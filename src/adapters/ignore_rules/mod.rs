@@ -5,5 +5,5 @@ mod git;
 mod pattern;
 
 pub use docker::{BadPattern, DockerIgnore, RuleIndex};
-pub use git::GitIgnore;
+pub use git::{GitIgnore, IgnoreLine};
 pub use pattern::clean;

@@ -1,5 +1,10 @@
 //! Watching source trees: which files were saved, settled into changes.
 
+mod explain;
+mod found;
+#[cfg(test)]
+mod history;
+mod mounts;
 mod names;
 mod plan;
 mod print;
@@ -12,18 +17,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread;
+use std::time::SystemTime;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Config, EventKind, RecommendedWatcher, Watcher as _};
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::explain::{Exclusion, Explained, Explanation, Ground, Verdict, explain};
+pub use self::found::find;
+pub use self::plan::Why;
 use self::tree::Tree;
 use self::worker::{Message, Recipe, Worker};
 use super::Wires;
 use crate::engine::Moment;
 use crate::stack::{Runtime, ServiceName, Stack};
 
-/// Watches until it is dropped. What was saved is told as `Event::Changed`.
+/// Watches until it is dropped. What was saved is told as `Event::Changed`, what containers lack as `Event::Found`.
 #[derive(Debug)]
 pub struct Watcher {
     messages: blocking::Sender<Message>,
@@ -55,17 +64,19 @@ pub struct Watched {
 impl Watcher {
     /// Starts the watching thread; nothing is watched yet.
     pub fn start(wires: Wires, news: mpsc::UnboundedSender<WatchNews>) -> io::Result<Self> {
-        Self::with_most(wires, news, usize::MAX)
-    }
-
-    fn with_most(
-        wires: Wires,
-        news: mpsc::UnboundedSender<WatchNews>,
-        most: usize,
-    ) -> io::Result<Self> {
         let (messages, inbox) = blocking::channel();
         let native = native(&wires, messages.clone());
-        let worker = Worker::new(wires, news, inbox, Tree::new(native, most));
+        let tree = Tree::new(native, usize::MAX);
+        Self::over(wires, news, (messages, inbox), tree)
+    }
+
+    fn over(
+        wires: Wires,
+        news: mpsc::UnboundedSender<WatchNews>,
+        (messages, inbox): (blocking::Sender<Message>, blocking::Receiver<Message>),
+        tree: Tree,
+    ) -> io::Result<Self> {
+        let worker = Worker::new(wires, news, inbox, tree);
         thread::Builder::new()
             .name("watch".into())
             .spawn(move || worker.run())?;
@@ -88,6 +99,7 @@ impl Watcher {
         let recipe = Recipe {
             stack: Arc::clone(stack),
             runtimes,
+            asked: Some(SystemTime::now()),
         };
         let (answer, answered) = oneshot::channel();
         drop(self.messages.send(Message::Watch(recipe, answer)));

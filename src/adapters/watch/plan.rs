@@ -1,18 +1,24 @@
 //! Which service a path belongs to and what a change there asks of it. Pure but for the ignore files it was made from.
 
-use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
 
 use super::names;
-use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore};
+use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore, RuleIndex};
 use crate::engine::{Action, SyncCopy};
-use crate::stack::{Reaction, Runtime, Service, ServiceName, Stack, WatchRule};
+use crate::stack::{Build, Reaction, Runtime, Service, ServiceName, Stack, Then, WatchRule};
 
 /// Everything that is watched, and why.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// For each service in the order of the stack: its interests, of which the first that takes a path decides.
-    services: Vec<(ServiceName, Vec<Interest>)>,
+    pub(super) services: Vec<(ServiceName, Vec<Interest>)>,
     /// Files whose saving reloads the stack.
     stack_files: BTreeSet<PathBuf>,
     /// Files and folders at which the watched trees begin.
@@ -23,26 +29,79 @@ pub(super) struct Plan {
 
 /// A file or a tree that concerns a service.
 #[derive(Debug)]
-struct Interest {
-    root: PathBuf,
-    filter: Filter,
+pub(super) struct Interest {
+    pub(super) root: PathBuf,
+    pub(super) why: Why,
+    pub(super) filter: Filter,
     reaction: Reaction,
     /// Whether the stack's own files are left to the reload of the stack.
-    spares_stack_files: bool,
+    pub(super) spares_stack_files: bool,
+}
+
+/// Why a file or a tree concerns a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Its watch rule of this number, from 1.
+    Rule(usize),
+    /// Its image is made by this Dockerfile.
+    Dockerfile,
+    /// This file says what is left out of its build context.
+    IgnoreFile,
+    /// It is its build context.
+    Context,
+    /// It is the folder in which it runs as a process.
+    Folder,
 }
 
 #[derive(Debug)]
-enum Filter {
+pub(super) enum Filter {
     /// The root alone.
     Exact,
     /// What these rules, relative to the root, do not exclude.
-    Docker(DockerIgnore),
+    Docker(DockerRules),
     /// What git does not ignore, nor fills a tool.
     Git {
         rules: GitIgnore,
         /// Folders that other services answer for.
-        others: Vec<PathBuf>,
+        others: Vec<(PathBuf, ServiceName)>,
     },
+}
+
+/// Docker's rules, and what they said about folders before: each rule is tried on each part of a path once.
+#[derive(Debug)]
+pub(super) struct DockerRules {
+    pub(super) rules: DockerIgnore,
+    folders: RefCell<HashMap<String, Option<RuleIndex>>>,
+}
+
+/// What an interest says about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// The path lies elsewhere.
+    Elsewhere,
+    /// A change there counts.
+    Takes,
+    /// It lies there, and is left out.
+    LeavesOut(LeftOut),
+}
+
+/// Why a path is left out of a tree in which it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// An editor's own file.
+    Temporary,
+    /// Git's own folder.
+    Git,
+    /// A folder that tools fill.
+    FilledByTools,
+    /// A log.
+    Log,
+    /// A file of ignore rules, which are read again, and nothing else.
+    IgnoreFile,
+    /// Another service answers for it.
+    OtherService,
+    /// A pattern excludes it.
+    Pattern,
 }
 
 /// A file that was saved or deleted.
@@ -61,8 +120,7 @@ impl Plan {
             .services
             .values()
             .map(|service| {
-                let others = folders_of_others(stack, service);
-                let interests = interests(service, runtime_of(&service.name), &top, others);
+                let interests = interests(stack, service, runtime_of(&service.name), &top);
                 (service.name.clone(), interests)
             })
             .collect();
@@ -85,17 +143,21 @@ impl Plan {
         &self.roots
     }
 
-    /// Folders above this root that are watched for its making and its end: those within the stack's folder, or the nearest
-    /// that exists.
+    /// Folders above this root that are watched for its making and its end: the nearest that exists; those within the stack's
+    /// folder; and from a root elsewhere up to the folder that has both in it, as far as anything could be renamed there.
     pub(super) fn above<'a>(&self, root: &'a Path) -> Vec<&'a Path> {
-        let folders = root.ancestors().skip(1);
-        let mut existing = folders.filter(|folder| folder.is_dir()).peekable();
-        let nearest = existing.peek().copied();
         let has_top = !self.top.as_os_str().is_empty();
-        let within = existing.take_while(|folder| has_top && folder.starts_with(&self.top));
-        let mut above: Vec<&Path> = within.collect();
-        if above.is_empty() {
-            above.extend(nearest);
+        let is_elsewhere = has_top && !root.starts_with(&self.top);
+        let mut above: Vec<&Path> = Vec::new();
+        for folder in root.ancestors().skip(1).filter(|folder| folder.is_dir()) {
+            let is_within = has_top && folder.starts_with(&self.top);
+            let on_the_way = is_elsewhere
+                && above.last().is_none_or(|last| !self.top.starts_with(last))
+                && rustix::fs::access(folder, Access::WRITE_OK).is_ok();
+            if !above.is_empty() && !is_within && !on_the_way {
+                break;
+            }
+            above.push(folder);
         }
         above
     }
@@ -115,12 +177,14 @@ impl Plan {
             || self
                 .services
                 .iter()
-                .any(|(_, interests)| self.decides(interests, path).is_some())
+                .any(|(_, interests)| self.decides(interests, path, false).is_some())
     }
 
     /// Whether something below this folder may mean something.
     pub(super) fn enters(&self, folder: &Path) -> bool {
-        self.interests().any(|interest| interest.enters(folder))
+        self.services
+            .iter()
+            .any(|(_, interests)| enters(interests, folder))
     }
 
     /// Whether a root lies below this path, or is it.
@@ -134,7 +198,7 @@ impl Plan {
         for (name, interests) in &self.services {
             let mut actions: Vec<Action> = Vec::new();
             for saved in saved {
-                if let Some(interest) = self.decides(interests, &saved.path) {
+                if let Some(interest) = self.decides(interests, &saved.path, false) {
                     add(&mut actions, interest.action(saved));
                 }
             }
@@ -143,18 +207,74 @@ impl Plan {
         asked
     }
 
+    /// What the sync rules of a service put into a container that has none of these files.
+    pub(super) fn synced<'a>(
+        &self,
+        service: &ServiceName,
+        files: impl Iterator<Item = &'a PathBuf>,
+    ) -> Vec<(SyncCopy, Then)> {
+        let mut found = Vec::new();
+        let Some((_, interests)) = self.services.iter().find(|(name, _)| name == service) else {
+            return found;
+        };
+        for path in files {
+            let saved = || Saved {
+                path: path.clone(),
+                gone: false,
+            };
+            let decides = self.decides(interests, path, false);
+            if let Some(Action::Sync { copies, then }) =
+                decides.map(|interest| interest.action(&saved()))
+            {
+                found.extend(copies.into_iter().map(|copy| (copy, then.clone())));
+            }
+        }
+        found
+    }
+
     fn interests(&self) -> impl Iterator<Item = &Interest> {
         self.services.iter().flat_map(|(_, interests)| interests)
     }
 
-    /// The interest that decides about a file.
-    fn decides<'a>(&self, interests: &'a [Interest], path: &Path) -> Option<&'a Interest> {
+    /// The interest that decides about a file: the first that takes it. What lies where a rule looks, and is left out there,
+    /// is not taken by the build context.
+    pub(super) fn decides<'a>(
+        &self,
+        interests: &'a [Interest],
+        path: &Path,
+        is_folder: bool,
+    ) -> Option<&'a Interest> {
         let is_stack_file = self.is_stack_file(path);
-        interests
-            .iter()
-            .filter(|interest| !(is_stack_file && interest.spares_stack_files))
-            .find(|interest| interest.takes(path))
+        let mut left_out = false;
+        for interest in interests {
+            if is_stack_file && interest.spares_stack_files {
+                continue;
+            }
+            match interest.judge(path, is_folder) {
+                Judgement::Takes if !(left_out && interest.why == Why::Context) => {
+                    return Some(interest);
+                }
+                Judgement::LeavesOut(_) => left_out |= interest.is_rule(),
+                Judgement::Takes | Judgement::Elsewhere => {}
+            }
+        }
+        None
     }
+}
+
+/// Whether something below this folder may mean something to the service that has these interests.
+pub(super) fn enters(interests: &[Interest], folder: &Path) -> bool {
+    let mut left_out = false;
+    for interest in interests {
+        if interest.enters(folder) {
+            if !(left_out && interest.why == Why::Context) {
+                return true;
+            }
+        } else if interest.is_rule() && inside(folder, &interest.root).is_some() {
+            left_out = true;
+        }
+    }
+    false
 }
 
 /// Whether the file holds ignore rules, after whose change another plan is needed.
@@ -164,7 +284,7 @@ pub(super) fn holds_rules(path: &Path) -> bool {
 }
 
 /// The path without links, as far as it exists. The kernel watches a folder once, by whatever name it is reached.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
@@ -175,132 +295,179 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Folders of other services that lie within this service's own: what is saved there means them.
-fn folders_of_others(stack: &Stack, service: &Service) -> Vec<PathBuf> {
+fn folders_of_others(stack: &Stack, service: &Service) -> Vec<(PathBuf, ServiceName)> {
     let own = real(&service.directory);
     let folders = stack.services.values().flat_map(|other| {
         let context = other.build.as_ref().map(|build| &build.context);
-        context.into_iter().chain([&other.directory])
+        let folders = context.into_iter().chain([&other.directory]);
+        folders.map(|folder| (real(folder), other.name.clone()))
     });
-    let within = folders.map(|folder| real(folder));
-    within
-        .filter(|folder| *folder != own && folder.starts_with(&own))
+    folders
+        .filter(|(folder, _)| *folder != own && folder.starts_with(&own))
         .collect()
 }
 
-/// What a service wants to know of; `top` is the folder of the stack file, `others` are folders of other services.
+/// What a service wants to know of; `top` is the folder of the stack file.
 fn interests(
+    stack: &Stack,
     service: &Service,
     runtime: Option<Runtime>,
     top: &Path,
-    others: Vec<PathBuf>,
 ) -> Vec<Interest> {
-    if !service.watch.is_empty() {
-        return service.watch.iter().map(Interest::of_rule).collect();
-    }
+    let rules = service.watch.iter().zip(1..);
+    let rules: Vec<Interest> = rules
+        .map(|(rule, number)| Interest::of_rule(rule, number))
+        .collect();
     let runtime = runtime.unwrap_or(if service.has_image() {
         Runtime::Container
     } else {
         Runtime::Process
     });
     match (runtime, &service.build) {
-        (Runtime::Container, Some(build)) => {
-            let rules = DockerIgnore::for_build(&build.context, &build.dockerfile);
-            let rules = rules.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
-            let beside = PathBuf::from(format!("{}.dockerignore", build.dockerfile.display()));
-            let alone = [
-                &build.dockerfile,
-                &beside,
-                &build.context.join(".dockerignore"),
-            ];
-            let alone = alone.map(|file| Interest {
-                // The stack is made from the Dockerfile too (its `EXPOSE`), but foremost the image is.
-                spares_stack_files: false,
-                ..Interest::implied(file, Filter::Exact, Reaction::Rebuild)
-            });
-            let context =
-                Interest::implied(&build.context, Filter::Docker(rules), Reaction::Rebuild);
-            alone.into_iter().chain([context]).collect()
-        }
-        (Runtime::Process, _) if service.run.is_some() => {
-            let rules = GitIgnore::for_folder(&real(&service.directory), top);
-            let rules = Filter::Git { rules, others };
+        (Runtime::Container, Some(build)) => interests_of_build(build, rules),
+        (Runtime::Process, _) if rules.is_empty() && service.run.is_some() => {
+            let filter = Filter::Git {
+                rules: GitIgnore::for_folder(&real(&service.directory), top),
+                others: folders_of_others(stack, service),
+            };
+            let folder = &service.directory;
             vec![Interest::implied(
-                &service.directory,
-                rules,
+                folder,
+                Why::Folder,
+                filter,
                 Reaction::Restart,
             )]
         }
-        (Runtime::Container | Runtime::Process, _) => Vec::new(),
+        (Runtime::Container | Runtime::Process, _) => rules,
     }
 }
 
+/// What makes another image counts whatever the rules say, unless one names that very file; the rest of the context counts
+/// where no rule looks.
+fn interests_of_build(build: &Build, rules: Vec<Interest>) -> Vec<Interest> {
+    let excluded = DockerIgnore::for_build(&build.context, &build.dockerfile);
+    let excluded = excluded.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
+    let beside = PathBuf::from(format!("{}.dockerignore", build.dockerfile.display()));
+    let ignore_file = build.context.join(".dockerignore");
+    let makers = [
+        (&build.dockerfile, Why::Dockerfile),
+        (&beside, Why::IgnoreFile),
+        (&ignore_file, Why::IgnoreFile),
+    ];
+    let mut interests: Vec<Interest> = makers
+        .map(|(file, why)| Interest {
+            // The stack is made from the Dockerfile too (its `EXPOSE`), but foremost the image is.
+            spares_stack_files: false,
+            ..Interest::implied(file, why, Filter::Exact, Reaction::Rebuild)
+        })
+        .into();
+    interests.retain(|maker| rules.iter().all(|rule| rule.root != maker.root));
+    interests.extend(rules);
+    let filter = Filter::Docker(DockerRules::new(excluded));
+    interests.push(Interest::implied(
+        &build.context,
+        Why::Context,
+        filter,
+        Reaction::Rebuild,
+    ));
+    interests
+}
+
 impl Interest {
-    fn of_rule(rule: &WatchRule) -> Self {
+    fn of_rule(rule: &WatchRule, number: usize) -> Self {
         let patterns = rule.ignore.iter().map(String::as_str);
         Self {
             root: real(&rule.path),
-            filter: Filter::Docker(DockerIgnore::from_patterns(patterns)),
+            why: Why::Rule(number),
+            filter: Filter::Docker(DockerRules::new(DockerIgnore::from_patterns(patterns))),
             reaction: rule.reaction.clone(),
             spares_stack_files: false,
         }
     }
 
-    fn implied(root: &Path, filter: Filter, reaction: Reaction) -> Self {
+    fn implied(root: &Path, why: Why, filter: Filter, reaction: Reaction) -> Self {
         Self {
             root: real(root),
+            why,
             filter,
             reaction,
             spares_stack_files: true,
         }
     }
 
-    fn takes(&self, path: &Path) -> bool {
-        let Some(inside) = Inside::of(path, &self.root) else {
-            return false;
+    fn is_rule(&self) -> bool {
+        matches!(self.why, Why::Rule(_))
+    }
+
+    /// What this interest alone says about a file, or about what is saved in a folder.
+    pub(super) fn judge(&self, path: &Path, is_folder: bool) -> Judgement {
+        let Some(inside) = inside(path, &self.root) else {
+            return Judgement::Elsewhere;
         };
-        if inside.0.is_empty() {
-            return true;
+        if inside.is_empty() {
+            return Judgement::Takes;
         }
-        if inside.file_is_temporary() || inside.is_below(names::is_never_entered) {
-            return false;
+        if matches!(self.filter, Filter::Exact) {
+            return Judgement::Elsewhere;
+        }
+        match self.left_out(path, &inside, is_folder) {
+            Some(why) => Judgement::LeavesOut(why),
+            None => Judgement::Takes,
+        }
+    }
+
+    fn left_out(&self, path: &Path, inside: &str, is_folder: bool) -> Option<LeftOut> {
+        let name = file_name(inside);
+        if is_below(inside, names::is_never_entered) {
+            return Some(LeftOut::Git);
+        }
+        if names::is_temporary(name) {
+            return Some(LeftOut::Temporary);
         }
         match &self.filter {
-            Filter::Exact => false,
-            Filter::Docker(rules) => !rules.excludes(&inside.0, false),
+            Filter::Exact => None,
+            Filter::Docker(rules) => rules.excludes(inside).then_some(LeftOut::Pattern),
             Filter::Git { rules, others } => {
-                !inside.is_below(names::is_filled_by_tools)
-                    && !others.iter().any(|other| path.starts_with(other))
-                    && !names::is_log(inside.file_name())
-                    && !names::holds_rules(inside.file_name())
-                    && !rules.excludes(&inside.0, false)
+                if is_below(inside, names::is_filled_by_tools) {
+                    Some(LeftOut::FilledByTools)
+                } else if others.iter().any(|(other, _)| path.starts_with(other)) {
+                    Some(LeftOut::OtherService)
+                } else if names::is_log(name) {
+                    Some(LeftOut::Log)
+                } else if names::holds_rules(name) {
+                    Some(LeftOut::IgnoreFile)
+                } else {
+                    rules
+                        .excludes(inside, is_folder)
+                        .then_some(LeftOut::Pattern)
+                }
             }
         }
     }
 
-    fn enters(&self, folder: &Path) -> bool {
-        let Some(inside) = Inside::of(folder, &self.root) else {
+    /// Whether something below this folder may count for this interest.
+    pub(super) fn enters(&self, folder: &Path) -> bool {
+        let Some(inside) = inside(folder, &self.root) else {
             return false;
         };
-        if matches!(self.filter, Filter::Exact) || inside.is_below(names::is_never_entered) {
+        if matches!(self.filter, Filter::Exact) || is_below(&inside, names::is_never_entered) {
             return false;
         }
-        if inside.0.is_empty() {
+        if inside.is_empty() {
             return true;
         }
         match &self.filter {
             Filter::Exact => false,
-            Filter::Docker(rules) => {
-                !rules.excludes(&inside.0, true) || rules.could_contain_included(&inside.0)
-            }
+            Filter::Docker(rules) => rules.could_contain(&inside),
             Filter::Git { rules, others } => {
-                !inside.is_below(names::is_filled_by_tools)
-                    && !others.iter().any(|other| folder.starts_with(other))
-                    && !rules.excludes(&inside.0, true)
+                !is_below(&inside, names::is_filled_by_tools)
+                    && !others.iter().any(|(other, _)| folder.starts_with(other))
+                    && !rules.excludes(&inside, true)
             }
         }
     }
 
-    fn action(&self, saved: &Saved) -> Action {
+    pub(super) fn action(&self, saved: &Saved) -> Action {
         match &self.reaction {
             Reaction::Rebuild => Action::Rebuild,
             Reaction::Restart => Action::Restart,
@@ -318,39 +485,63 @@ impl Interest {
     }
 }
 
-/// A path relative to a root, with `/`.
-struct Inside(String);
-
-impl Inside {
-    fn of(path: &Path, root: &Path) -> Option<Self> {
-        let inside = path.strip_prefix(root).ok()?;
-        let parts: Vec<_> = inside
-            .components()
-            .filter_map(|part| match part {
-                Component::Normal(part) => Some(part.to_string_lossy()),
-                _ => None,
-            })
-            .collect();
-        Some(Self(parts.join("/")))
+impl DockerRules {
+    fn new(rules: DockerIgnore) -> Self {
+        Self {
+            rules,
+            folders: RefCell::default(),
+        }
     }
 
-    fn file_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+    fn excludes(&self, inside: &str) -> bool {
+        self.rules.is_excluding(self.decision(inside))
     }
 
-    fn file_is_temporary(&self) -> bool {
-        names::is_temporary(self.file_name())
+    fn could_contain(&self, folder: &str) -> bool {
+        let decision = self.of_folder(folder);
+        self.rules.could_contain(decision, folder)
     }
 
-    fn is_below(&self, is_such: fn(&str) -> bool) -> bool {
-        self.0.split('/').any(is_such)
+    fn decision(&self, inside: &str) -> Option<RuleIndex> {
+        let above = inside.rsplit_once('/').map(|(folder, _)| folder);
+        self.rules
+            .decide(above.and_then(|folder| self.of_folder(folder)), inside)
     }
+
+    fn of_folder(&self, folder: &str) -> Option<RuleIndex> {
+        if let Some(known) = self.folders.borrow().get(folder) {
+            return *known;
+        }
+        let decision = self.decision(folder);
+        self.folders.borrow_mut().insert(folder.into(), decision);
+        decision
+    }
+}
+
+/// A path relative to a root, with `/`; both are absolute and as short as they can be written.
+pub(super) fn inside<'p>(path: &'p Path, root: &Path) -> Option<Cow<'p, str>> {
+    let root = root.as_os_str().as_bytes();
+    let rest = path.as_os_str().as_bytes().strip_prefix(root)?;
+    let rest = match rest.strip_prefix(b"/") {
+        Some(rest) => rest,
+        None if rest.is_empty() || root.ends_with(b"/") => rest,
+        None => return None,
+    };
+    Some(OsStr::from_bytes(rest).to_string_lossy())
+}
+
+fn file_name(inside: &str) -> &str {
+    inside.rsplit('/').next().unwrap_or_default()
+}
+
+fn is_below(inside: &str, is_such: fn(&str) -> bool) -> bool {
+    inside.split('/').any(is_such)
 }
 
 /// Where a file goes: a rule for a folder keeps what is below it as it is; a rule for one file names the file's new path,
 /// or with a `/` at its end the folder it goes into.
 fn target_of(path: &Path, root: &Path, target: &str) -> String {
-    let inside = Inside::of(path, root).map_or_else(String::new, |inside| inside.0);
+    let inside = inside(path, root).unwrap_or_default();
     let folder = target.trim_end_matches('/');
     if !inside.is_empty() {
         return format!("{folder}/{inside}");

@@ -353,12 +353,113 @@ fn the_first_rule_that_matches_decides() {
                 "web/conf/more.ini",
                 &["web:sync web/conf/more.ini>/etc/app/more.ini"],
             ),
-            ("web/conf/other.ini", &[]),
+            ("web/conf/other.ini", &["web:rebuild"]),
             ("web/requirements.txt", &["web:rebuild"]),
             ("web/settings/a", &["web:restart"]),
-            ("web/other", &[]),
+            ("web/other", &["web:rebuild"]),
             ("web/src/.a.js.swp", &[]),
         ],
+    );
+}
+
+#[test]
+fn what_no_rule_takes_of_a_build_context_rebuilds() {
+    let folder = tree(&[
+        ("web/Dockerfile", ""),
+        ("web/.dockerignore", "*.md\nnode_modules\n"),
+    ]);
+    let web = folder.path().join("web");
+    let mut service = built("web", &web);
+    service.watch = vec![
+        rule(
+            web.join("src"),
+            sync("/app/src", Then::Nothing),
+            &["gen", "*.tmp"],
+        ),
+        rule(web.join("src/gen/keep"), Reaction::Restart, &[]),
+        rule(folder.path().join("lib"), Reaction::Restart, &[]),
+    ];
+    let rebuild: &[&str] = &["web:rebuild"];
+    let table: &[(&str, &[&str])] = &[
+        ("web/src/a.js", &["web:sync web/src/a.js>/app/src/a.js"]),
+        ("web/src/a.tmp", &[]),
+        ("web/src/gen/x", &[]),
+        ("web/src/gen/keep/x", &["web:restart"]),
+        ("lib/x", &["web:restart"]),
+        ("web/package.json", rebuild),
+        ("web/deep/er/x", rebuild),
+        ("web/Dockerfile", rebuild),
+        ("web/.dockerignore", rebuild),
+        ("web/Dockerfile.dockerignore", rebuild),
+        ("web/README.md", &[]),
+        ("web/node_modules/a/b.js", &[]),
+        ("web/.git/index", &[]),
+        ("web/.package.json.swp", &[]),
+        ("other", &[]),
+    ];
+    let as_container = plan(
+        folder.path(),
+        vec![service.clone()],
+        Some(Runtime::Container),
+    );
+    check(&as_container, folder.path(), table);
+    let root = folder.path().canonicalize().unwrap();
+    assert!(as_container.enters(&root.join("web/deep")));
+    assert!(as_container.enters(&root.join("web/src/gen/keep")));
+    assert!(!as_container.enters(&root.join("web/src/gen/other")));
+    assert!(!as_container.enters(&root.join("web/node_modules")));
+    service.run = Some(CommandWords::Shell("true".into()));
+    let as_process = plan(folder.path(), vec![service], Some(Runtime::Process));
+    check(
+        &as_process,
+        folder.path(),
+        &[("lib/x", &["web:restart"]), ("web/package.json", &[])],
+    );
+}
+
+#[test]
+fn a_rule_for_the_whole_context_leaves_the_dockerfile_to_the_build_unless_it_names_it() {
+    let folder = tree(&[("Dockerfile", ""), ("app.py", "")]);
+    let mut service = built("web", folder.path());
+    service.watch = vec![rule(
+        folder.path().to_owned(),
+        sync("/app", Then::Nothing),
+        &["data"],
+    )];
+    let whole = plan(folder.path(), vec![service.clone()], None);
+    check(
+        &whole,
+        folder.path(),
+        &[
+            ("Dockerfile", &["web:rebuild"]),
+            ("app.py", &["web:sync app.py>/app/app.py"]),
+            ("data/x", &[]),
+        ],
+    );
+    let root = folder.path().canonicalize().unwrap();
+    assert!(!whole.enters(&root.join("data")), "nobody looks there");
+    let named = rule(folder.path().join("Dockerfile"), Reaction::Restart, &[]);
+    service.watch.insert(0, named);
+    let named = plan(folder.path(), vec![service], None);
+    check(&named, folder.path(), &[("Dockerfile", &["web:restart"])]);
+}
+
+#[test]
+fn a_service_without_a_build_looks_where_its_rules_say_and_nowhere_else() {
+    let folder = tree(&[("conf/a", ""), ("b", "")]);
+    let mut service = Service::named("db");
+    service.image = Some("postgres".into());
+    service.directory = folder.path().into();
+    service.watch = vec![rule(
+        folder.path().join("conf"),
+        sync("/etc/db", Then::Nothing),
+        &[],
+    )];
+    let plan = plan(folder.path(), vec![service], Some(Runtime::Container));
+    check(
+        &plan,
+        folder.path(),
+        &[("conf/a", &["db:sync conf/a>/etc/db/a"]), ("b", &[])],
     );
 }
 

@@ -17,6 +17,9 @@ const READ_AHEAD_UP_TO: u64 = 1 << 20;
 /// A file that was written this short a time ago may be written again within the same tick of the file system's clock.
 const RACY: Duration = Duration::from_millis(50);
 
+/// How far ahead of ours the clock of a file system may be for its files to be taken as just written.
+const AHEAD: Duration = Duration::from_secs(10);
+
 /// Size, times, identity and permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
@@ -33,16 +36,36 @@ pub(super) struct Print {
     stat: Stat,
     /// Hash of the content, if it was read.
     hash: Option<u64>,
+    /// It was looked at so shortly after a write that another one may not show in size and times.
+    fresh: bool,
 }
 
 impl Print {
     /// Size and times alone; `None` if there is no such file or link (a folder, a socket and a pipe are none).
     pub(super) fn outside(path: &Path) -> Option<Self> {
         let data = fs::symlink_metadata(path).ok()?;
-        (data.is_file() || data.is_symlink()).then(|| Self {
-            stat: Stat::of(&data),
+        let stat = (data.is_file() || data.is_symlink()).then(|| Stat::of(&data))?;
+        Some(Self {
+            fresh: stat.is_racy(),
+            stat,
             hash: None,
         })
+    }
+
+    /// That of no file: every file differs from it.
+    pub(super) fn of_none() -> Self {
+        let stat = Stat {
+            size: u64::MAX,
+            mtime: (0, 0),
+            ctime: (0, 0),
+            inode: (0, 0),
+            mode: 0,
+        };
+        Self {
+            stat,
+            hash: None,
+            fresh: true,
+        }
     }
 
     /// With the content.
@@ -83,6 +106,16 @@ impl Print {
         self.stat == other.stat
     }
 
+    /// Whether a file must be read to know that it is untouched.
+    pub(super) fn may_differ(&self, now: &Self) -> bool {
+        self.fresh || !self.looks_like(now)
+    }
+
+    /// Whether it was saved after this moment.
+    pub(super) fn is_younger_than(&self, moment: SystemTime) -> bool {
+        self.stat.changed() > moment
+    }
+
     /// Whether a file that had this print has another content (or may be executed by others) now.
     pub(super) fn differs(&self, now: &Self) -> bool {
         if self.stat.size != now.stat.size || self.stat.mode != now.stat.mode {
@@ -90,7 +123,9 @@ impl Print {
         }
         match (self.hash, now.hash) {
             (Some(before), Some(now)) => before != now,
-            _ => self.stat.mtime != now.stat.mtime || self.stat.inode != now.stat.inode,
+            _ => {
+                self.fresh || self.stat.mtime != now.stat.mtime || self.stat.inode != now.stat.inode
+            }
         }
     }
 }
@@ -107,11 +142,19 @@ impl Stat {
     }
 
     fn is_racy(&self) -> bool {
-        let (seconds, nanos) = self.ctime.max(self.mtime);
+        match self.changed().elapsed() {
+            Ok(since) => since < RACY,
+            // A clock that is a little ahead of ours; one that is far ahead would never be trusted.
+            Err(ahead) => ahead.duration() < AHEAD,
+        }
+    }
+
+    /// When it was changed last, by its file system's clock. (Its time of modification may be anything.)
+    fn changed(&self) -> SystemTime {
+        let (seconds, nanos) = self.ctime;
         let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let nanos = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
-        let changed = SystemTime::UNIX_EPOCH + seconds + nanos;
-        changed.elapsed().map_or(true, |since| since < RACY)
+        SystemTime::UNIX_EPOCH + seconds + nanos
     }
 }
 
@@ -128,7 +171,9 @@ fn hash(path: &Path, size: u64) -> io::Result<u64> {
         return Err(io::ErrorKind::Unsupported.into());
     }
     let mut file = File::open(path)?;
-    let mut buffer = vec![0; 64 << 10];
+    // One byte more than there should be, so that most files are known to be over by one more reading of nothing.
+    let length = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; length.saturating_add(1).clamp(512, 64 << 10)];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(hasher.finish()),
@@ -164,6 +209,20 @@ mod tests {
         std::os::unix::fs::symlink("one", &file).unwrap();
         assert!(one.differs(&print()), "a link in its place");
         assert_eq!(Print::whole(folder.path()), None);
+    }
+
+    #[test]
+    fn a_time_of_modification_that_is_yet_to_come_means_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "one").unwrap();
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let now = SystemTime::now();
+        let written = File::open(&file).unwrap();
+        written.set_modified(now + year).unwrap();
+        let print = Print::outside(&file).unwrap();
+        assert!(!print.is_younger_than(now + Duration::from_secs(600)));
+        assert!(print.is_younger_than(now - Duration::from_secs(600)));
     }
 
     #[test]

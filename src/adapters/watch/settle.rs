@@ -18,7 +18,7 @@ const OPEN: Duration = Duration::from_millis(200);
 /// Greatest quiet that a long burst asks for.
 const LONGEST_QUIET: Duration = Duration::from_millis(250);
 
-/// However busy it is, a burst is over this long after its first save.
+/// However busy it is, a burst is over this long after its first save was heard of.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// What the last event of a path said about it.
@@ -37,6 +37,8 @@ pub(super) enum Step {
 pub(super) struct Burst {
     pub(super) first: Moment,
     pub(super) last: Moment,
+    /// When it was heard of, which may be long after: its time counts from here, so that what piled up meanwhile stays one.
+    heard: Moment,
     quiet_since: Moment,
     paths: BTreeMap<PathBuf, Step>,
     removed: usize,
@@ -44,11 +46,12 @@ pub(super) struct Burst {
 }
 
 impl Burst {
-    /// A burst that begins now.
-    pub(super) fn begin(at: Moment) -> Self {
+    /// A burst whose first event happened at this moment, and was heard of now.
+    pub(super) fn begin(at: Moment, now: Moment) -> Self {
         Self {
             first: at,
             last: at,
+            heard: now.max(at),
             quiet_since: at,
             paths: BTreeMap::new(),
             removed: 0,
@@ -101,12 +104,12 @@ impl Burst {
             _ => OPEN,
         };
         let grown = (self.last.since(self.first) / 4).min(LONGEST_QUIET);
-        (self.quiet_since + least.max(grown)).min(self.first + LONGEST)
+        (self.quiet_since + least.max(grown)).min(self.heard + LONGEST)
     }
 
     /// Whether it lasts as long as any burst may.
     pub(super) fn is_overdue(&self, now: Moment) -> bool {
-        now >= self.first + LONGEST
+        now >= self.heard + LONGEST
     }
 
     /// Lasts a little longer: a file was found empty, which is usually half a save.
@@ -116,7 +119,7 @@ impl Burst {
 
     /// Whether it may be prolonged.
     pub(super) fn is_young(&self, now: Moment) -> bool {
-        now.since(self.first) < OPEN
+        now.since(self.heard) < OPEN
     }
 
     /// The paths, each once, in order.
@@ -140,16 +143,64 @@ mod tests {
 
     #[test]
     fn a_file_that_was_closed_settles_at_once() {
-        let mut burst = Burst::begin(at(100));
+        let mut burst = Burst::begin(at(100), at(100));
         burst.note(Path::new("a"), Step::Open, at(100));
         assert_eq!(burst.over_at(), at(300));
         burst.note(Path::new("a"), Step::Done, at(101));
         assert_eq!(burst.over_at(), at(116));
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn no_burst_lasts_beyond_a_second(
+            events in proptest::collection::vec((0_u64..120, 0_u8..4, 0_u8..3), 1..400),
+        ) {
+            let mut burst = Burst::begin(at(0), at(0));
+            let mut now = 0;
+            for (pause, path, step) in events {
+                if burst.over_at() <= at(now + pause) {
+                    break;
+                }
+                now += pause;
+                let step = [Step::Done, Step::Removed, Step::Open][usize::from(step)];
+                burst.note(Path::new(&path.to_string()), step, at(now));
+                proptest::prop_assert!(burst.over_at() <= at(1000));
+                proptest::prop_assert!(burst.over_at() >= at(now.min(1000)));
+            }
+        }
+
+        #[test]
+        fn one_save_settles_at_once_however_it_is_written(
+            steps in proptest::collection::vec((0_u64..2, 0_u8..3), 0..6),
+        ) {
+            let mut burst = Burst::begin(at(0), at(0));
+            let mut now = 0;
+            for (pause, step) in steps {
+                now += pause;
+                let step = [Step::Done, Step::Removed, Step::Open][usize::from(step)];
+                burst.note(Path::new("a"), step, at(now));
+            }
+            burst.note(Path::new("a"), Step::Done, at(now));
+            proptest::prop_assert!(burst.over_at().since(at(now)) <= Duration::from_millis(30));
+        }
+    }
+
+    #[test]
+    fn what_piled_up_before_it_was_heard_of_is_one() {
+        let mut burst = Burst::begin(at(0), at(5000));
+        for millis in 0..5000 {
+            assert!(!burst.is_overdue(at(5100)));
+            burst.note(Path::new("a"), Step::Done, at(millis));
+        }
+        assert!(burst.over_at() <= at(5250));
+        assert!(burst.is_overdue(at(6000)));
+    }
+
     #[test]
     fn a_deletion_waits_for_what_may_follow() {
-        let mut burst = Burst::begin(at(0));
+        let mut burst = Burst::begin(at(0), at(0));
         burst.note(Path::new("a"), Step::Removed, at(0));
         burst.note(Path::new("b"), Step::Done, at(2));
         assert_eq!(burst.over_at(), at(152));
@@ -159,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_long_burst_asks_for_a_longer_quiet_but_never_lasts_beyond_a_second() {
-        let mut burst = Burst::begin(at(0));
+        let mut burst = Burst::begin(at(0), at(0));
         for millis in (0..=400).step_by(5) {
             burst.note(Path::new("a"), Step::Done, at(millis));
         }

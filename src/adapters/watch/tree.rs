@@ -4,22 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use super::mounts::Mounts;
 use super::plan::Plan;
 use super::print::Print;
-
-/// File systems that other machines write to, which the kernel does not tell of (`statfs(2)`): NFS, SMB, CIFS, 9p, FUSE,
-/// `VirtualBox` shared folders.
-const REMOTE: [u32; 6] = [
-    0x6969,
-    0xfe53_4d42,
-    0xff53_4d42,
-    0x0102_1997,
-    0x6573_5546,
-    0x786f_4256,
-];
 
 /// A watched folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +40,10 @@ pub(super) struct Tree {
     pub(super) at_limit: bool,
     /// The greatest number of native watches.
     pub(super) most: usize,
+    /// The file systems on which they are.
+    pub(super) mounts: Mounts,
+    /// Also what is watched already is watched again: the kernel may have dropped it unseen.
+    doubts: bool,
 }
 
 impl Tree {
@@ -64,6 +59,8 @@ impl Tree {
             files: BTreeMap::new(),
             unread: VecDeque::new(),
             most,
+            mounts: Mounts::default(),
+            doubts: false,
         }
     }
 
@@ -76,12 +73,41 @@ impl Tree {
         self.folders.contains_key(path)
     }
 
-    /// Watches what the plan wants and nothing else. New files are taken as they are.
-    pub(super) fn lay_out(&mut self, plan: &Plan) {
-        self.walked.clear();
-        for path in self.walk_roots(plan) {
-            self.remember(path);
+    /// Whether exactly the folder that is there is watched.
+    #[cfg(test)]
+    pub(super) fn watches(&self, path: &Path) -> bool {
+        let known = self.folders.get(path);
+        known.is_some_and(|known| {
+            fs::metadata(path)
+                .is_ok_and(|data| (known.device, known.inode) == (data.dev(), data.ino()))
+        })
+    }
+
+    /// Watches what the plan wants and nothing else. New files are taken as they are, but for those that were saved after
+    /// `since`: whoever read them before must be told. Answers with these.
+    pub(super) fn lay_out(&mut self, plan: &Plan, since: Option<SystemTime>) -> Vec<PathBuf> {
+        let mut saved_since = Vec::new();
+        for path in self.walk_anew(plan) {
+            if !self.remember(&path, since) {
+                saved_since.push(path);
+            }
         }
+        self.files.retain(|path, _| plan.takes(path));
+        saved_since
+    }
+
+    /// Walks every root as if the kernel had never been asked to watch anything; answers with the files that were found.
+    pub(super) fn walk_in_doubt(&mut self, plan: &Plan) -> Vec<PathBuf> {
+        self.doubts = true;
+        let found = self.walk_anew(plan);
+        self.doubts = false;
+        found
+    }
+
+    /// Walks every root and forgets the folders that were not met.
+    fn walk_anew(&mut self, plan: &Plan) -> Vec<PathBuf> {
+        self.walked.clear();
+        let found = self.walk_roots(plan);
         let walked = std::mem::take(&mut self.walked);
         let left: Vec<PathBuf> = self
             .folders
@@ -92,17 +118,14 @@ impl Tree {
         for path in left {
             self.unwatch(&path);
         }
-        self.files.retain(|path, _| plan.takes(path));
+        found
     }
 
     /// Walks every root; answers with the files that were found.
     pub(super) fn walk_roots(&mut self, plan: &Plan) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for root in plan.roots() {
-            // A root may be deleted and made again, which only the folders above it tell.
-            for above in plan.above(root) {
-                self.watch(above);
-            }
+            self.watch_above(plan, root);
             if root.is_dir() {
                 found.extend(self.walk(plan, root));
             } else if root.exists() {
@@ -110,6 +133,22 @@ impl Tree {
             }
         }
         found
+    }
+
+    /// A root may be deleted and made again, which only the folders above it tell. More of them may be made while they are
+    /// being watched, of which nobody tells before the one that they are in is.
+    fn watch_above(&mut self, plan: &Plan, root: &Path) {
+        let mut above = plan.above(root);
+        loop {
+            for folder in &above {
+                self.watch(folder);
+            }
+            let now = plan.above(root);
+            if now == above {
+                return;
+            }
+            above = now;
+        }
     }
 
     /// Watches a folder and the folders below it that matter; answers with their files. A folder is watched before it is
@@ -137,22 +176,40 @@ impl Tree {
             return false;
         }
         self.walked.insert(path.to_owned());
-        let known = self.folders.get(path);
-        if known.is_some_and(|known| (known.device, known.inode) == (data.dev(), data.ino())) {
-            return true;
+        if let Some(known) = self.folders.get(path) {
+            let is_same = (known.device, known.inode) == (data.dev(), data.ino());
+            if is_same && !self.doubts {
+                return true;
+            }
+            if is_same {
+                let known = self.folders.remove(path);
+                self.count_out(known);
+            } else {
+                // Its watch goes on elsewhere, under a name that is not its own any more.
+                self.unwatch(path);
+            }
         }
         let native = self.watch_natively(path);
+        let must_poll = native && self.mounts.meet(data.dev(), path);
         let folder = Folder {
             device: data.dev(),
             inode: data.ino(),
             native,
-            polled: !native || is_remote(path),
+            polled: !native || must_poll,
         };
-        let before = self.folders.insert(path.to_owned(), folder);
-        self.count_out(before);
+        self.folders.insert(path.to_owned(), folder);
         self.native_count += usize::from(folder.native);
         self.polled_count += usize::from(folder.polled);
         true
+    }
+
+    /// From now on the folders of these file systems are polled.
+    pub(super) fn poll_devices(&mut self, devices: &[u64]) {
+        let mine = |folder: &&mut Folder| devices.contains(&folder.device) && !folder.polled;
+        for folder in self.folders.values_mut().filter(mine) {
+            folder.polled = true;
+            self.polled_count += 1;
+        }
     }
 
     fn count_out(&mut self, folder: Option<Folder>) {
@@ -202,17 +259,23 @@ impl Tree {
         below(&self.files, folder).cloned().collect()
     }
 
-    /// Takes a file as it is, if it is not known.
-    fn remember(&mut self, path: PathBuf) {
-        if self.files.contains_key(&path) {
-            return;
+    /// Takes a file as it is, if it is not known; not if it was saved later than this.
+    fn remember(&mut self, path: &Path, since: Option<SystemTime>) -> bool {
+        if self.files.contains_key(path) {
+            return true;
         }
-        if let Some(print) = Print::outside(&path) {
-            if print.wants_reading() {
-                self.unread.push_back(path.clone());
-            }
-            self.files.insert(path, print);
+        let Some(print) = Print::outside(path) else {
+            return true;
+        };
+        if since.is_some_and(|since| print.is_younger_than(since)) {
+            self.files.insert(path.to_owned(), Print::of_none());
+            return false;
         }
+        if print.wants_reading() {
+            self.unread.push_back(path.to_owned());
+        }
+        self.files.insert(path.to_owned(), print);
+        true
     }
 
     /// Looks at the polled folders; answers with the files that look different, are new, or are gone.
@@ -243,10 +306,10 @@ impl Tree {
         suspects.into_iter().collect()
     }
 
-    /// Whether a file does not look as it did.
+    /// Whether a file must be read to know whether it is as it was.
     pub(super) fn looks_different(&self, path: &Path) -> bool {
         match (self.files.get(path), Print::outside(path)) {
-            (Some(before), Some(now)) => !before.looks_like(&now),
+            (Some(before), Some(now)) => before.may_differ(&now),
             (None, None) => false,
             (Some(_), None) | (None, Some(_)) => true,
         }
@@ -270,11 +333,4 @@ fn below<'a, V>(
     map.range(path.to_owned()..)
         .map(|(key, _)| key)
         .take_while(move |key| key.starts_with(path))
-}
-
-fn is_remote(path: &Path) -> bool {
-    rustix::fs::statfs(path)
-        .ok()
-        .and_then(|data| u32::try_from(data.f_type).ok())
-        .is_some_and(|kind| REMOTE.contains(&kind))
 }

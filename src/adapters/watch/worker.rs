@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RenameMode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::found::Told;
 use super::plan::{Plan, Saved, holds_rules};
 use super::print::Print;
 use super::settle::{Burst, Step};
@@ -44,6 +45,8 @@ pub(super) enum Message {
 pub(super) struct Recipe {
     pub(super) stack: Arc<Stack>,
     pub(super) runtimes: Vec<(ServiceName, Runtime)>,
+    /// When this was asked for: whoever reads files from then on counts on being told what is saved later.
+    pub(super) asked: Option<SystemTime>,
 }
 
 impl Recipe {
@@ -67,6 +70,7 @@ pub(super) struct Worker {
     /// Events were lost: everything is compared.
     rescan: bool,
     said_limit: bool,
+    found: Told,
     next_poll: Moment,
     /// Files that were too new to be read, and when they are tried again.
     too_new: (Vec<PathBuf>, Moment),
@@ -90,6 +94,7 @@ impl Worker {
             burst: None,
             rescan: false,
             said_limit: false,
+            found: Told::default(),
             too_new: (Vec::new(), Moment::START),
         }
     }
@@ -147,10 +152,22 @@ impl Worker {
         let settled = self.burst.as_ref().map(Burst::over_at);
         let polled = (self.tree.counts().1 > 0).then_some(self.next_poll);
         let read = (!self.too_new.0.is_empty()).then_some(self.too_new.1);
-        [settled, polled, read].into_iter().flatten().min()
+        let canary = self.tree.mounts.deadline();
+        [settled, polled, read, canary].into_iter().flatten().min()
     }
 
     fn do_what_is_due(&mut self, now: Moment) {
+        if self
+            .tree
+            .mounts
+            .deadline()
+            .is_some_and(|until| now >= until)
+        {
+            let silent = self.tree.mounts.silent(now);
+            self.tree.poll_devices(&silent);
+            self.next_poll = now;
+            self.say_mounts();
+        }
         if now >= self.next_poll {
             self.next_poll = now + POLL_EVERY;
             for path in self.tree.poll(&self.plan) {
@@ -168,7 +185,14 @@ impl Worker {
 
     fn watch(&mut self, recipe: Recipe, answer: oneshot::Sender<Watched>) {
         self.recipe = recipe;
-        self.lay_out();
+        let since = self.recipe.asked;
+        let at = self.wires.clock.now();
+        for path in self.lay_out(since) {
+            self.note(&path, Step::Done, at);
+        }
+        for news in self.found.news(&self.recipe.stack, &self.plan, &self.tree) {
+            self.wires.tell(news);
+        }
         let (folders, polled) = self.tree.counts();
         let files = self.tree.files.len();
         let watched = Watched {
@@ -180,10 +204,26 @@ impl Worker {
         let _ = answer.send(watched);
     }
 
-    fn lay_out(&mut self) {
+    /// Watches by a new plan; answers with new files that were saved after `since`.
+    fn lay_out(&mut self, since: Option<SystemTime>) -> Vec<PathBuf> {
         self.plan = self.recipe.plan();
-        self.tree.lay_out(&self.plan);
+        let saved_since = self.tree.lay_out(&self.plan, since);
+        self.say_limits();
+        saved_since
+    }
+
+    /// Says what works less well than it should in the folders that are watched now.
+    fn say_limits(&mut self) {
+        let mute = self.tree.mounts.sing(self.wires.clock.now());
+        self.tree.poll_devices(&mute);
+        self.say_mounts();
         self.say_limit();
+    }
+
+    fn say_mounts(&mut self) {
+        for news in self.tree.mounts.news() {
+            drop(self.news.send(news));
+        }
     }
 
     fn say_limit(&mut self) {
@@ -213,6 +253,7 @@ impl Worker {
             return self.lost(at);
         }
         for path in &event.paths {
+            self.tree.mounts.heard(path);
             match event.kind {
                 EventKind::Create(kind) => self.appeared(path, kind == CreateKind::File, at),
                 EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
@@ -244,7 +285,9 @@ impl Worker {
     }
 
     fn burst_at(&mut self, at: Moment) -> &mut Burst {
-        self.burst.get_or_insert_with(|| Burst::begin(at))
+        let clock = &self.wires.clock;
+        self.burst
+            .get_or_insert_with(|| Burst::begin(at, clock.now()))
     }
 
     fn note(&mut self, path: &Path, step: Step, at: Moment) {
@@ -267,7 +310,8 @@ impl Worker {
             if self.plan.leads_to_root(path) {
                 self.find_new(at, Tree::walk_roots);
             }
-            return self.say_limit();
+            self.find_gone(path, at);
+            return self.say_limits();
         }
         // A new name for a file that has one, and a link, come whole; nobody will close them.
         let is_whole = data.is_ok_and(|data| {
@@ -290,6 +334,16 @@ impl Worker {
         }
     }
 
+    /// Notes the known files below a folder that are not there: what was settled before the folder was watched may have seen
+    /// them, and nobody told of their end.
+    fn find_gone(&mut self, folder: &Path, at: Moment) {
+        for file in self.tree.files_below(folder) {
+            if file.symlink_metadata().is_err() {
+                self.note(&file, Step::Removed, at);
+            }
+        }
+    }
+
     /// A file or folder was deleted or moved away.
     fn vanished(&mut self, path: &Path, at: Moment) {
         let files = if self.tree.is_folder(path) {
@@ -299,6 +353,10 @@ impl Worker {
         };
         for file in files {
             self.note(&file, Step::Removed, at);
+        }
+        if path.symlink_metadata().is_ok_and(|data| data.is_dir()) {
+            // Another one is in its place already, and what was told of that may have come first.
+            self.find_new(at, |tree, plan| tree.walk(plan, path));
         }
         if self.plan.leads_to_root(path) {
             self.find_new(at, Tree::walk_roots);
@@ -333,14 +391,15 @@ impl Worker {
             return;
         }
         if saved.iter().any(|saved| holds_rules(&saved.path)) {
-            self.lay_out();
+            self.lay_out(None);
         }
         self.tell(&saved, first_save, last_save);
     }
 
     fn compare_everything(&mut self, now: Moment) {
         let mut suspects: BTreeSet<PathBuf> = self.tree.files.keys().cloned().collect();
-        suspects.extend(self.tree.walk_roots(&self.plan));
+        suspects.extend(self.tree.walk_in_doubt(&self.plan));
+        self.say_limits();
         for path in suspects {
             if self.tree.looks_different(&path) {
                 self.note(&path, Step::Done, now);
@@ -409,7 +468,8 @@ impl Worker {
         }
         if let Some(whole) = print.completed(&path) {
             self.tree.files.insert(path, whole);
-        } else if !self.tree.looks_different(&path) && print.is_racy() {
+        } else if print.is_racy() && Print::outside(&path).is_some_and(|now| print.looks_like(&now))
+        {
             if self.too_new.0.is_empty() {
                 self.too_new.1 = now + READ_LATER;
             }
@@ -418,3 +478,7 @@ impl Worker {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

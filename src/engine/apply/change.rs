@@ -66,6 +66,38 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
     }
 }
 
+/// What sync rules put into each container. Live ones get what is new to them, as after another stack file.
+pub(super) fn found(state: &mut State, name: &ServiceName, files: Vec<(SyncCopy, Then)>) {
+    let Some(service) = state.services.get_mut(name.as_str()) else {
+        return;
+    };
+    service.found = true;
+    let is_new = |(copy, then): &&(SyncCopy, Then)| {
+        let known = service.given.get(&copy.to);
+        known.is_none_or(|known| (&known.copy, &known.then) != (copy, then))
+    };
+    let mut new: Vec<QueuedSync> = Vec::new();
+    if service.live().any(|run| run.phase.is_up()) {
+        for (copy, then) in files.iter().filter(is_new) {
+            match new.iter_mut().find(|queued| queued.then == *then) {
+                Some(queued) => queued.copies.push(copy.clone()),
+                None => new.push(QueuedSync {
+                    copies: vec![copy.clone()],
+                    then: then.clone(),
+                    edits: None,
+                }),
+            }
+        }
+    }
+    service.sync_queue.extend(new);
+    service.givings += 1;
+    let giving = service.givings;
+    let by_target = files
+        .into_iter()
+        .map(|(copy, then)| (copy.to.clone(), Given { copy, then, giving }));
+    service.given = by_target.collect();
+}
+
 /// Adds these saves to those that are not served yet.
 fn add_edits(service: &mut ServiceState, change: &Change) {
     let edits = edits_of(change);

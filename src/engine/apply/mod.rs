@@ -21,6 +21,7 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::Deadline => {}
         Event::ContainerEngine { link } => link::changed(state, link, turn),
         Event::Changed { change } => change::seen(state, now, &change, turn),
+        Event::Found { service, files } => change::found(state, &service, files),
         Event::StackReloaded { stack } => reload::reloaded(state, now, stack, turn),
         Event::StackRefused { problems } => reload::refused(state, problems, turn),
         Event::BuildProgress { build, step } => build::progress(state, build, step, turn),

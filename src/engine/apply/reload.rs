@@ -89,6 +89,11 @@ fn redefine(service: &mut ServiceState, definition: Service, now: Moment, turn: 
         service.runtime = None;
         service.no_container = None;
     }
+    if old.watch != definition.watch || old.build.is_some() != definition.build.is_some() {
+        // What is watched for it is looked for anew, and told.
+        service.found = false;
+        service.given.clear();
+    }
     service.service = Arc::new(definition);
     let new = Arc::clone(&service.service);
     let runs_as_process = runtime == Some(Runtime::Process);

@@ -79,6 +79,9 @@ fn hold(state: &State, service: &ServiceState, now: Moment) -> Option<Hold> {
         let cause = service.last_trouble();
         return Some(Hold::Backoff { until, cause });
     }
+    if service.awaits_files() {
+        return Some(Hold::Files);
+    }
     dependency::hold(state, service)
 }
 

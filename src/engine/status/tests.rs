@@ -21,6 +21,7 @@ fn service(phases: &[RunPhase]) -> ServiceState {
             runtime: Runtime::Process,
             service: Arc::clone(&service.service),
             generation: 1,
+            given: 0,
             asked: Moment::START,
             phase: *phase,
             place: None,
