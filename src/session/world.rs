@@ -70,7 +70,10 @@ impl World for RealWorld {
                 service,
                 fresh,
             } => match self.engine.builds() {
-                Some(builds) => builds.start(build, service, fresh),
+                Some(builds) => {
+                    builds.set_budget(self.stack.image_budget);
+                    builds.start(build, service, fresh);
+                }
                 None => self.wires.tell(Event::BuildFailed {
                     build,
                     failure: no_engine_to_build(),
