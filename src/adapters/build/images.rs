@@ -20,6 +20,8 @@ use crate::adapters::Identity;
 pub(super) struct Images {
     docker: Docker,
     hash: String,
+    /// What the names of the stack's images begin with.
+    prefix: String,
     known: OnceCell<Mutex<Known>>,
     /// What an image weighs never changes, so it is asked for once.
     weights: Mutex<HashMap<String, Arc<Weight>>>,
@@ -46,6 +48,7 @@ impl Images {
         Self {
             docker,
             hash: identity.hash.clone(),
+            prefix: identity.image(""),
             known: OnceCell::new(),
             weights: Mutex::default(),
         }
@@ -170,6 +173,14 @@ impl Images {
     async fn known(&self) -> &Mutex<Known> {
         let load = async || {
             let mut images = self.list().await.unwrap_or_default();
+            // An image that somebody built upon one of ours has inherited the label, but has a name of its own.
+            images.retain(|image| {
+                !has_name(image)
+                    || image
+                        .repo_tags
+                        .iter()
+                        .any(|tag| tag.starts_with(&self.prefix))
+            });
             // Of two with one content the newer is found.
             images.sort_by_key(|image| image.created);
             let by_content = images.into_iter().filter_map(|mut image| {
@@ -184,14 +195,20 @@ impl Images {
         self.known.get_or_init(load).await
     }
 
-    /// The stack's images.
+    /// The images that Boatyard built for this stack. One that somebody made of a container has inherited the container's
+    /// labels, among them the number of its run.
     async fn list(&self) -> Result<Vec<ImageSummary>, Error> {
         let label = format!("{}={}", Identity::HASH, self.hash);
         let options = ListImagesOptions {
             filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
             ..ListImagesOptions::default()
         };
-        self.docker.list_images(Some(options)).await
+        let mut images = self.docker.list_images(Some(options)).await?;
+        images.retain(|image| {
+            image.labels.contains_key(Identity::SERVICE)
+                && !image.labels.contains_key(Identity::RUN)
+        });
+        Ok(images)
     }
 }
 

@@ -61,8 +61,8 @@ fn makes_a_layer(made_by: &str) -> bool {
         .split_once("#(nop)")
         .map_or(made_by, |(_, classic)| classic)
         .trim_start();
-    let is_classic_run =
-        made_by.starts_with("/bin/sh -c") && !made_by.contains("#(nop)") || made_by.starts_with('|');
+    let is_classic_run = made_by.starts_with("/bin/sh -c") && !made_by.contains("#(nop)")
+        || made_by.starts_with('|');
     let word = instruction.split_whitespace().next().unwrap_or_default();
     is_classic_run || matches!(word, "RUN" | "COPY" | "ADD" | "WORKDIR")
 }
@@ -80,7 +80,9 @@ mod tests {
     }
 
     fn sized(count: usize, entries: &[(&str, u64)]) -> Vec<u64> {
-        let digests: Vec<String> = (0..count).map(|number| format!("sha256:{number}")).collect();
+        let digests: Vec<String> = (0..count)
+            .map(|number| format!("sha256:{number}"))
+            .collect();
         let layers = layers(&digests, &past(entries), 999);
         layers.iter().map(|layer| layer.bytes).collect()
     }
@@ -114,7 +116,10 @@ mod tests {
         let names = |digests: [&str; 2]| {
             let digests = digests.map(str::to_owned);
             let layers = layers(&digests, &[], 1);
-            layers.into_iter().map(|layer| layer.name).collect::<Vec<_>>()
+            layers
+                .into_iter()
+                .map(|layer| layer.name)
+                .collect::<Vec<_>>()
         };
         let (one, two, three) = (names(["a", "b"]), names(["a", "c"]), names(["c", "b"]));
         assert_eq!(one[0], two[0]);

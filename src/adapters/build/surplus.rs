@@ -36,8 +36,13 @@ pub(super) fn surplus(mut old: Vec<Old>, held: &HashSet<String>, budget: u64) ->
     let mut goes = Vec::new();
     for image in old {
         let count: &mut usize = counts.entry(image.service).or_default();
-        let is_useful = image.content.is_some_and(|content| contents.insert(content));
-        let new = image.layers.iter().filter(|layer| !counted.contains(&layer.name));
+        let is_useful = image
+            .content
+            .is_some_and(|content| contents.insert(content));
+        let new = image
+            .layers
+            .iter()
+            .filter(|layer| !counted.contains(&layer.name));
         let bytes: u64 = new.map(|layer| layer.bytes).sum();
         let fits = weight.saturating_add(bytes) <= budget && *count < KEPT;
         if is_useful && (fits || *count < KEPT_ANYHOW) {
@@ -80,7 +85,9 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_go_beyond_the_number_of_each_service() {
-        let mut images: Vec<Old> = (0..12).map(|id| old(id, "a", &format!("a{id}"), &[])).collect();
+        let mut images: Vec<Old> = (0..12)
+            .map(|id| old(id, "a", &format!("a{id}"), &[]))
+            .collect();
         images.extend((12..20).map(|id| old(id, "b", &format!("b{id}"), &[])));
         images.reverse();
         assert_eq!(goes(images, &[], BUDGET), ["0", "1"]);
@@ -91,8 +98,20 @@ mod tests {
         let image = |id: i128, own: &'static str| {
             old(id, "a", own, &[("base", 100), ("packages", 50), (own, 1)])
         };
-        let images = || (1..=5).map(|id| image(id, ["", "1", "2", "3", "4", "5"][usize::try_from(id).unwrap()])).collect();
-        assert!(goes(images(), &["base"], 55).is_empty(), "50 and five times 1");
+        let images = || {
+            (1..=5)
+                .map(|id| {
+                    image(
+                        id,
+                        ["", "1", "2", "3", "4", "5"][usize::try_from(id).unwrap()],
+                    )
+                })
+                .collect()
+        };
+        assert!(
+            goes(images(), &["base"], 55).is_empty(),
+            "50 and five times 1"
+        );
         assert_eq!(goes(images(), &["base"], 54), ["1"]);
         assert!(goes(images(), &["base", "packages"], 5).is_empty());
         assert_eq!(goes(images(), &["base", "packages"], 4), ["1"]);

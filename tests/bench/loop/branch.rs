@@ -12,7 +12,10 @@ const FILES: u32 = 10_000;
 
 /// Prints how long after its last write a switch is live, and how many changes and builds it took.
 pub(super) fn report(rounds: usize) {
-    if super::hand::Hand::new("branch").map(super::hand::Hand::remove).is_none() {
+    if super::hand::Hand::new("branch")
+        .map(super::hand::Hand::remove)
+        .is_none()
+    {
         return;
     }
     let copy = site::stack(site::PLAIN, "");
@@ -33,7 +36,12 @@ pub(super) fn report(rounds: usize) {
     let back = row("branch: last write until served, back", back);
     bar("branch: away", away, 1500.0, "ms");
     bar("branch: back", back, 1500.0, "ms");
-    bar("branch: builds on the way back", built_back as f64, 0.0, "builds");
+    bar(
+        "branch: builds on the way back",
+        built_back as f64,
+        0.0,
+        "builds",
+    );
     bar(
         "branch: changes for each switch",
         changes as f64 / (2 * rounds) as f64,
@@ -63,7 +71,10 @@ fn switch(folder: &Path, branch: &str) {
     for number in 0..FILES {
         let folder = folder.join(format!("src/{:02}", number % 100));
         fs::create_dir_all(&folder).expect("a folder can be made");
-        write_anew(&folder.join(format!("{number}.txt")), &format!("{branch} {number}\n"));
+        write_anew(
+            &folder.join(format!("{number}.txt")),
+            &format!("{branch} {number}\n"),
+        );
     }
     write_anew(&folder.join("page"), branch);
 }

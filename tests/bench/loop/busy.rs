@@ -15,7 +15,10 @@ const EVERY: Duration = Duration::from_millis(5);
 
 /// Prints the longest time without news and the time after the last write, for a sync and for a process.
 pub(super) fn report() {
-    if super::hand::Hand::new("busy").map(super::hand::Hand::remove).is_some() {
+    if super::hand::Hand::new("busy")
+        .map(super::hand::Hand::remove)
+        .is_some()
+    {
         let rule = "watch = [{ path = \"web/page\", action = \"sync\", target = \"/www/page\" }]";
         measure("sync", site::stack(site::PLAIN, rule), "engine");
     }
@@ -24,7 +27,8 @@ pub(super) fn report() {
 
 /// The site as a process that must be started again for a new page.
 fn process() -> Copy {
-    let run = "d=$(mktemp -d) && cp page $d/page && exec busybox httpd -f -p 127.0.0.1:$PORT -h $d";
+    let run =
+        "d=$$(mktemp -d) && cp page $$d/page && exec busybox httpd -f -p 127.0.0.1:$$PORT -h $$d";
     let stack = format!(
         "name = \"NAME\"\n[services.web]\nrun = \"{run}\"\ndirectory = \"web\"\nports = [\"PORT:8000\"]\nhealth = {{ http = \"/page\" }}\n"
     );
@@ -54,7 +58,10 @@ fn measure(what: &str, copy: Copy, runtime: &str) {
     let seen = looking.join().expect("it looks");
     let marks: Vec<Instant> = [began].into_iter().chain(seen.iter().copied()).collect();
     let gap = marks.windows(2).map(|pair| pair[1] - pair[0]).max();
-    println!("busy, {what}: {count} writes, {} of them seen live", seen.len());
+    println!(
+        "busy, {what}: {count} writes, {} of them seen live",
+        seen.len()
+    );
     bar(
         &format!("busy, {what}: longest time without news"),
         gap.unwrap_or(WRITING).as_secs_f64() * 1000.0,

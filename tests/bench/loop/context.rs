@@ -11,8 +11,8 @@ use boatyard::adapters::build::{ContextCache, Tree, content_key};
 use boatyard::adapters::ignore_rules::DockerIgnore;
 
 use super::hand::Hand;
-use super::site;
 use super::print::{ratio, row};
+use super::site;
 
 /// Prints the shares of a build that are ours, for 5,000 files.
 pub(super) fn report(rounds: usize) {
@@ -27,7 +27,10 @@ pub(super) fn report(rounds: usize) {
     let tree = walk();
     println!(
         "{:<62} {:>9.1}",
-        format!("first walk of {} entries, every file read", tree.entries.len()),
+        format!(
+            "first walk of {} entries, every file read",
+            tree.entries.len()
+        ),
         began.elapsed().as_secs_f64() * 1000.0
     );
     let build = site::build(&context);
@@ -37,7 +40,10 @@ pub(super) fn report(rounds: usize) {
         ours.push(timed(|| drop(walk())));
         keys.push(timed(|| drop(content_key(&build, b"FROM x", &[], &tree))));
     }
-    let floor = row("floor: list and stat every entry, one after another", by_hand);
+    let floor = row(
+        "floor: list and stat every entry, one after another",
+        by_hand,
+    );
     let walked = row("walk when nothing changed", ours);
     ratio("walk: ratio", walked, floor, 1.5);
     row("key of the content", keys);
@@ -52,7 +58,10 @@ pub(super) fn report(rounds: usize) {
     for _ in 0..rounds.max(20) {
         nothing_new.push(timed(|| drop(make())));
     }
-    row("a build of 5,000 files in which nothing changed", nothing_new);
+    row(
+        "a build of 5,000 files in which nothing changed",
+        nothing_new,
+    );
     hand.remove();
 }
 

@@ -47,9 +47,7 @@ impl Hand {
             Some(docker)
         });
         let Some(docker) = connected else {
-            println!(
-                "{name}: left out, no container engine with the images of tests/base-images"
-            );
+            println!("{name}: left out, no container engine with the images of tests/base-images");
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder");

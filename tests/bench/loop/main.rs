@@ -14,7 +14,6 @@
 
 #[path = "../../end_to_end/session.rs"]
 mod session;
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../../end_to_end/shop.rs"]
 mod shop;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]

@@ -13,7 +13,10 @@ pub(super) fn row(what: &str, mut times: Vec<Duration>) -> f64 {
 /// Prints how many times its floor something took.
 pub(super) fn ratio(what: &str, ours: f64, floor: f64, most: f64) {
     let verdict = verdict(ours / floor <= most);
-    println!("{what:<62} {:>9.2} ×  bar {most} ×: {verdict}", ours / floor);
+    println!(
+        "{what:<62} {:>9.2} ×  bar {most} ×: {verdict}",
+        ours / floor
+    );
 }
 
 /// Prints a value and the most that it may be.

@@ -29,7 +29,11 @@ pub(super) fn report(rounds: usize) {
     let (port, ended) = (live.copy.port, Arc::new(AtomicBool::new(false)));
     let asking = {
         let ended = Arc::clone(&ended);
-        std::thread::spawn(move || Runtime::new().expect("a runtime").block_on(ask(port, ended)))
+        std::thread::spawn(move || {
+            Runtime::new()
+                .expect("a runtime")
+                .block_on(ask(port, ended))
+        })
     };
     for round in 0..rounds {
         wait_for_phase(round);
@@ -46,7 +50,10 @@ pub(super) fn report(rounds: usize) {
     );
     row("requests: from question to answer", times);
     let longest_swap = swaps.iter().max().copied().unwrap_or_default();
-    row("requests: swaps, from the image until the new run is live", swaps);
+    row(
+        "requests: swaps, from the image until the new run is live",
+        swaps,
+    );
     for failure in failures.iter().take(5) {
         println!("requests: failed: {failure}");
     }
@@ -97,7 +104,9 @@ async fn one(port: u16) -> Result<Duration, String> {
 fn swaps(said: &[Value]) -> Vec<Duration> {
     let (mut swaps, mut image) = (Vec::new(), None);
     for value in said {
-        let at = value["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        let at = value["at"]
+            .as_str()
+            .and_then(|at| at.parse::<Timestamp>().ok());
         match value["notice"].as_str() {
             Some("build-finished") => image = at,
             Some("change-live") => {

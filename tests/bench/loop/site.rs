@@ -1,7 +1,7 @@
 //! A small static site behind busybox's web server: a program that starts at once, so that what is measured is the loop.
 
 use std::fs;
-use IpAddr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};

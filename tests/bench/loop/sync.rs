@@ -14,9 +14,7 @@ use super::site::{self, Live};
 
 /// What of the page goes where, as a rule of the stack file.
 fn rule(then: &str) -> String {
-    format!(
-        "watch = [{{ path = \"web/page\", action = \"sync\", target = \"/www/page\"{then} }}]"
-    )
+    format!("watch = [{{ path = \"web/page\", action = \"sync\", target = \"/www/page\"{then} }}]")
 }
 
 /// A sync without anything after it. The floor: one upload through the engine.
