@@ -39,7 +39,8 @@ struct Known {
 #[derive(Debug)]
 struct Weight {
     layers: Vec<Layer>,
-    /// When it was made or last given a name, in nanoseconds since 1970.
+    /// When its topmost layer was made or the engine was last asked to name it, in nanoseconds since 1970: what is known of
+    /// an image that an earlier session used.
     named: i128,
 }
 
@@ -158,13 +159,16 @@ impl Images {
         });
         let history: Vec<Past> = history.collect();
         let content = inspected.root_fs.and_then(|content| content.layers);
-        let named = inspected.metadata.and_then(|data| data.last_tag_time);
+        let tagged = inspected.metadata.and_then(|data| data.last_tag_time);
+        let times = [inspected.created, tagged].into_iter().flatten();
+        let times = times.filter_map(|time| time.parse::<Timestamp>().ok());
         let size = u64::try_from(image.size).unwrap_or_default();
         let weight = Arc::new(Weight {
             layers: layers(&content.unwrap_or_default(), &history, size),
-            named: named
-                .and_then(|time| time.parse::<Timestamp>().ok())
-                .map_or(0, |time| time.as_nanosecond()),
+            named: times
+                .map(Timestamp::as_nanosecond)
+                .max()
+                .unwrap_or_default(),
         });
         lock(&self.weights).insert(image.id.clone(), Arc::clone(&weight));
         Some(weight)
@@ -240,11 +244,10 @@ impl Known {
 }
 
 fn old(mut image: ImageSummary, weight: &Weight, used: Option<i128>) -> Old {
-    let made = i128::from(image.created) * 1_000_000_000;
     Old {
         service: image.labels.remove(Identity::SERVICE).unwrap_or_default(),
         content: image.labels.remove(Identity::CONTENT),
-        used: used.unwrap_or_else(|| made.max(weight.named)),
+        used: used.unwrap_or(weight.named),
         layers: weight.layers.clone(),
         id: image.id,
     }
