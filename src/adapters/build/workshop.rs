@@ -145,13 +145,20 @@ impl Workshop {
         }
         let order = self.order(job, tags);
         let (packed, strict, sink) = (job.packed, job.strict, job.sink);
-        let transfer = match &self.builder {
-            Builder::BuildKit => solve::solve(&self.endpoint, &order, packed, strict, sink).await?,
+        let (transfer, image) = match &self.builder {
+            Builder::BuildKit => {
+                let solved = solve::solve(&self.endpoint, &order, packed, strict, sink).await?;
+                (solved.transfer, solved.image)
+            }
             Builder::Classic { .. } => {
-                classic::build(&self.docker, &order, packed, strict, sink).await?
+                let build = classic::build(&self.docker, &order, packed, strict, sink);
+                (build.await?, None)
             }
         };
-        let image = self.named(&order.tags).await?;
+        let image = match image {
+            Some(image) => image,
+            None => self.named(&order.tags).await?,
+        };
         let content = strict.then_some(packed.key.as_str());
         self.images.remember(content, &image).await;
         let travelled = sent(&transfer, &packed.context);
