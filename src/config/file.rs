@@ -42,6 +42,7 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
     let smoke_item = root.take("smoke");
     let redact_item = root.take("redact");
     let max_builds = root.take("max_builds");
+    let image_budget = root.take("image_budget");
     let volumes = root.take("volumes");
     compose(root.take("compose"), scope);
     root.finish(&HINTS, scope);
@@ -71,6 +72,7 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
         max_builds: builds
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or_else(default_builds),
+        image_budget: image_budget.and_then(|item| item.size(scope)),
         ..Stack::default()
     }
 }

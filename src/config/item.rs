@@ -6,6 +6,7 @@ use super::duration;
 use super::nearest::suggest;
 use super::problem::quoted;
 use super::scope::Scope;
+use super::size;
 use super::tree::{Node, Span, Table, Value};
 
 /// A value to be read, and how messages name it.
@@ -147,6 +148,29 @@ impl<'n> Item<'n> {
             }
             _ => {
                 self.expected("a duration such as \"10s\"", scope);
+                None
+            }
+        }
+    }
+
+    /// A number of bytes such as `"10GB"`.
+    pub(super) fn size(&self, scope: &mut Scope<'_>) -> Option<u64> {
+        let read = match &self.node.value {
+            Value::Text(text) => size::parse(text),
+            Value::Integer(0) => Ok(0),
+            Value::Integer(number) => Err(format!("{number} has no unit")),
+            _ => {
+                self.expected("a size such as \"10GB\"", scope);
+                return None;
+            }
+        };
+        match read {
+            Ok(bytes) => Some(bytes),
+            Err(why) => {
+                let message = format!("{}: {why}", self.what);
+                scope
+                    .error(self.span(), message)
+                    .help("write a number with a unit: \"500MB\", \"10GB\", \"1.5GiB\"");
                 None
             }
         }

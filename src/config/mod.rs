@@ -29,6 +29,7 @@ mod scope;
 mod services;
 mod show;
 mod signal;
+mod size;
 mod smoke;
 mod source;
 mod tree;

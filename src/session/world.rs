@@ -72,6 +72,7 @@ impl World for RealWorld {
             } => match self.engine.builds() {
                 Some(builds) => {
                     self.engine.containers.prepare(&service);
+                    builds.set_budget(self.stack.image_budget);
                     builds.start(build, service, fresh);
                 }
                 None => self.wires.tell(Event::BuildFailed {

@@ -49,6 +49,8 @@ pub struct Stack {
     pub redact: Vec<String>,
     /// How many builds may run at once.
     pub max_builds: usize,
+    /// How many bytes the stack's old images may have together; nothing given: as many as is usual.
+    pub image_budget: Option<u64>,
 }
 
 impl Stack {

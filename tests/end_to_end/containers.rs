@@ -314,6 +314,19 @@ fn smoke_passes_in_containers() {
     assert_eq!(left(&copy.0), Vec::<String>::new());
 }
 
+fn edit_web(copy: &Copy, moment: u64) {
+    copy.edit("web/app.py", |text| format!("{text}# {moment}\n"));
+}
+
+/// Waits until a saved file is on its way into the run or the program is started again: every other time until the save was
+/// seen, else until the sync was told, when the restart follows.
+fn kill_moment_of_a_sync(copy: &Copy, session: &mut Session, moment: u64) {
+    session.all("run-ready", &["orders"]);
+    copy.edit("orders/app.py", |text| format!("{text}# {moment}\n"));
+    let notice = ["change-seen", "synced"][usize::from(moment % 8 == 4)];
+    session.notice(notice, "orders");
+}
+
 #[test]
 fn nothing_is_left_after_a_kill_at_any_moment() {
     if !engine() {
@@ -324,6 +337,10 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
         .and_then(|number| number.parse().ok())
         .unwrap_or(4);
     let copy = shop();
+    let rule = "watch = [{ path = \"orders/app.py\", action = \"sync\", target = \"/app/app.py\", then = \"restart\" }]";
+    copy.0.edit("boatyard.toml", |text| {
+        text.replace("[services.orders]", &format!("[services.orders]\n{rule}"))
+    });
     let foreign = format!("foreign-{}", copy.0.port);
     let started = docker(&[
         "run",
@@ -345,13 +362,15 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
             seen += 1;
             seen > wished
         });
-        if moment % 4 == 3 {
-            session.signal(rustix::process::Signal::INT);
-        } else if moment % 4 == 2 {
-            session.all("run-ready", &["web"]);
-            copy.0
-                .edit("web/app.py", |text| format!("{text}# {moment}\n"));
-            session.notice("build-started", "web");
+        match moment % 4 {
+            0 => kill_moment_of_a_sync(&copy.0, &mut session, moment),
+            2 => {
+                session.all("run-ready", &["web"]);
+                edit_web(&copy.0, moment);
+                session.notice("build-started", "web");
+            }
+            3 => session.signal(rustix::process::Signal::INT),
+            _ => {}
         }
         session.signal(rustix::process::Signal::KILL);
         session.child.wait().expect("it ends");

@@ -175,7 +175,6 @@ fn an_engine_that_goes_away_is_found_again_with_its_containers() {
     command.env("DOCKER_HOST", relay.address());
     let mut session = Session::of(command);
     session.notice("run-ready", "web");
-    let before = left(&copy.0);
     let engine_is = |wished: &'static str| {
         move |value: &Value| value["notice"] == "engine" && value["state"] == wished
     };
@@ -199,7 +198,8 @@ fn an_engine_that_goes_away_is_found_again_with_its_containers() {
         .filter(|value| value["notice"] == "run-started")
         .collect();
     assert_eq!(runs.len(), 2, "the first run, and the edit's: {runs:?}");
-    assert_eq!(before.len(), left(&copy.0).len(), "the old container went");
+    let exited = session.notice("run-exited", "web");
+    assert_eq!(exited["run"], 1, "the old program went: {exited}");
     let (code, end) = session.quit();
     assert_eq!(code, Some(130));
     assert_eq!(end["left_behind"], Value::Array(Vec::new()));

@@ -20,6 +20,13 @@ async fn only_the_changed_file_travels() {
     yard.write("large", vec![7; 3 << 20]);
     let first = yard.make().await;
     assert_eq!(first.sent(), ["Dockerfile", "large", "small"]);
+    let name = format!("{}:latest", yard.identity.image("app"));
+    let named = yard.docker.inspect_image(&name).await.unwrap();
+    assert_eq!(
+        named.id.as_deref(),
+        Some(first.image()),
+        "as the builder told"
+    );
     yard.write("small", "2");
     let second = yard.make().await;
     assert_eq!(second.sent(), ["small"]);

@@ -6,6 +6,7 @@
 )]
 
 mod content;
+mod prune;
 mod reuse;
 mod says;
 mod support;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Yard;
+use crate::until::until;
 
 #[tokio::test]
 async fn switching_back_reuses_the_image() {
@@ -66,42 +67,6 @@ async fn whatever_decides_about_the_image_decides_about_reuse() {
 }
 
 #[tokio::test]
-async fn old_images_go_and_others_stay() {
-    let Some(yard) = Yard::new().await else {
-        return;
-    };
-    let Some(other) = Yard::new().await else {
-        return;
-    };
-    for yard in [&yard, &other] {
-        yard.dockerfile("COPY . /ctx/");
-    }
-    for version in 0..2 {
-        other.write("file", format!("other {version}"));
-        other.make().await;
-    }
-    for version in 0..7 {
-        yard.write("file", version.to_string());
-        yard.make().await;
-    }
-    yard.workshop.sweep(&yard.service("app")).await;
-    assert_eq!(
-        yard.images().await.len(),
-        4,
-        "the current one and three to go back to"
-    );
-    assert_eq!(
-        other.images().await.len(),
-        2,
-        "another stack's are left alone"
-    );
-    yard.write("file", "5");
-    assert!(yard.make().await.is_reused());
-    yard.write("file", "0");
-    assert!(!yard.make().await.is_reused());
-}
-
-#[tokio::test]
 async fn two_services_with_one_context_build_it_once() {
     let Some(yard) = Yard::new().await else {
         return;
@@ -115,4 +80,43 @@ async fn two_services_with_one_context_build_it_once() {
     );
     assert_ne!(first.is_reused(), second.is_reused());
     assert_eq!(first.image(), second.image());
+}
+
+#[tokio::test]
+async fn unchanged_files_are_not_read_again_and_shared_ones_are_read_once() {
+    let Some(yard) = Yard::new().await else {
+        return;
+    };
+    yard.dockerfile("COPY . /ctx/");
+    for number in 0..200 {
+        yard.write(&format!("{}/{number}", number % 7), number.to_string());
+    }
+    // A file that was written just now is read again, since a later change could carry the same time.
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
+    let settled = until("the files are no longer new", || {
+        is_settled(&yard.build.context)
+    });
+    settled.await;
+    let (first, second) = (yard.service("one"), yard.service("two"));
+    let (first, second) = tokio::join!(
+        yard.make_service(&first, false),
+        yard.make_service(&second, false)
+    );
+    assert_eq!(first.image(), second.image());
+    assert_eq!(yard.workshop.files_read(), 201, "each file once for both");
+    yard.make().await;
+    assert_eq!(yard.workshop.files_read(), 201);
+    let place = yard.build.context.join("0/0");
+    fs::write(&place, "changed").unwrap();
+    fs::File::open(&place).unwrap().set_modified(old).unwrap();
+    let changed = yard.make().await;
+    assert!(!changed.is_reused());
+    assert_eq!(yard.workshop.files_read(), 202, "the changed file alone");
+}
+
+/// Whether every file was last changed longer ago than a tick of any file system's clock.
+fn is_settled(folder: &std::path::Path) -> bool {
+    let age = |place: &std::path::Path| fs::metadata(place).unwrap().modified().unwrap().elapsed();
+    age(&folder.join("Dockerfile")).is_ok_and(|age| age.as_millis() > 100)
+        && age(&folder.join("3/199")).is_ok_and(|age| age.as_millis() > 100)
 }

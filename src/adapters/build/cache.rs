@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,9 +16,10 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Default)]
 pub struct ContextCache {
     files: Mutex<HashMap<PathBuf, Known>>,
+    read: AtomicU64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Known {
     stamp: Stamp,
     hash: [u8; 32],
@@ -50,6 +52,7 @@ impl ContextCache {
         {
             return Ok((stamp.size, known.hash));
         }
+        self.read.fetch_add(1, Ordering::Relaxed);
         let mut last = read(place)?;
         for _ in 1..TRIES {
             if last.whole {
@@ -68,14 +71,24 @@ impl ContextCache {
         Ok((size, hash))
     }
 
+    /// How often a file was read.
+    pub fn files_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
     /// Forgets files that are gone; call now and then.
     pub fn forget_missing(&self) {
-        self.lock()
-            .retain(|place, _| place.symlink_metadata().is_ok());
+        let places: Vec<PathBuf> = self.lock().keys().cloned().collect();
+        // A walk that goes on meanwhile does not wait until the file system has told of each.
+        for place in places {
+            if place.symlink_metadata().is_err() {
+                self.lock().remove(&place);
+            }
+        }
     }
 
     fn known(&self, place: &Path) -> Option<Known> {
-        self.lock().get(place).cloned()
+        self.lock().get(place).copied()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Known>> {

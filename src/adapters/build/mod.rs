@@ -9,7 +9,9 @@ mod dockerfile;
 mod failure;
 mod filesync;
 mod images;
+mod layers;
 mod lines;
+mod locks;
 mod mask;
 mod model;
 mod pack;
@@ -18,6 +20,7 @@ mod select;
 mod session;
 mod solve;
 mod start;
+mod surplus;
 mod tree;
 mod workshop;
 

@@ -28,12 +28,18 @@ pub(super) struct Packed {
     pub key: String,
 }
 
-/// Reads all that a build is made from; errors in words.
-pub(super) fn pack(
-    build: &Build,
-    cache: &ContextCache,
-    stop: &AtomicBool,
-) -> Result<Packed, String> {
+/// What is read before the context is walked.
+#[derive(Debug)]
+pub(super) struct Opening {
+    text: Vec<u8>,
+    rules: DockerIgnore,
+    dockerfile: Dockerfile,
+    /// The images that the Dockerfile builds on.
+    pub bases: Vec<String>,
+}
+
+/// Reads the Dockerfile and the ignore rules; errors in words.
+pub(super) fn open(build: &Build) -> Result<Opening, String> {
     let text = std::fs::read(&build.dockerfile).map_err(|error| {
         let place = build.dockerfile.display();
         format!(
@@ -50,9 +56,30 @@ pub(super) fn pack(
             .to_string();
         return Err(format!("{place}: {problem}; correct or remove the line"));
     }
+    let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
+    Ok(Opening {
+        text,
+        rules,
+        bases: dockerfile.bases(&build.args),
+        dockerfile,
+    })
+}
+
+/// Reads all else that a build is made from; errors in words.
+pub(super) fn pack(
+    build: &Build,
+    opening: Opening,
+    cache: &ContextCache,
+    stop: &AtomicBool,
+) -> Result<Packed, String> {
+    let Opening {
+        text,
+        rules,
+        dockerfile,
+        bases,
+    } = opening;
     let context =
         Tree::walk(&build.context, &rules, cache, stop).map_err(|error| error.to_string())?;
-    let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
     let name = build.dockerfile.file_name().and_then(|name| name.to_str());
     let name = name
         .ok_or("the Dockerfile's name is not UTF-8; rename it")?
@@ -65,7 +92,7 @@ pub(super) fn pack(
         recipe: Arc::new(Recipe::new(&name, &text)),
         dockerfile: build.dockerfile.clone(),
         dockerfile_name: name,
-        bases: dockerfile.bases(&build.args),
+        bases,
         syntax: dockerfile.syntax,
         dockerfile_text: text,
         missing_secrets,

@@ -25,6 +25,13 @@ use crate::adapters::Endpoint;
 /// How long the rest of a build's output is waited for after the build itself has ended.
 const REST: Duration = Duration::from_secs(2);
 
+/// What came of a build by BuildKit.
+pub(super) struct Solved {
+    pub transfer: Transfer,
+    /// The id of the image, where the builder tells it.
+    pub image: Option<String>,
+}
+
 /// Has an image made and named. Dropping the future cancels the build. `strict`: a file that changes while it is sent ends
 /// the build, so that what was built is what was packed.
 pub(super) async fn solve(
@@ -33,7 +40,7 @@ pub(super) async fn solve(
     packed: &Packed,
     strict: bool,
     sink: &Sink,
-) -> Result<Transfer, Stopped> {
+) -> Result<Solved, Stopped> {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let files = Files {
         context: Arc::clone(&packed.context),
@@ -71,12 +78,16 @@ pub(super) async fn solve(
         }
     };
     match result {
-        Ok(_) => {
+        Ok(answer) => {
             if is_watching {
                 tokio::spawn(timeout(REST, watching));
             }
             let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(ledger.transfer.clone())
+            let mut told = answer.into_inner().exporter_response;
+            Ok(Solved {
+                transfer: ledger.transfer.clone(),
+                image: told.remove("containerimage.digest"),
+            })
         }
         Err(status) => {
             if is_watching {

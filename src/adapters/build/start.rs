@@ -1,7 +1,9 @@
 //! Starting and cancelling builds: each ends in exactly one event.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -18,7 +20,15 @@ pub struct Builds {
     wires: Wires,
     workshop: Arc<Workshop>,
     running: Arc<Mutex<HashMap<BuildId, oneshot::Sender<()>>>>,
+    /// How many images were made.
+    built: Arc<AtomicU64>,
 }
+
+/// How long nothing must have been built before old images are looked at.
+const CALM: Duration = Duration::from_secs(5);
+
+/// Every so many builds old images are looked at in any case.
+const BUSY: u64 = 20;
 
 impl Builds {
     /// Builds in this workshop.
@@ -27,6 +37,7 @@ impl Builds {
             wires,
             workshop,
             running: Arc::default(),
+            built: Arc::default(),
         }
     }
 
@@ -80,8 +91,23 @@ impl Builds {
         });
         drop(end);
         if is_new {
-            self.workshop.sweep(&service).await;
+            self.sweep_when_calm().await;
         }
+    }
+
+    /// Sweeps once nothing was built for a while: what was built is about to be started, and that comes first. Where builds
+    /// never end, some of them sweep all the same.
+    async fn sweep_when_calm(&self) {
+        let count = self.built.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::time::sleep(CALM).await;
+        if self.built.load(Ordering::Relaxed) == count || count % BUSY == 0 {
+            self.workshop.sweep().await;
+        }
+    }
+
+    /// How many bytes the stack's old images may have together; `None`: as many as is usual.
+    pub fn set_budget(&self, bytes: Option<u64>) {
+        self.workshop.set_budget(bytes);
     }
 
     /// Lines go to the log, steps to the engine.

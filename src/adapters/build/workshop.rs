@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bollard::Docker;
 
@@ -10,9 +10,11 @@ use super::builder::Builder;
 use super::cache::ContextCache;
 use super::content::content_key;
 use super::images::Images;
+use super::locks::Locks;
 use super::mask::Mask;
 use super::model::{BuildOrder, Built, Sink, Stopped, Transfer, plain, say};
-use super::pack::{Packed, pack};
+use super::pack::{Opening, Packed, open, pack};
+use super::surplus::BUDGET;
 use super::tree::Tree;
 use super::{classic, solve};
 use crate::adapters::Endpoint;
@@ -33,6 +35,12 @@ pub struct Workshop {
     identity: Identity,
     cache: Arc<ContextCache>,
     images: Images,
+    /// One lock for each context that is being read, so that what two services share is read once.
+    reading: Locks,
+    /// One lock for each content that is being made, so that two services with one context build it once.
+    making: Locks,
+    /// How many bytes old images may have.
+    budget: AtomicU64,
 }
 
 /// One try to make an image.
@@ -55,7 +63,21 @@ impl Workshop {
             builder,
             identity,
             cache: Arc::default(),
+            reading: Locks::default(),
+            making: Locks::default(),
+            budget: AtomicU64::new(BUDGET),
         }
+    }
+
+    /// How many bytes the stack's old images may have together; `None`: as many as is usual.
+    pub fn set_budget(&self, bytes: Option<u64>) {
+        self.budget
+            .store(bytes.unwrap_or(BUDGET), Ordering::Relaxed);
+    }
+
+    /// How often a file of a context was read to learn its content.
+    pub fn files_read(&self) -> u64 {
+        self.cache.files_read()
     }
 
     /// Which builder is used.
@@ -109,7 +131,7 @@ impl Workshop {
     }
 
     async fn perform(&self, job: &Job<'_>) -> Result<(Built, bool), Stopped> {
-        let lock = self.images.lock_of(&job.packed.key);
+        let lock = self.making.of(&job.packed.key);
         let _making = lock.lock().await;
         let tags = self.tags(job.service);
         if let Some(image) = self.reuse(job, &tags).await {
@@ -123,16 +145,22 @@ impl Workshop {
         }
         let order = self.order(job, tags);
         let (packed, strict, sink) = (job.packed, job.strict, job.sink);
-        let transfer = match &self.builder {
-            Builder::BuildKit => solve::solve(&self.endpoint, &order, packed, strict, sink).await?,
+        let (transfer, image) = match &self.builder {
+            Builder::BuildKit => {
+                let solved = solve::solve(&self.endpoint, &order, packed, strict, sink).await?;
+                (solved.transfer, solved.image)
+            }
             Builder::Classic { .. } => {
-                classic::build(&self.docker, &order, packed, strict, sink).await?
+                let build = classic::build(&self.docker, &order, packed, strict, sink);
+                (build.await?, None)
             }
         };
-        let image = self.named(&order.tags).await?;
-        if strict {
-            self.images.remember(&packed.key, &image).await;
-        }
+        let image = match image {
+            Some(image) => image,
+            None => self.named(&order.tags).await?,
+        };
+        let content = strict.then_some(packed.key.as_str());
+        self.images.remember(content, &image).await;
         let travelled = sent(&transfer, &packed.context);
         say(sink, format!("{} sent {travelled}", short(&image)));
         Ok((Built { image, transfer }, false))
@@ -166,9 +194,9 @@ impl Workshop {
         Ok(image)
     }
 
-    /// Removes old images of a service that lost their name, the newest few excepted.
-    pub async fn sweep(&self, service: &Service) {
-        self.images.sweep(service.name.as_str()).await;
+    /// Removes old images of the stack that are not worth their place, and forgets files that are gone.
+    pub async fn sweep(&self) {
+        self.images.sweep(self.budget.load(Ordering::Relaxed)).await;
         let cache = Arc::clone(&self.cache);
         drop(tokio::task::spawn_blocking(move || cache.forget_missing()).await);
     }
@@ -195,19 +223,40 @@ impl Workshop {
         }
     }
 
+    /// Reads all that a build is made from. The engine is asked for the base images meanwhile.
     async fn pack(&self, build: &Build) -> Result<Packed, BuildFailure> {
-        let stop = Stop(Arc::default());
-        let (cache, job, stopped) = (Arc::clone(&self.cache), build.clone(), Arc::clone(&stop.0));
-        let packing = tokio::task::spawn_blocking(move || pack(&job, &cache, &stopped));
-        let packed = packing
-            .await
-            .map_err(|error| plain(format!("packing the context failed: {error}")))?;
-        drop(stop);
-        let mut packed = packed.map_err(plain)?;
-        let bases = self.images.ids_of(&packed.bases).await;
+        let job = Arc::new(build.clone());
+        let opened = Arc::clone(&job);
+        let opening = blocking(move || open(&opened)).await?;
+        let bases = opening.bases.clone();
+        let (packed, bases) = tokio::join!(
+            self.read(Arc::clone(&job), opening),
+            self.images.ids_of(&bases)
+        );
+        let mut packed = packed?;
         packed.key = content_key(build, &packed.dockerfile_text, &bases, &packed.context);
         Ok(packed)
     }
+
+    /// Walks the context. Who wants the same one at the same time waits, and then finds every file's content known.
+    async fn read(&self, build: Arc<Build>, opening: Opening) -> Result<Packed, BuildFailure> {
+        let lock = self.reading.of(&build.context.to_string_lossy());
+        let _reading = lock.lock().await;
+        let stop = Stop(Arc::default());
+        let (cache, stopped) = (Arc::clone(&self.cache), Arc::clone(&stop.0));
+        let packed = blocking(move || pack(&build, opening, &cache, &stopped)).await;
+        drop(stop);
+        packed
+    }
+}
+
+/// Does what waits for the file system where that holds up nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, BuildFailure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| plain(format!("packing the context failed: {error}")))?
+        .map_err(plain)
 }
 
 /// What a person should know before the build begins.

@@ -41,6 +41,9 @@ fn tree(stack: &Stack, masked: bool) -> Value {
         "max_builds",
         i64::try_from(stack.max_builds).unwrap_or(i64::MAX),
     );
+    if let Some(bytes) = stack.image_budget {
+        root.put("image_budget", super::size::show(bytes));
+    }
     let services = stack.services.iter();
     let services: Table = services
         .map(|(name, service)| {

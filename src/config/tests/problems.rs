@@ -461,6 +461,10 @@ const FILES: &[(&str, &str)] = &[
         "1:14: error: \"max_builds\" in the stack file: 0 is not between 1 and 64",
     ),
     (
+        "image_budget = 10\n[services.a]\nimage = \"x\"",
+        "1:16: error: \"image_budget\" in the stack file: 10 has no unit; write a number with a unit: \"500MB\", \"10GB\", \"1.5GiB\"",
+    ),
+    (
         "compose = \"compose.yaml\"",
         "1:1: error: building on a compose file is not supported by this version; \"boatyard init\" makes a boatyard.toml from a compose file",
     ),
@@ -554,7 +558,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "a = 99999999999999999999999\n[services.a]\nimage = \"x\"",
-        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, max_builds, name, redact, services, smoke, volumes\n1:5: error: the number 99999999999999999999999 is too large",
+        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, image_budget, max_builds, name, redact, services, smoke, volumes\n1:5: error: the number 99999999999999999999999 is too large",
     ),
 ];
 

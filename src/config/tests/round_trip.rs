@@ -9,6 +9,7 @@ use crate::config::{to_json, to_toml, to_yaml};
 pub(super) const EVERYTHING: &str = r#"
 name = "all"
 max_builds = 3
+image_budget = "2500MB"
 
 [services.web]
 build = { context = "web", args = { A = "1$$2" }, secrets = { t = { environment = "WHO" } }, labels = { l = "m" }, network = "host", no_cache = true, pull = true }

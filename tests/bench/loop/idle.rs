@@ -24,12 +24,12 @@ pub(super) fn report() {
     let share = (ticks(pid) - before) as f64 / 100.0 / began.elapsed().as_secs_f64();
     let memory = proc_number(&format!("/proc/{pid}/status"), "VmRSS:");
     println!(
-        "{:<58} {:>8.2} %",
+        "{:<62} {:>8.2} %",
         "idle workbench with the shop: share of one core",
         share * 100.0
     );
     println!(
-        "{:<58} {:>6.1} MB",
+        "{:<62} {:>6.1} MB",
         "idle workbench with the shop: resident memory",
         memory as f64 / 1024.0
     );

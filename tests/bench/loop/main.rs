@@ -1,9 +1,10 @@
 //! The inner loop against its floor, in one run: `cargo bench --bench loop`. Wants a quiet machine, a container engine and
 //! the images of `tests/base-images`; without an engine the rows that need one are left out.
 //!
-//! Parts of it: `cargo bench --bench loop -- start processes containers idle`.
+//! Parts of it: `cargo bench --bench loop -- PART…`; their names are in [`main`]. Each prints its floor from the same run,
+//! and its bar.
 //!
-//! The floor of a rebuild is the same build, then create and start, by hand through the same API, with the old container
+//! The floor of `containers` is the same build, then create and start, by hand through the same API, with the old container
 //! removed meanwhile, until the new container answers. The floor of a process restart is the program's own start.
 
 #![expect(
@@ -13,19 +14,29 @@
 
 #[path = "../../end_to_end/session.rs"]
 mod session;
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../../end_to_end/shop.rs"]
 mod shop;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../../end_to_end/terminal.rs"]
 mod terminal;
 
+mod branch;
+mod busy;
+mod context;
 mod floor;
+mod hand;
+mod http;
 mod idle;
+mod print;
+mod rebuild;
+mod requests;
+mod site;
+mod sync;
 
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
+use print::{bar, ratio, row};
 use session::Session;
 use shop::{Copy, wait_until};
 use terminal::Terminal;
@@ -42,13 +53,21 @@ fn main() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(ROUNDS);
     println!(
-        "{:<58} {:>9} {:>9} {:>9}",
+        "{:<62} {:>9} {:>9} {:>9}",
         "milliseconds", "median", "p95", "best"
     );
-    let parts: [Part; 4] = [
+    let parts: [Part; 12] = [
         ("start", start_up),
         ("processes", processes),
         ("containers", containers),
+        ("context", context::report),
+        ("rebuild", rebuild::report),
+        ("inferred", sync::inferred),
+        ("sync", sync::plain),
+        ("sync-restart", sync::restart),
+        ("branch", branch::report),
+        ("busy", |_| busy::report()),
+        ("requests", requests::report),
         ("idle", |_| idle::report()),
     ];
     let wanted: Vec<String> = std::env::args()
@@ -60,14 +79,6 @@ fn main() {
             part(rounds);
         }
     }
-}
-
-/// Prints one row and gives its median.
-fn row(what: &str, mut times: Vec<Duration>) -> f64 {
-    times.sort();
-    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1000.0;
-    println!("{what:<58} {:>9.1} {:>9.1} {:>9.1}", at(50), at(95), at(0));
-    at(50)
 }
 
 /// Waits for another fraction of the second in each round. Some storage drivers round what a build takes up to whole seconds
@@ -82,10 +93,6 @@ fn wait_for_phase(round: usize) {
     while began.elapsed() < until {
         std::thread::park_timeout(until.saturating_sub(began.elapsed()));
     }
-}
-
-fn ratio(what: &str, ours: f64, floor: f64) {
-    println!("{what:<58} {:>9.2} ×", ours / floor);
 }
 
 /// From the command to the first thing on the screen, and to a shop that is ready, as processes.
@@ -153,7 +160,7 @@ fn processes(rounds: usize) {
     session.quit();
     let floor = row("floor: the program's own start (web/app.py)", floor);
     let ours = row("process: save app.py until the new answer is served", ours);
-    println!("{:<58} {:>9.1}", "process: above the floor", ours - floor);
+    bar("process: above the floor", ours - floor, 40.0, "ms");
 }
 
 fn containers(rounds: usize) {
@@ -185,7 +192,7 @@ fn containers(rounds: usize) {
         "container: save app.py until the new answer is served",
         ours,
     );
-    ratio("container: ratio", ours, floor);
+    ratio("container: ratio", ours, floor, 1.15);
 }
 
 /// Reads a number of a `/proc` file's line.
