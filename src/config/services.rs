@@ -342,6 +342,9 @@ fn restart(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<RestartPolicy> {
 
 /// What saved files mean for it.
 fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+    if let Some(item) = section.take("sync") {
+        service.infer_sync = infer_sync(&item, service.build.is_some(), scope);
+    }
     let Some(item) = section.take("watch") else {
         return;
     };
@@ -364,4 +367,30 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
             )
             .help("for a service that only runs as a process use action = \"restart\"");
     }
+}
+
+/// `"auto"`, `"off"` or `false`.
+fn infer_sync(item: &Item<'_>, has_build: bool, scope: &mut Scope<'_>) -> bool {
+    let wish = match item.node.value {
+        Value::Boolean(wish) => wish,
+        Value::List(_) | Value::Table(_) => {
+            let message = format!("{}: expected \"auto\" or \"off\"", item.what);
+            let help = "rules of your own are written under \"watch\", with action = \"sync\"";
+            scope.error(item.span(), message).help(help);
+            return false;
+        }
+        _ => {
+            let words = [("auto", true), ("off", false)];
+            item.choice(&words, scope).unwrap_or_default()
+        }
+    };
+    if item.node.value == Value::Boolean(true) {
+        let message = format!("{}: expected \"auto\" or \"off\", found true", item.what);
+        scope.error(item.span(), message).help("write sync = \"auto\"");
+    } else if wish && !has_build {
+        let message = format!("{}: there is no \"build\" from which it could be inferred", item.what);
+        let help = "give it a build, or write \"watch\" rules with action = \"sync\"";
+        scope.error(item.span(), message).help(help);
+    }
+    wish
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{
-    BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
+    Ahead, BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
     RunId, RunPhase, ServiceState, State, Wanted,
 };
 use crate::stack::{Runtime, Service, ServiceName};
@@ -95,6 +95,7 @@ impl ServiceState {
             image_lacks_sync: false,
             live_times: Vec::new(),
             sync_queue: VecDeque::new(),
+            ahead: Ahead::default(),
             given: IndexMap::new(),
             routing: None,
         }
@@ -125,6 +126,11 @@ impl ServiceState {
                 .image
                 .as_ref()
                 .is_some_and(|image| image.content == self.content)
+    }
+
+    /// Whether its runs were given files that its newest image lacks, or may lack.
+    pub fn is_ahead(&self) -> bool {
+        !self.ahead.paths.is_empty()
     }
 
     /// Whether its image of the newest content could not be made.
@@ -184,6 +190,7 @@ impl ServiceState {
     pub(super) fn want_new_runs(&mut self) {
         self.generation += 1;
         self.sync_queue.clear();
+        self.ahead = Ahead::default();
         self.forgive();
         if let Some(pending) = &mut self.pending {
             pending.generation = Some(self.generation);

@@ -100,6 +100,13 @@ impl World for RealWorld {
                 copies,
                 then,
             } => self.engine.containers.sync(sync, runs, copies, then),
+            Effect::CompareImage {
+                build,
+                service,
+                image,
+                runs,
+                paths,
+            } => self.engine.containers.compare(build, service, image, runs, paths),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {

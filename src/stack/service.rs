@@ -52,6 +52,9 @@ pub struct Service {
     pub volumes: Vec<Mount>,
     /// Watch rules; empty: the default for its kind (see [`Service::default_reaction`]).
     pub watch: Vec<WatchRule>,
+    /// Whether files of its build context that no watch rule takes are put into the live runs at once, where its Dockerfile
+    /// tells where they land.
+    pub infer_sync: bool,
     /// How many runs of it live side by side.
     pub replicas: u32,
     /// What happens when it exits by itself.
@@ -95,6 +98,7 @@ impl Service {
             health: None,
             volumes: Vec::new(),
             watch: Vec::new(),
+            infer_sync: false,
             replicas: 1,
             restart: RestartPolicy::default(),
             overlap: None,

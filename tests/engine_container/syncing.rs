@@ -26,17 +26,11 @@ async fn synced(rig: &mut Rig, number: u64) -> Result<usize, String> {
 }
 
 fn copy(rig: &Rig, from: &str, to: &str) -> SyncCopy {
-    SyncCopy {
-        from: Some(rig.folder.path().join(from)),
-        to: to.into(),
-    }
+    SyncCopy::new(Some(rig.folder.path().join(from)), to)
 }
 
 fn gone(to: &str) -> SyncCopy {
-    SyncCopy {
-        from: None,
-        to: to.into(),
-    }
+    SyncCopy::new(None, to)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,11 +53,7 @@ fn edit(world: &mut World) {
             SaveKind::Rebuild => Action::Rebuild,
             SaveKind::Restart => Action::Restart,
             SaveKind::Sync(then) => {
-                let copy = SyncCopy {
-                    from: None,
-                    to: number.to_string(),
-                };
-                let copies = vec![copy];
+                let copies = vec![SyncCopy::new(None, number.to_string())];
                 Action::Sync { copies, then }
             }
         };

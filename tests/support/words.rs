@@ -95,10 +95,8 @@ fn change(ago: &str, actions: &[&str], now: Moment) -> Change {
 fn action(words: &str) -> (ServiceName, Action) {
     let parts: Vec<&str> = words.split(':').collect();
     let copies = || {
-        vec![SyncCopy {
-            from: Some("/shop/app.py".into()),
-            to: "/app/app.py".into(),
-        }]
+        let from = Some("/shop/app.py".into());
+        vec![SyncCopy::new(from, "/app/app.py")]
     };
     match parts.as_slice() {
         ["rebuild", service] => ((*service).into(), Action::Rebuild),

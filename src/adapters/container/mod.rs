@@ -4,6 +4,7 @@
 
 mod abort;
 mod cgroup;
+mod compare;
 mod create;
 mod ending;
 mod exec;
@@ -39,7 +40,7 @@ pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
 use crate::adapters::{Identity, Wires};
-use crate::engine::{Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
+use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
 use crate::stack::{Service, Then};
 use abort::AbortOnDrop;
@@ -154,6 +155,27 @@ impl Containers {
                 Ok(files) => Event::Synced { sync, files },
                 Err(why) => Event::SyncFailed { sync, why },
             });
+        });
+    }
+
+    /// Compares what runs have at these paths with what an image has there. Returns at once; answered by `Compared`.
+    pub fn compare(
+        &self,
+        build: BuildId,
+        service: Arc<Service>,
+        image: String,
+        runs: Vec<RunId>,
+        paths: Vec<String>,
+    ) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let order = compare::Order {
+                build,
+                service: &service,
+                image: &image,
+            };
+            let difference = compare::difference(&shared, &order, &runs, &paths).await;
+            shared.wires.tell(Event::Compared { build, difference });
         });
     }
 

@@ -15,7 +15,7 @@ use super::ending;
 use super::exec::exec;
 use super::find::ContainerEngine;
 use super::model::{Container, Order, Shared};
-use super::pack::{Owner, first_file, is_plain, owner, pack};
+use super::pack::{Owner, Owners, first_file, is_plain, owner, pack};
 use super::words::reason;
 use crate::engine::{RunId, SyncCopy};
 use crate::stack::Then;
@@ -58,8 +58,8 @@ async fn sync_one(
         .map(|copy| copy.to.clone())
         .collect();
     remove(&engine, &container.id, &gone).await?;
-    let owner = owner_in(shared, run, &engine, &container).await;
-    let packing = tokio::task::spawn_blocking(move || pack(&copies, owner));
+    let owners = owners(shared, run, &engine, &container, &copies).await;
+    let packing = tokio::task::spawn_blocking(move || pack(&copies, &owners));
     let packed = packing.await.map_err(|error| error.to_string())?;
     if let Some(tar) = packed.map_err(|error| error.to_string())? {
         upload(&engine, &container.id, tar).await?;
@@ -139,6 +139,31 @@ fn reachable(shared: &Shared, run: RunId) -> Result<(ContainerEngine, Container)
     Ok((engine, container))
 }
 
+/// Who owns these files in a run. Names are looked up in the image; numbers, and the program's own user, are not.
+async fn owners(
+    shared: &Shared,
+    run: RunId,
+    engine: &ContainerEngine,
+    container: &Container,
+    copies: &[SyncCopy],
+) -> Owners {
+    let mut owners = Owners::default();
+    let mut names: Vec<&String> = copies.iter().filter_map(|copy| copy.stamp.owner.as_ref()).collect();
+    names.dedup();
+    let names_program = |name: &str| !is_plain(name) && name.split(':').next() == Some(container.user.as_str());
+    let needs_own = copies.iter().any(|copy| copy.stamp.owner.is_none());
+    if needs_own || names.iter().any(|name| names_program(name)) {
+        owners.own = owner_in(shared, run, engine, container).await;
+    }
+    for name in names {
+        if !owners.named.contains_key(name) && !names_program(name) {
+            let found = owner_of(name, engine, container).await;
+            owners.named.insert(name.clone(), found);
+        }
+    }
+    owners
+}
+
 /// Who owns the files of a run's program. Read from the image once for each run, and only when a name needs it.
 async fn owner_in(
     shared: &Shared,
@@ -149,17 +174,20 @@ async fn owner_in(
     if let Some(known) = container.owner {
         return known;
     }
-    let found = if is_plain(&container.user) {
-        owner(&container.user, "", "")
-    } else {
-        let (passwd, group) = tokio::join!(
-            read(engine, &container.id, "/etc/passwd"),
-            read(engine, &container.id, "/etc/group")
-        );
-        owner(&container.user, &passwd, &group)
-    };
+    let found = owner_of(&container.user, engine, container).await;
     shared.owned_by(run, found);
     found
+}
+
+async fn owner_of(user: &str, engine: &ContainerEngine, container: &Container) -> Owner {
+    if is_plain(user) {
+        return owner(user, "", "");
+    }
+    let (passwd, group) = tokio::join!(
+        read(engine, &container.id, "/etc/passwd"),
+        read(engine, &container.id, "/etc/group")
+    );
+    owner(user, &passwd, &group)
 }
 
 /// A small file of a container; empty if it cannot be had.

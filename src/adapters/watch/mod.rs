@@ -1,5 +1,6 @@
 //! Watching source trees: which files were saved, settled into changes.
 
+mod infer;
 mod names;
 mod plan;
 mod print;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use super::infer::{Inferring, settled};
 use super::names;
 use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore};
 use crate::engine::{Action, SyncCopy};
@@ -15,6 +16,8 @@ pub(super) struct Plan {
     services: Vec<(ServiceName, Vec<Interest>)>,
     /// Files whose saving reloads the stack.
     stack_files: BTreeSet<PathBuf>,
+    /// Dockerfiles from which it is inferred where files land.
+    recipes: BTreeSet<PathBuf>,
     /// Files and folders at which the watched trees begin.
     roots: BTreeSet<PathBuf>,
     /// Folder of the stack.
@@ -27,6 +30,8 @@ struct Interest {
     root: PathBuf,
     filter: Filter,
     reaction: Reaction,
+    /// Where its files land, if that is inferred: then the reaction is for those that land nowhere certain.
+    infers: Option<Inferring>,
     /// Whether the stack's own files are left to the reload of the stack.
     spares_stack_files: bool,
 }
@@ -72,9 +77,12 @@ impl Plan {
         let interests = services.iter().flat_map(|(_, interests)| interests);
         let mut roots: BTreeSet<PathBuf> = interests.map(|one| one.root.clone()).collect();
         roots.extend(stack_files.iter().cloned());
+        let inferring = stack.services.values().filter(|service| service.infer_sync);
+        let builds = inferring.filter_map(|service| service.build.as_ref());
         Self {
             services,
             stack_files,
+            recipes: builds.map(|build| real(&build.dockerfile)).collect(),
             roots,
             top,
         }
@@ -103,6 +111,11 @@ impl Plan {
     /// Whether saving this file reloads the stack.
     pub(super) fn is_stack_file(&self, path: &Path) -> bool {
         self.stack_files.contains(path)
+    }
+
+    /// Whether the plan was made from this file, so that another one is needed after its change.
+    pub(super) fn is_made_of(&self, path: &Path) -> bool {
+        holds_rules(path) || self.recipes.contains(path)
     }
 
     /// Whether a change of this file means anything.
@@ -138,6 +151,7 @@ impl Plan {
                     add(&mut actions, interest.action(saved));
                 }
             }
+            let actions = settled(actions);
             asked.extend(actions.into_iter().map(|action| (name.clone(), action)));
         }
         asked
@@ -157,8 +171,8 @@ impl Plan {
     }
 }
 
-/// Whether the file holds ignore rules, after whose change another plan is needed.
-pub(super) fn holds_rules(path: &Path) -> bool {
+/// Whether the file holds ignore rules.
+fn holds_rules(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| names::holds_rules(&name.to_string_lossy()))
 }
@@ -194,8 +208,9 @@ fn interests(
     top: &Path,
     others: Vec<PathBuf>,
 ) -> Vec<Interest> {
-    if !service.watch.is_empty() {
-        return service.watch.iter().map(Interest::of_rule).collect();
+    let rules = service.watch.iter().map(Interest::of_rule);
+    if !service.watch.is_empty() && !service.infer_sync {
+        return rules.collect();
     }
     let runtime = runtime.unwrap_or(if service.has_image() {
         Runtime::Container
@@ -204,8 +219,8 @@ fn interests(
     });
     match (runtime, &service.build) {
         (Runtime::Container, Some(build)) => {
-            let rules = DockerIgnore::for_build(&build.context, &build.dockerfile);
-            let rules = rules.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
+            let ignored = DockerIgnore::for_build(&build.context, &build.dockerfile);
+            let ignored = ignored.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
             let beside = PathBuf::from(format!("{}.dockerignore", build.dockerfile.display()));
             let alone = [
                 &build.dockerfile,
@@ -217,10 +232,13 @@ fn interests(
                 spares_stack_files: false,
                 ..Interest::implied(file, Filter::Exact, Reaction::Rebuild)
             });
-            let context =
-                Interest::implied(&build.context, Filter::Docker(rules), Reaction::Rebuild);
-            alone.into_iter().chain([context]).collect()
+            let context = Interest {
+                infers: Inferring::of(service),
+                ..Interest::implied(&build.context, Filter::Docker(ignored), Reaction::Rebuild)
+            };
+            rules.chain(alone).chain([context]).collect()
         }
+        _ if !service.watch.is_empty() => rules.collect(),
         (Runtime::Process, _) if service.run.is_some() => {
             let rules = GitIgnore::for_folder(&real(&service.directory), top);
             let rules = Filter::Git { rules, others };
@@ -241,6 +259,7 @@ impl Interest {
             root: real(&rule.path),
             filter: Filter::Docker(DockerIgnore::from_patterns(patterns)),
             reaction: rule.reaction.clone(),
+            infers: None,
             spares_stack_files: false,
         }
     }
@@ -250,6 +269,7 @@ impl Interest {
             root: real(root),
             filter,
             reaction,
+            infers: None,
             spares_stack_files: true,
         }
     }
@@ -301,14 +321,18 @@ impl Interest {
     }
 
     fn action(&self, saved: &Saved) -> Action {
+        let inside = Inside::of(&saved.path, &self.root);
+        if let (Some(infers), Some(inside)) = (&self.infers, inside) {
+            return infers.action(saved, &inside.0, &self.root);
+        }
         match &self.reaction {
             Reaction::Rebuild => Action::Rebuild,
             Reaction::Restart => Action::Restart,
             Reaction::Sync { target, then } => {
-                let copy = SyncCopy {
-                    from: (!saved.gone).then(|| saved.path.clone()),
-                    to: target_of(&saved.path, &self.root, target),
-                };
+                let copy = SyncCopy::new(
+                    (!saved.gone).then(|| saved.path.clone()),
+                    target_of(&saved.path, &self.root, target),
+                );
                 Action::Sync {
                     copies: vec![copy],
                     then: then.clone(),
@@ -363,21 +387,24 @@ fn target_of(path: &Path, root: &Path, target: &str) -> String {
 
 /// Adds what one file asks to what the others of its service ask.
 fn add(actions: &mut Vec<Action>, new: Action) {
-    if let Action::Sync { copies: more, then } = new {
-        let same = |action: &mut Action| match action {
+    let joined = |action: &mut Action| match (action, &new) {
+        (
+            Action::Sync { copies, then },
             Action::Sync {
-                copies,
+                copies: more,
                 then: other,
-            } if *other == then => {
-                copies.extend(more.iter().cloned());
-                true
-            }
-            Action::Sync { .. } | Action::Rebuild | Action::Restart => false,
-        };
-        if !actions.iter_mut().any(same) {
-            actions.push(Action::Sync { copies: more, then });
+            },
+        ) if then == other => {
+            copies.extend(more.iter().cloned());
+            true
         }
-    } else if !actions.contains(&new) {
+        (Action::Infer { copies }, Action::Infer { copies: more }) => {
+            copies.extend(more.iter().cloned());
+            true
+        }
+        (action, new) => action == new,
+    };
+    if !actions.iter_mut().any(joined) {
         actions.push(new);
     }
 }

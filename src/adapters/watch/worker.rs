@@ -10,7 +10,7 @@ use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RenameMode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::plan::{Plan, Saved, holds_rules};
+use super::plan::{Plan, Saved};
 use super::print::Print;
 use super::settle::{Burst, Step};
 use super::tree::Tree;
@@ -332,7 +332,7 @@ impl Worker {
         if saved.is_empty() {
             return;
         }
-        if saved.iter().any(|saved| holds_rules(&saved.path)) {
+        if saved.iter().any(|saved| self.plan.is_made_of(&saved.path)) {
             self.lay_out();
         }
         self.tell(&saved, first_save, last_save);

@@ -56,6 +56,9 @@ pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table 
     out.put_some("health", service.health.as_ref().map(health));
     out.put_filled("volumes", service.volumes.iter().map(mount).collect());
     out.put_filled("watch", service.watch.iter().map(rule).collect());
+    if service.infer_sync {
+        out.put("sync", "auto");
+    }
     life(service, &mut out);
     out
 }
