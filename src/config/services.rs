@@ -386,9 +386,14 @@ fn infer_sync(item: &Item<'_>, has_build: bool, scope: &mut Scope<'_>) -> bool {
     };
     if item.node.value == Value::Boolean(true) {
         let message = format!("{}: expected \"auto\" or \"off\", found true", item.what);
-        scope.error(item.span(), message).help("write sync = \"auto\"");
+        scope
+            .error(item.span(), message)
+            .help("write sync = \"auto\"");
     } else if wish && !has_build {
-        let message = format!("{}: there is no \"build\" from which it could be inferred", item.what);
+        let message = format!(
+            "{}: there is no \"build\" from which it could be inferred",
+            item.what
+        );
         let help = "give it a build, or write \"watch\" rules with action = \"sync\"";
         scope.error(item.span(), message).help(help);
     }

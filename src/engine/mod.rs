@@ -36,8 +36,8 @@ pub use machine::{Engine, Options};
 pub use moment::Moment;
 pub use notice::{Notice, Noticed, Verdict};
 pub use state::{
-    Ahead, BuildState, CheckProgress, CheckState, Completion, Crashes, Goal, Held, Image, PendingEdits,
-    Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice, ServiceState, Smoke,
-    State, Syncing, Wanted,
+    Ahead, BuildState, CheckProgress, CheckState, Completion, Crashes, Goal, Held, Image,
+    PendingEdits, Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice,
+    ServiceState, Smoke, State, Syncing, Wanted,
 };
 pub use status::Status;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{
-    Ahead, BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
-    RunId, RunPhase, ServiceState, State, Wanted,
+    Ahead, BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run,
+    RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
 };
 use crate::stack::{Runtime, Service, ServiceName};
 

@@ -106,7 +106,10 @@ impl World for RealWorld {
                 image,
                 runs,
                 paths,
-            } => self.engine.containers.compare(build, service, image, runs, paths),
+            } => self
+                .engine
+                .containers
+                .compare(build, service, image, runs, paths),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {

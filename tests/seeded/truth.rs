@@ -45,6 +45,8 @@ pub(crate) struct RunTruth {
     pub(crate) image: u64,
     /// Saves that were copied into it.
     pub(crate) synced: BTreeSet<u64>,
+    /// Saves that were copied into it otherwise than its image will have them.
+    pub(crate) amiss: BTreeSet<u64>,
     /// Whether the engine was told that it has started.
     pub(crate) started: bool,
     /// Whether the engine was told that it takes requests, and has no reason to think otherwise.
@@ -76,6 +78,10 @@ pub(crate) enum SaveKind {
     Rebuild,
     Restart,
     Sync(Then),
+    /// A file that lands where it is inferred to land; or it does not.
+    Infer {
+        rightly: bool,
+    },
 }
 
 impl Truth {
@@ -119,6 +125,15 @@ impl Truth {
         }
     }
 
+    /// The first save that a run has otherwise than an image of all saves up to `until` has it.
+    pub(crate) fn has_amiss(&self, run: RunId, until: u64) -> Option<u64> {
+        let run = &self.runs[&run];
+        let wrong = run.amiss.iter().copied();
+        wrong
+            .filter(|save| *save <= until && *save > run.image)
+            .min()
+    }
+
     /// The first save up to `until` that this run does not have.
     pub(crate) fn lacks(&self, run: RunId, until: Moment) -> Option<u64> {
         let run = &self.runs[&run];
@@ -149,6 +164,8 @@ impl RunTruth {
         }
         let is_copied = self.synced.contains(&number);
         match (kind, self.service.build.is_some()) {
+            (SaveKind::Infer { .. }, true) => self.image >= number || is_copied,
+            (SaveKind::Infer { .. }, false) => since_start,
             (SaveKind::Rebuild, true) => self.image >= number,
             (SaveKind::Sync(_), true) => self.image >= number || is_copied,
             (SaveKind::Sync(_), false) => is_copied,

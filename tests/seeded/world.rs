@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boatyard::engine::{
-    BuildFailure, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options, Place,
-    ProbeAnswer, RunId, StartFailure, StartRun, SyncId,
+    BuildFailure, BuildId, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options,
+    Place, ProbeAnswer, RunId, StartFailure, StartRun, SyncId,
 };
 use boatyard::stack::{Runtime, ServiceName, Stack, Then};
 
@@ -43,6 +43,7 @@ pub(crate) struct World {
     planned: u64,
     /// What the container engine will tell when it is back.
     deferred: Vec<Event>,
+    comparing: BTreeSet<BuildId>,
     syncs: BTreeMap<SyncId, (Vec<RunId>, Vec<u64>, Then)>,
 }
 
@@ -63,6 +64,7 @@ impl World {
             queue: BTreeMap::new(),
             planned: 0,
             deferred: Vec::new(),
+            comparing: BTreeSet::new(),
             syncs: BTreeMap::new(),
         };
         world.took(effects, &notices);
@@ -109,9 +111,10 @@ impl World {
                 Event::RunStarted { run, .. }
                 | Event::RunFailed { run, .. }
                 | Event::RunExited { run, .. } => of_container(run),
-                Event::Synced { .. } | Event::SyncFailed { .. } | Event::BuildFinished { .. } => {
-                    true
-                }
+                Event::Synced { .. }
+                | Event::SyncFailed { .. }
+                | Event::Compared { .. }
+                | Event::BuildFinished { .. } => true,
                 _ => false,
             };
         if must_wait {
@@ -205,6 +208,7 @@ impl World {
             Event::Probed { run, answer } => self.note_probed(*run, answer.healthy),
             Event::Synced { sync, .. } => self.note_synced(*sync),
             Event::SyncFailed { sync, .. } => self.note_not_synced(*sync),
+            Event::Compared { build, .. } => !self.comparing.remove(build),
             _ => false,
         }
     }
@@ -251,6 +255,13 @@ impl World {
                 continue;
             };
             run.synced.extend(&saves);
+            let all = self.truth.saves.get(&run.service.name);
+            let is_amiss = |save: &&u64| {
+                let index = usize::try_from(**save).unwrap_or(0).wrapping_sub(1);
+                let saved = all.and_then(|all| all.get(index));
+                saved.is_some_and(|saved| saved.kind == SaveKind::Infer { rightly: false })
+            };
+            run.amiss.extend(saves.iter().filter(is_amiss));
             if then == Then::Restart && run.service.health.is_some() {
                 run.ready = false;
                 run.failures = 0;
@@ -336,6 +347,9 @@ impl World {
                 let after = self.rng.between(5, 100);
                 self.plan(after, Planned::Event(event));
             }
+            Effect::CompareImage {
+                build, image, runs, ..
+            } => self.compare(build, &image, &runs),
             Effect::RunCheck { check, .. } => self.check(check),
             Effect::Prepare { .. } | Effect::UseRuntime { .. } | Effect::Resize(_) => {}
             Effect::Forget { service } => {
@@ -379,6 +393,7 @@ impl World {
             started_with: self.truth.saves_of(name),
             image: image.copied().unwrap_or(0),
             synced: BTreeSet::new(),
+            amiss: BTreeSet::new(),
             started: false,
             ready: false,
             failures: 0,
@@ -487,6 +502,17 @@ impl World {
             self.plan(after, Planned::Ask(run));
         }
         self.arrive(Event::Probed { run, answer });
+    }
+
+    /// Now and then it is not clear whether they are the same.
+    fn compare(&mut self, build: BuildId, image: &str, runs: &[RunId]) {
+        self.comparing.insert(build);
+        let has = self.truth.images.get(image).copied().unwrap_or(0);
+        let differs = |run: &RunId| self.truth.has_amiss(*run, has).is_some();
+        let is_unclear = self.chaos && self.rng.percent(10);
+        let difference = (is_unclear || runs.iter().any(differs)).then(|| "no".into());
+        let after = self.rng.between(5, 300);
+        self.plan(after, Planned::Event(Event::Compared { build, difference }));
     }
 
     fn check(&mut self, check: boatyard::engine::CheckId) {

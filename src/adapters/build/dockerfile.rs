@@ -75,9 +75,7 @@ impl Dockerfile {
     /// Adds an instruction; answers with the words that end its here-documents.
     fn add(&mut self, whole: &str, line: usize) -> Vec<String> {
         let whole = whole.trim();
-        let (word, rest) = whole
-            .split_once(char::is_whitespace)
-            .unwrap_or((whole, ""));
+        let (word, rest) = whole.split_once(char::is_whitespace).unwrap_or((whole, ""));
         let word = word.to_ascii_uppercase();
         let ends = here_documents(&word, rest);
         self.instructions.push(Instruction {
@@ -300,7 +298,14 @@ mod tests {
         let found: Vec<_> = file
             .instructions
             .iter()
-            .map(|step| (step.line, step.word.as_str(), step.rest.as_str(), step.heredocs))
+            .map(|step| {
+                (
+                    step.line,
+                    step.word.as_str(),
+                    step.rest.as_str(),
+                    step.heredocs,
+                )
+            })
             .collect();
         let wanted = [
             (1, "FROM", "a", 0),

@@ -101,7 +101,9 @@ async fn create(
         labels: Some(labels),
         ..ContainerCreateBody::default()
     };
-    let made = engine.client.create_container(None::<CreateContainerOptions>, body);
+    let made = engine
+        .client
+        .create_container(None::<CreateContainerOptions>, body);
     let made = made.await.map_err(|error| {
         let why = reason(&error);
         format!("no container of image {} can be made: {why}", order.build)
@@ -110,8 +112,14 @@ async fn create(
 }
 
 async fn remove(engine: &ContainerEngine, container: &str) {
-    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    let removed = engine.client.remove_container(container, Some(options)).await;
+    let options = RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .v(true)
+        .build();
+    let removed = engine
+        .client
+        .remove_container(container, Some(options))
+        .await;
     if let Err(error) = removed {
         tracing::debug!(container, %error, "a container of a comparison stays until the end");
     }
@@ -133,8 +141,12 @@ async fn look(
 }
 
 async fn at(engine: &ContainerEngine, container: &str, path: &str) -> Result<At, String> {
-    let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-    let download = engine.client.download_from_container(container, Some(options));
+    let options = DownloadFromContainerOptionsBuilder::default()
+        .path(path)
+        .build();
+    let download = engine
+        .client
+        .download_from_container(container, Some(options));
     let tar: Result<Vec<u8>, _> = download
         .map(|piece| piece.map(|bytes| bytes.to_vec()))
         .try_concat()

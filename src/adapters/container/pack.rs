@@ -176,9 +176,7 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("run.sh", &link).unwrap();
-        let copy = |from: Option<&Path>, to: &str| {
-            SyncCopy::new(from.map(Path::to_path_buf), to)
-        };
+        let copy = |from: Option<&Path>, to: &str| SyncCopy::new(from.map(Path::to_path_buf), to);
         let long = format!("/app/{}/x", "d".repeat(180));
         let mut stamped = copy(Some(&file), "/app/stamped");
         stamped.stamp = Stamp {

@@ -148,9 +148,13 @@ async fn owners(
     copies: &[SyncCopy],
 ) -> Owners {
     let mut owners = Owners::default();
-    let mut names: Vec<&String> = copies.iter().filter_map(|copy| copy.stamp.owner.as_ref()).collect();
+    let mut names: Vec<&String> = copies
+        .iter()
+        .filter_map(|copy| copy.stamp.owner.as_ref())
+        .collect();
     names.dedup();
-    let names_program = |name: &str| !is_plain(name) && name.split(':').next() == Some(container.user.as_str());
+    let names_program =
+        |name: &str| !is_plain(name) && name.split(':').next() == Some(container.user.as_str());
     let needs_own = copies.iter().any(|copy| copy.stamp.owner.is_none());
     if needs_own || names.iter().any(|name| names_program(name)) {
         owners.own = owner_in(shared, run, engine, container).await;

@@ -43,7 +43,8 @@ impl Inferring {
 
 /// What the files of one change ask of a service together: one that only a build can bring leaves nothing to infer.
 pub(super) fn settled(mut actions: Vec<Action>) -> Vec<Action> {
-    let is_large = |action: &Action| matches!(action, Action::Infer { copies } if copies.len() > MOST);
+    let is_large =
+        |action: &Action| matches!(action, Action::Infer { copies } if copies.len() > MOST);
     if actions.iter().any(is_large) && !actions.contains(&Action::Rebuild) {
         actions.push(Action::Rebuild);
     }

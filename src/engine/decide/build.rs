@@ -38,7 +38,11 @@ pub(super) fn step(state: &State, service: &ServiceState) -> Option<Step> {
     if service.has_failed_build() {
         let runs = service.current().filter(|run| run.phase.is_serving());
         let is_served = service.is_ahead() && runs.count() >= service.replicas();
-        let hold = if is_served { Hold::AheadOfImage } else { Hold::BuildFailed };
+        let hold = if is_served {
+            Hold::AheadOfImage
+        } else {
+            Hold::BuildFailed
+        };
         return Some(Step::Rest(Some(hold)));
     }
     if let Some(hold) = runtime::engine_hold(&state.engine_link) {

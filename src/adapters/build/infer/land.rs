@@ -21,7 +21,10 @@ pub(super) fn landings(
     for step in &recipe.beside {
         no_link(step, context)?;
         if takes(step, path) {
-            return Err(Doubt::by(step, "takes it into another stage, from which the image is made"));
+            return Err(Doubt::by(
+                step,
+                "takes it into another stage, from which the image is made",
+            ));
         }
     }
     let gone = match context.found(path) {
@@ -85,7 +88,10 @@ fn no_link(step: &Step, context: &dyn Context) -> Result<(), Doubt> {
 /// Whether a step takes this file out of the context.
 fn takes(step: &Step, path: &str) -> bool {
     match &step.kind {
-        Kind::Copy(copying) => copying.sources.iter().any(|source| taken(source, path).is_some()),
+        Kind::Copy(copying) => copying
+            .sources
+            .iter()
+            .any(|source| taken(source, path).is_some()),
         Kind::Run { context, .. } => context.iter().any(|mounted| below(path, mounted).is_some()),
         Kind::Folder(_) | Kind::Volume(_) => false,
     }
@@ -97,7 +103,10 @@ fn taken<'p>(source: &Source, path: &'p str) -> Option<&'p str> {
         return below(path, &source.path).map(|_| &path[..source.path.len()]);
     }
     let depth = source.path.split('/').count();
-    let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    let mut ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([path.len()]);
     let matched = &path[..ends.nth(depth - 1)?];
     (wildcard::matches(&source.path, matched) == Some(true)).then_some(matched)
 }
@@ -134,7 +143,8 @@ fn places(
         return Err("may leave it out by --exclude".into());
     }
     let target = copying.target.as_deref();
-    let target = target.ok_or("goes into a folder that only the base image knows; give a WORKDIR")?;
+    let target =
+        target.ok_or("goes into a folder that only the base image knows; give a WORKDIR")?;
     let mut places: Vec<String> = Vec::new();
     for source in &copying.sources {
         let Some(matched) = taken(source, path) else {
@@ -171,7 +181,11 @@ fn file_target(
     }
     let name = path.rsplit('/').next().unwrap_or(path);
     let is_folder = copying.into_folder || target == "/";
-    let made = |folder: &str| before.iter().any(|step| makes_folder(step, folder, context));
+    let made = |folder: &str| {
+        before
+            .iter()
+            .any(|step| makes_folder(step, folder, context))
+    };
     if is_folder || !copying.link && made(target) {
         return Ok(join(target, name));
     }
@@ -207,13 +221,20 @@ fn makes_folder(step: &Step, folder: &str, context: &dyn Context) -> bool {
 
 /// Whether `--exclude` may mean this file, in any reading of its patterns.
 fn left_out(copying: &Copying, path: &str) -> bool {
-    if copying.exclude.iter().any(|pattern| pattern.starts_with('!')) {
+    if copying
+        .exclude
+        .iter()
+        .any(|pattern| pattern.starts_with('!'))
+    {
         return true;
     }
     let rules = DockerIgnore::from_patterns(copying.exclude.iter().map(String::as_str));
     let starts = path.match_indices('/').map(|(at, _)| at + 1);
     !rules.problems().is_empty()
-        || [0].into_iter().chain(starts).any(|start| rules.excludes(&path[start..], false))
+        || [0]
+            .into_iter()
+            .chain(starts)
+            .any(|start| rules.excludes(&path[start..], false))
 }
 
 /// Whether nothing else has a say in what is at a place: neither the same step, nor a later one, nor, for a file that is
@@ -257,9 +278,7 @@ fn makes_otherwise(
     if copying.origin != Origin::Context {
         return true;
     }
-    let other = |candidate: &str| {
-        candidate != path && context.found(candidate) != Found::Nothing
-    };
+    let other = |candidate: &str| candidate != path && context.found(candidate) != Found::Nothing;
     copying.sources.iter().any(|source| {
         expand(&source.path, context).iter().any(|(found, what)| {
             if copying.parents {
@@ -287,6 +306,8 @@ fn expand(source: &str, context: &dyn Context) -> Vec<(String, Found)> {
         return vec![(source.to_owned(), context.found(source))];
     }
     let mut found = vec![String::new()];
+    // The builder looks for matches in true folders only.
+    let mut wild = false;
     for part in source.split('/') {
         let mut next = Vec::new();
         for folder in &found {
@@ -295,17 +316,19 @@ fn expand(source: &str, context: &dyn Context) -> Vec<(String, Found)> {
                 let names = context.names(folder).into_iter();
                 let matching = names.filter(|name| wildcard::matches(part, name) == Some(true));
                 next.extend(matching.map(|name| into(&name)));
-            } else {
+            } else if !wild || context.found(folder) == Found::Folder {
                 next.push(into(part));
             }
         }
+        wild |= wildcard::is_wild(part);
         found = next;
     }
     let with_kind = |path: String| {
         let what = context.found(&path);
         (path, what)
     };
-    found.into_iter().map(with_kind).collect()
+    let all = found.into_iter().map(with_kind);
+    all.filter(|(_, what)| *what != Found::Nothing).collect()
 }
 
 /// What is mounted over a place is not what the image has there.

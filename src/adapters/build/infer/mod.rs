@@ -106,7 +106,10 @@ pub struct Inference {
 impl Inference {
     /// From the text of the service's Dockerfile.
     pub fn new(service: &Service, text: &str) -> Self {
-        let target = service.build.as_ref().and_then(|build| build.target.as_deref());
+        let target = service
+            .build
+            .as_ref()
+            .and_then(|build| build.target.as_deref());
         let args = service.build.iter().flat_map(|build| build.args.clone());
         let recipe = recipe::read(&Dockerfile::parse(text), target, &args.collect());
         let mounts = service.volumes.iter().map(|mount| clean(&mount.target));
@@ -167,8 +170,12 @@ fn own_files(service: &Service) -> Vec<String> {
         beside,
         build.context.join(".dockerignore"),
     ];
-    let inside = files.iter().filter_map(|file| file.strip_prefix(&build.context).ok());
-    inside.filter_map(|path| path.to_str().map(str::to_owned)).collect()
+    let inside = files
+        .iter()
+        .filter_map(|file| file.strip_prefix(&build.context).ok());
+    inside
+        .filter_map(|path| path.to_str().map(str::to_owned))
+        .collect()
 }
 
 impl Inferred {
@@ -221,5 +228,7 @@ impl Doubt {
     }
 }
 
+#[cfg(test)]
+mod any_text;
 #[cfg(test)]
 mod tests;

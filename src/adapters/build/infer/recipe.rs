@@ -53,7 +53,10 @@ pub(super) fn read(
     args: &Arguments,
 ) -> Result<Recipe, Doubt> {
     if let Some(line) = file.doubtful {
-        return Err(Doubt::at(line, "builders differ in how they join this line and the next"));
+        return Err(Doubt::at(
+            line,
+            "builders differ in how they join this line and the next",
+        ));
     }
     let (stages, globals) = stages(file, args)?;
     let wanted = wanted(&stages, target)?;
@@ -189,7 +192,10 @@ impl Reader<'_> {
             },
             Base::Image => Handed::default(),
             Base::Unknown(what, line) => {
-                return Err(Doubt::at(*line, format!("the value of {what} is not known")));
+                return Err(Doubt::at(
+                    *line,
+                    format!("the value of {what} is not known"),
+                ));
             }
         };
         let mut set_here = BTreeSet::new();

@@ -58,9 +58,7 @@ pub(super) enum Origin {
     /// The build context.
     Context,
     /// Another stage, an image, a here-document, a URL.
-    Elsewhere {
-        stage: Option<String>,
-    },
+    Elsewhere { stage: Option<String> },
 }
 
 /// A source in the context.
@@ -99,10 +97,7 @@ impl Reading<'_> {
 ///
 /// # Errors
 /// Why it says nothing certain.
-pub(super) fn copying(
-    instruction: &Instruction,
-    reading: &Reading<'_>,
-) -> Result<Copying, String> {
+pub(super) fn copying(instruction: &Instruction, reading: &Reading<'_>) -> Result<Copying, String> {
     let mut copying = Copying {
         origin: Origin::Context,
         sources: Vec::new(),
@@ -134,9 +129,8 @@ pub(super) fn copying(
     copying.into_folder =
         target.is_empty() || target == "." || target.ends_with('/') || target.ends_with("/.");
     copying.target = reading.absolute(&target);
-    let is_foreign = |word: &String| {
-        word.contains("://") || word.starts_with("git@") || word.starts_with("<<")
-    };
+    let is_foreign =
+        |word: &String| word.contains("://") || word.starts_with("git@") || word.starts_with("<<");
     if instruction.heredocs > 0 || words.iter().any(is_foreign) {
         if !words.iter().all(is_foreign) {
             return Err("it copies files of the context and others at once".into());
@@ -192,7 +186,9 @@ fn source(word: &str) -> Result<Source, String> {
     }
     let pivot = match word.split_once("/./") {
         Some((before, _)) if wildcard::is_wild(before) => {
-            return Err(format!("builders differ in what {word} keeps of its folders"));
+            return Err(format!(
+                "builders differ in what {word} keeps of its folders"
+            ));
         }
         Some((before, _)) => match clean(&format!("/{before}")).trim_start_matches('/') {
             "" => 0,

@@ -80,9 +80,7 @@ impl Variables {
             let value = self.value(name).ok_or_else(|| format!("${name}"))?;
             return Ok((value.to_owned(), after));
         };
-        let (expression, after) = inner
-            .split_once('}')
-            .ok_or_else(|| format!("${{{inner}"))?;
+        let (expression, after) = inner.split_once('}').ok_or_else(|| format!("${{{inner}"))?;
         let unknown = || format!("${{{expression}}}");
         let end = expression.find(|letter| !is_name(letter));
         let (name, operator) = expression.split_at(end.unwrap_or(expression.len()));
