@@ -179,9 +179,10 @@ impl Story {
             Notice::Synced { service, files, ms } => {
                 let files = counted(*files as u64, "file");
                 let of = state.services.get(service);
-                let behind = match of.is_some_and(ServiceState::is_ahead) {
-                    true => "; its image builds behind",
-                    false => "",
+                let behind = if of.is_some_and(ServiceState::is_ahead) {
+                    "; its image builds behind"
+                } else {
+                    ""
                 };
                 let text = format!("synced {files} in {}{behind}", millis(*ms));
                 (service, Tone::Plain, text)
@@ -235,7 +236,6 @@ fn is_told_otherwise(notice: &Notice, state: &State) -> bool {
             Hold::Backoff { .. }
                 | Hold::GaveUp { .. }
                 | Hold::BuildFailed
-                | Hold::AheadOfImage
                 | Hold::CannotStart { .. }
                 | Hold::Ended { .. }
         )

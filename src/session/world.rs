@@ -147,6 +147,8 @@ impl World for RealWorld {
         closing.await;
         let mut left: Vec<String> = Vec::new();
         self.engine.settle().await;
+        // An engine that has stopped answering is no reason to stay.
+        drop(tokio::time::timeout(DRAIN, self.engine.containers.compared()).await);
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
             match sweep(&engine, &self.identity, None, false).await {

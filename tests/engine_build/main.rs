@@ -6,6 +6,7 @@
 )]
 
 mod content;
+mod inferred;
 mod reuse;
 mod says;
 mod support;

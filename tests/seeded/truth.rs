@@ -164,12 +164,12 @@ impl RunTruth {
         }
         let is_copied = self.synced.contains(&number);
         match (kind, self.service.build.is_some()) {
-            (SaveKind::Infer { .. }, true) => self.image >= number || is_copied,
-            (SaveKind::Infer { .. }, false) => since_start,
             (SaveKind::Rebuild, true) => self.image >= number,
-            (SaveKind::Sync(_), true) => self.image >= number || is_copied,
+            (SaveKind::Sync(_) | SaveKind::Infer { .. }, true) => self.image >= number || is_copied,
             (SaveKind::Sync(_), false) => is_copied,
-            (SaveKind::Restart, _) | (SaveKind::Rebuild, false) => since_start,
+            (SaveKind::Restart, _) | (SaveKind::Rebuild | SaveKind::Infer { .. }, false) => {
+                since_start
+            }
         }
     }
 }

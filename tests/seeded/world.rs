@@ -258,8 +258,8 @@ impl World {
             let all = self.truth.saves.get(&run.service.name);
             let is_amiss = |save: &&u64| {
                 let index = usize::try_from(**save).unwrap_or(0).wrapping_sub(1);
-                let saved = all.and_then(|all| all.get(index));
-                saved.is_some_and(|saved| saved.kind == SaveKind::Infer { rightly: false })
+                let found = all.and_then(|all| all.get(index));
+                found.is_some_and(|save| save.kind == SaveKind::Infer { rightly: false })
             };
             run.amiss.extend(saves.iter().filter(is_amiss));
             if then == Then::Restart && run.service.health.is_some() {
@@ -359,7 +359,7 @@ impl World {
         }
     }
 
-    fn plan_build(&mut self, build: boatyard::engine::BuildId) {
+    fn plan_build(&mut self, build: BuildId) {
         let after = self.rng.between(5, 600);
         let fails = self.chaos && (!self.is_connected || self.rng.percent(20));
         let missing_base = (fails && self.rng.percent(20)).then(|| "base".to_owned());

@@ -49,21 +49,17 @@ impl Dockerfile {
             // Only before the first of joined lines does space not count.
             let line = if first.is_none() { begun } else { line };
             let begins = *first.get_or_insert(number);
-            match line.trim_end().strip_suffix(escape) {
-                Some(part) => {
-                    if part.ends_with(escape) {
-                        file.doubtful.get_or_insert(number);
-                    }
-                    joined.push_str(part);
+            if let Some(part) = line.trim_end().strip_suffix(escape) {
+                if part.ends_with(escape) {
+                    file.doubtful.get_or_insert(number);
                 }
-                None => {
-                    joined.push_str(line);
-                    let whole = std::mem::take(&mut joined);
-                    for end in file.add(&whole, begins) {
-                        lines.find(|(line, _)| line.trim_start_matches('\t') == end);
-                    }
-                    first = None;
-                }
+                joined.push_str(part);
+                continue;
+            }
+            joined.push_str(line);
+            first = None;
+            for end in file.add(&std::mem::take(&mut joined), begins) {
+                lines.find(|(line, _)| line.trim_start_matches('\t') == end);
             }
         }
         if let Some(begins) = first {

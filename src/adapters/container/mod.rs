@@ -169,6 +169,7 @@ impl Containers {
     ) {
         let shared = self.shared.clone();
         tokio::spawn(async move {
+            let _under_way = shared.comparing.read().await;
             let order = compare::Order {
                 build,
                 service: &service,
@@ -177,6 +178,11 @@ impl Containers {
             let difference = compare::difference(&shared, &order, &runs, &paths).await;
             shared.wires.tell(Event::Compared { build, difference });
         });
+    }
+
+    /// Waits until no comparison is under way, so that none leaves a container behind.
+    pub async fn compared(&self) {
+        drop(self.shared.comparing.write().await);
     }
 
     /// Fetches an image from its registry; its progress goes to the service's log.

@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) link: Link,
     pub(super) network: tokio::sync::Mutex<Option<StackNetwork>>,
     pub(super) moved: mpsc::UnboundedSender<RunId>,
+    /// Held for reading by each comparison of an image, which has a container of its own meanwhile.
+    pub(super) comparing: Arc<tokio::sync::RwLock<()>>,
     runs: Mutex<HashMap<RunId, Entry>>,
 }
 
@@ -113,6 +115,7 @@ impl Shared {
             link,
             network: tokio::sync::Mutex::new(None),
             moved,
+            comparing: Arc::default(),
             runs: Mutex::new(HashMap::new()),
         }
     }

@@ -17,8 +17,9 @@ pub(super) struct Inferring(Inference);
 impl Inferring {
     /// From the service's Dockerfile, if it asks for that.
     pub(super) fn of(service: &Service) -> Option<Self> {
-        let wished = service.infer_sync && service.build.is_some();
-        wished.then(|| Self(Inference::read(service)))
+        service
+            .infers_sync()
+            .then(|| Self(Inference::read(service)))
     }
 
     /// What a saved file asks for; `inside` is its path below the context.

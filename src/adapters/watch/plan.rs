@@ -1,4 +1,5 @@
-//! Which service a path belongs to and what a change there asks of it. Pure but for the ignore files it was made from.
+//! Which service a path belongs to and what a change there asks of it. Pure but for the ignore files and
+//! Dockerfiles it was made from, and a look at what is there when it infers where a file lands.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -77,7 +78,10 @@ impl Plan {
         let interests = services.iter().flat_map(|(_, interests)| interests);
         let mut roots: BTreeSet<PathBuf> = interests.map(|one| one.root.clone()).collect();
         roots.extend(stack_files.iter().cloned());
-        let inferring = stack.services.values().filter(|service| service.infer_sync);
+        let inferring = stack
+            .services
+            .values()
+            .filter(|service| service.infers_sync());
         let builds = inferring.filter_map(|service| service.build.as_ref());
         Self {
             services,
@@ -209,7 +213,7 @@ fn interests(
     others: Vec<PathBuf>,
 ) -> Vec<Interest> {
     let rules = service.watch.iter().map(Interest::of_rule);
-    if !service.watch.is_empty() && !service.infer_sync {
+    if !service.watch.is_empty() && !service.infers_sync() {
         return rules.collect();
     }
     let runtime = runtime.unwrap_or(if service.has_image() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::stack::{Build, CommandWords, Then};
+use crate::stack::{Build, CommandWords, SyncMode, Then};
 
 /// A folder with some files; a name that ends in `/` is a folder.
 fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -454,7 +454,7 @@ fn what_a_dockerfile_tells_is_synced_and_the_rest_rebuilt() {
     ]);
     let context = folder.path().join("web");
     let mut service = built("web", &context);
-    service.infer_sync = true;
+    service.sync = SyncMode::Auto;
     let only = plan(
         folder.path(),
         vec![service.clone()],
@@ -478,9 +478,9 @@ fn what_a_dockerfile_tells_is_synced_and_the_rest_rebuilt() {
     let spoiled = [both[0], ("web/requirements.txt", false), both[1]];
     assert_eq!(asked(&only, folder.path(), &spoiled), ["web:rebuild"]);
     let names: Vec<String> = (0..201).map(|n| format!("web/src/{n}.py")).collect();
-    names
-        .iter()
-        .for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+    for name in &names {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
     let many: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
     assert_eq!(asked(&only, folder.path(), &many), ["web:rebuild"]);
     let root = folder.path().canonicalize().unwrap();

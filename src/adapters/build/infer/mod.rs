@@ -154,7 +154,7 @@ impl Inference {
 /// What a change of this file of a service's context means, in words, from the files on this machine; `None`: the service
 /// does not infer, or the file is not in its context.
 pub fn explain(service: &Service, path: &Path) -> Option<String> {
-    let build = service.build.as_ref().filter(|_| service.infer_sync)?;
+    let build = service.build.as_ref().filter(|_| service.infers_sync())?;
     let inside = path.strip_prefix(&build.context).ok()?.to_str()?;
     let inferred = Inference::read(service).of(inside, &OnDisk(&build.context));
     Some(inferred.in_words())

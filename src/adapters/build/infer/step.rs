@@ -34,6 +34,7 @@ pub(super) enum Kind {
 
 /// What a `COPY` or `ADD` copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as they are written")]
 pub(super) struct Copying {
     pub(super) origin: Origin,
     pub(super) sources: Vec<Source>,

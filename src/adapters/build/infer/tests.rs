@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::*;
-use crate::stack::{Build, Mount, MountKind};
+use crate::stack::{Build, Mount, MountKind, SyncMode};
 
 /// A context by its files; a name with `@` at its end is a link, one with `/` an empty folder.
 pub(super) struct Names(BTreeMap<String, Found>);
@@ -66,7 +66,7 @@ pub(super) const FILES: [&str; 16] = [
 
 pub(super) fn service() -> Service {
     let mut service = Service::named("web");
-    service.infer_sync = true;
+    service.sync = SyncMode::Auto;
     service.build = Some(Build {
         context: "/ctx".into(),
         dockerfile: "/ctx/Dockerfile".into(),
@@ -105,9 +105,10 @@ fn check(table: &str) {
         let deleted = path.strip_prefix('-');
         files.remove(deleted.unwrap_or_default());
         let text = text.replace(" ; ", "\n");
-        let text = match text.contains("FROM") {
-            true => text,
-            false => format!("FROM base\n{text}"),
+        let text = if text.contains("FROM") {
+            text
+        } else {
+            format!("FROM base\n{text}")
         };
         let path = deleted.unwrap_or(path);
         let found = inferred(&service(), &text, path, &Names::new(files));
@@ -177,7 +178,7 @@ fn files_land_where_the_builder_puts_them() {
 #[test]
 fn wildcards_are_those_of_go() {
     check(
-        r#"
+        r"
         COPY *.py /app/ | app.py | /app/app.py
         COPY *.py /app/ | src/main.py | !no COPY takes it
         COPY package*.json /app/ | package-lock.json | /app/package-lock.json
@@ -197,14 +198,14 @@ fn wildcards_are_those_of_go() {
         COPY a\*b /app/ | app.py | !\ in a\*b is not known
         COPY *.new.py /app/ | -x.new.py | /app/x.new.py
         COPY l*k /app/ | app.py | !copies through link, which is a link
-        "#,
+        ",
     );
 }
 
 #[test]
 fn flags_are_followed_or_said() {
     check(
-        r#"
+        r"
         COPY --parents src/lib /app/ | src/lib/util.py | /app/src/lib/util.py
         COPY --parents src/./lib /app/ | src/lib/util.py | /app/lib/util.py
         COPY --parents src/*.py /app | src/main.py | /app/src/main.py
@@ -218,7 +219,7 @@ fn flags_are_followed_or_said() {
         COPY --chmod=u+x . /app | app.py | !--chmod=u+x is not a plain number
         COPY --new-flag . /app | app.py | !--new-flag is not known
         ADD --checksum=sha256:x http://h/f /x ; COPY . /app | app.py | /app/app.py
-        "#,
+        ",
     );
     let stamp = |text: &str| {
         let text = format!("FROM base\n{text}");
@@ -313,7 +314,7 @@ fn what_happens_after_the_copy_counts() {
 #[test]
 fn stages_are_followed() {
     check(
-        r#"
+        r"
         FROM x AS build ; COPY src /src ; RUN make ; FROM y ; COPY --from=build /out /out ; COPY web /web | src/main.py | !takes it into another stage
         FROM x AS build ; COPY src /src ; RUN make ; FROM y ; COPY --from=build /out /out ; COPY web /web | web/index.html | /web/index.html
         FROM x ; COPY src /src ; FROM y ; COPY --from=0 /src /src ; COPY web /web | src/main.py | !takes it into another stage
@@ -327,7 +328,7 @@ fn stages_are_followed() {
         FROM x AS base ; ONBUILD COPY . / ; FROM base ; COPY src /app | src/main.py | !what it triggers
         FROM x AS base ; ENV A=/a ; FROM base ; COPY src $A | src/main.py | /a/main.py
         RUN x ; FROM y ; COPY src /app | src/main.py | !RUN is not known before FROM
-        "#,
+        ",
     );
     let text = "FROM x AS dev\nCOPY src /dev\nFROM y AS prod\nCOPY src /prod\nRUN make";
     let context = Names::new(FILES);
@@ -354,7 +355,7 @@ fn stages_are_followed() {
 #[test]
 fn deleted_files_are_deleted_unless_something_shows_again() {
     check(
-        r#"
+        r"
         COPY . /app | -srcs/x | !its folder is gone too
         COPY . /app | -src/lib/util.py | /app/src/lib/util.py
         COPY . /app | -app.py | /app/app.py
@@ -364,7 +365,7 @@ fn deleted_files_are_deleted_unless_something_shows_again() {
         COPY src /app ; COPY web /app | -web/lib/util.py | !puts something else there
         COPY --from=other /x /app ; COPY . /app | -app.py | !puts something else there
         COPY web/main.py /app/ ; COPY conf /app | -conf/x.py | /app/x.py
-        "#,
+        ",
     );
 }
 
@@ -414,6 +415,6 @@ fn it_is_told_in_words() {
         Some("rebuilds: line 3 of the Dockerfile: `RUN y` may read it")
     );
     assert_eq!(explain(&service, &PathBuf::from("/elsewhere")), None);
-    service.infer_sync = false;
+    service.sync = SyncMode::Off;
     assert_eq!(explain(&service, &folder.path().join("x")), None);
 }

@@ -52,7 +52,7 @@ impl Variables {
             let after = &rest[letter.len_utf8()..];
             rest = after;
             match (letter, quote) {
-                ('\'', None) | ('"', None) => quote = Some(letter),
+                ('\'' | '"', None) => quote = Some(letter),
                 ('\'', Some('\'')) | ('"', Some('"')) => quote = None,
                 ('$', None | Some('"')) => {
                     let (value, after) = self.variable(rest)?;
