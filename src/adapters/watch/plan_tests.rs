@@ -477,12 +477,6 @@ fn what_a_dockerfile_tells_is_synced_and_the_rest_rebuilt() {
     assert_eq!(asked(&only, folder.path(), &both), [two]);
     let spoiled = [both[0], ("web/requirements.txt", false), both[1]];
     assert_eq!(asked(&only, folder.path(), &spoiled), ["web:rebuild"]);
-    let names: Vec<String> = (0..201).map(|n| format!("web/src/{n}.py")).collect();
-    for name in &names {
-        fs::write(folder.path().join(name), "").unwrap();
-    }
-    let many: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
-    assert_eq!(asked(&only, folder.path(), &many), ["web:rebuild"]);
     let root = folder.path().canonicalize().unwrap();
     assert!(only.is_made_of(&root.join("web/Dockerfile")));
     assert!(!only.is_made_of(&root.join("web/src/app.py")));
@@ -511,5 +505,24 @@ fn what_a_dockerfile_tells_is_synced_and_the_rest_rebuilt() {
         &process,
         folder.path(),
         &[table[0], ("web/src/app.py", &[])],
+    );
+}
+
+#[test]
+fn a_change_of_very_many_files_is_rebuilt() {
+    let folder = tree(&[("Dockerfile", "FROM x\nCOPY . /app\n")]);
+    let mut service = built("web", folder.path());
+    service.sync = SyncMode::Auto;
+    let plan = plan(folder.path(), vec![service], Some(Runtime::Container));
+    let names: Vec<String> = (0..201).map(|n| format!("{n}.py")).collect();
+    for name in &names {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let all: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
+    assert_eq!(asked(&plan, folder.path(), &all), ["web:rebuild"]);
+    let fewer = asked(&plan, folder.path(), &all[1..]);
+    assert!(
+        fewer[0].starts_with("web:infer 1.py>/app/1.py 2.py>"),
+        "{fewer:?}"
     );
 }

@@ -33,10 +33,6 @@ const LINES: &[(&str, &str)] = &[
         "3:8: error: \"sync\" in service \"a\": expected \"auto\" or \"off\"; rules of your own are written under \"watch\", with action = \"sync\"",
     ),
     (
-        "sync = 1",
-        "3:8: error: \"sync\" in service \"a\": expected a string, found a number",
-    ),
-    (
         "replicas = \"two\"",
         "3:12: error: \"replicas\" in service \"a\": expected a number, found a string",
     ),
