@@ -503,10 +503,7 @@ async fn one_file_may_concern_several_services() {
     .await;
     scene.write("shared/lib.py", "new");
     let change = scene.change().await;
-    let copy = SyncCopy {
-        from: Some(scene.path("shared/lib.py")),
-        to: "/app/lib.py".into(),
-    };
+    let copy = SyncCopy::new(Some(scene.path("shared/lib.py")), "/app/lib.py");
     let sync = Action::Sync {
         copies: vec![copy],
         then: Then::Nothing,

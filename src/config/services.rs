@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::stack::{Build, MountKind, Reaction, RestartPolicy, Service};
+use crate::stack::{Build, MountKind, Reaction, RestartPolicy, Service, SyncMode};
 
 use super::address::Mention;
 use super::depends_on::{self, Edge};
@@ -350,6 +350,9 @@ fn restart(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<RestartPolicy> {
 
 /// What saved files mean for it.
 fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+    if let Some(item) = section.take("sync") {
+        service.sync = sync(&item, service.build.is_some(), scope);
+    }
     let Some(item) = section.take("watch") else {
         return;
     };
@@ -374,4 +377,36 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
             )
             .help("for a service that only runs as a process use action = \"restart\"");
     }
+}
+
+/// `"auto"`, `"off"` or `false`.
+fn sync(item: &Item<'_>, has_build: bool, scope: &mut Scope<'_>) -> SyncMode {
+    let mode = match item.node.value {
+        Value::Boolean(false) => SyncMode::Off,
+        Value::Boolean(true) => {
+            let message = format!("{}: expected \"auto\" or \"off\", found true", item.what);
+            scope
+                .error(item.span(), message)
+                .help("write sync = \"auto\"");
+            SyncMode::Off
+        }
+        Value::List(_) | Value::Table(_) => {
+            let message = format!("{}: expected \"auto\" or \"off\"", item.what);
+            let help = "rules of your own are written under \"watch\", with action = \"sync\"";
+            scope.error(item.span(), message).help(help);
+            SyncMode::Off
+        }
+        _ => {
+            let words = [("auto", SyncMode::Auto), ("off", SyncMode::Off)];
+            item.choice(&words, scope).unwrap_or_default()
+        }
+    };
+    if mode == SyncMode::Auto && !has_build {
+        let why = "there is no \"build\" from which it could be inferred";
+        let help = "give it a build, or write \"watch\" rules with action = \"sync\"";
+        scope
+            .error(item.span(), format!("{}: {why}", item.what))
+            .help(help);
+    }
+    mode
 }

@@ -56,6 +56,14 @@ pub enum Effect {
         copies: Vec<SyncCopy>,
         then: Then,
     },
+    /// Compare what these runs have at these paths with what an image has there, made by this build. Answered by `Compared`.
+    CompareImage {
+        build: BuildId,
+        service: Arc<Service>,
+        image: String,
+        runs: Vec<RunId>,
+        paths: Vec<String>,
+    },
     /// Try a smoke check once. Answered by `CheckEnded`.
     RunCheck { check: CheckId, spec: Arc<Check> },
     /// Give the terminals of all runs, and of those to come, this size.

@@ -56,6 +56,11 @@ pub enum Event {
     Synced { sync: SyncId, files: usize },
     /// Files could not be copied, or what was to follow failed.
     SyncFailed { sync: SyncId, why: String },
+    /// What runs were given was compared with the image of this build; without `difference` they are the same.
+    Compared {
+        build: BuildId,
+        difference: Option<String>,
+    },
     /// One try of a smoke check has ended.
     CheckEnded {
         check: CheckId,
@@ -108,6 +113,9 @@ pub enum Action {
     Restart,
     /// Files to copy into the live runs.
     Sync { copies: Vec<SyncCopy>, then: Then },
+    /// Files of which it is inferred where they land in a new image: they are copied into the live runs at once, the
+    /// program is restarted, and the image is made behind.
+    Infer { copies: Vec<SyncCopy> },
 }
 
 /// One file to copy into, or to delete from, a live run.
@@ -117,6 +125,36 @@ pub struct SyncCopy {
     pub from: Option<PathBuf>,
     /// Its absolute path inside.
     pub to: String,
+    /// Owner and mode that it gets inside.
+    #[serde(default, skip_serializing_if = "Stamp::is_plain")]
+    pub stamp: Stamp,
+}
+
+impl SyncCopy {
+    /// A file that becomes the program's own; without `from` it is deleted.
+    pub fn new(from: Option<PathBuf>, to: impl Into<String>) -> Self {
+        Self {
+            from,
+            to: to.into(),
+            stamp: Stamp::default(),
+        }
+    }
+}
+
+/// Owner and mode of a file that is copied in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stamp {
+    /// `user` or `user:group`, by name or number; `None`: the user that the program runs as.
+    pub owner: Option<String>,
+    /// Permission bits; `None`: those that it has on this machine.
+    pub mode: Option<u32>,
+}
+
+impl Stamp {
+    /// Whether nothing special is asked for.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where a build stands.

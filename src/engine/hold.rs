@@ -17,6 +17,8 @@ pub enum Hold {
     BuildSlot,
     /// Its build failed; an edit or a rebuild goes on.
     BuildFailed,
+    /// Its runs have the newest files, and the build of the image that should have them too failed.
+    AheadOfImage,
     /// It needs another service first.
     Dependency {
         on: ServiceName,
@@ -49,6 +51,9 @@ impl Hold {
             Self::EngineMissing { why } => format!("needs a container engine: {why}"),
             Self::BuildSlot => "waits for a free build slot".into(),
             Self::BuildFailed => "its build failed; save an edit or rebuild".into(),
+            Self::AheadOfImage => {
+                "runs the synced edits, but its image build failed; save an edit or rebuild".into()
+            }
             Self::Dependency { on, state, .. } => format!("waits for {on}: {state}"),
             Self::Backoff { cause, .. } => format!("{cause}; starts again soon"),
             Self::GaveUp { attempts } => {

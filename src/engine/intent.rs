@@ -43,6 +43,8 @@ pub(super) enum Intent {
     TellLate { run: RunId },
     /// Copy what waits to be synced.
     Sync { service: ServiceName },
+    /// Compare the new image with what the live runs were given ahead of it.
+    Compare { service: ServiceName },
     /// Say that the saved files are served.
     GoLive { service: ServiceName },
     /// Drop a service that left the stack.

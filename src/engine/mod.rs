@@ -28,7 +28,7 @@ pub use command::{Command, TerminalSize};
 pub use effect::{Effect, StartRun};
 pub use event::{
     Action, BuildFailure, BuildStep, Change, CheckOutcome, EngineLink, Event, Exit, Place,
-    ProbeAnswer, StartFailure, SyncCopy,
+    ProbeAnswer, Stamp, StartFailure, SyncCopy,
 };
 pub use hold::Hold;
 pub use ids::{BuildId, CheckId, RunId, SyncId};
@@ -36,7 +36,7 @@ pub use machine::{Engine, Options};
 pub use moment::Moment;
 pub use notice::{Notice, Noticed, Verdict};
 pub use state::{
-    BuildState, CheckProgress, CheckState, Completion, Crashes, Given, Goal, Held, Image,
+    Ahead, BuildState, CheckProgress, CheckState, Completion, Crashes, Given, Goal, Held, Image,
     PendingEdits, Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice,
     ServiceState, Smoke, State, Syncing, Wanted,
 };

@@ -95,6 +95,14 @@ pub enum Notice {
     },
     /// Files could not be copied, or what was to follow failed.
     SyncFailed { service: ServiceName, why: String },
+    /// An image was made of files that live runs had been given already: it has just these (no `difference`), or the runs
+    /// are replaced.
+    ImageCompared {
+        service: ServiceName,
+        build: BuildId,
+        files: usize,
+        difference: Option<String>,
+    },
     /// A run's program was started.
     RunStarted {
         service: ServiceName,

@@ -72,6 +72,9 @@ pub(super) fn perform(
         Intent::Sync { service } => with(state, &service, |service| {
             sync(service, SyncId(next(&mut ids.syncs)), now, turn);
         }),
+        Intent::Compare { service } => with(state, &service, |service| {
+            super::apply::compare(service, turn);
+        }),
         Intent::GoLive { service } => with(state, &service, |service| go_live(service, now, turn)),
         Intent::Forget { service } => {
             state.services.shift_remove(&service);
@@ -105,6 +108,7 @@ fn choose(service: &mut ServiceState, runtime: Runtime, why: String, turn: &mut 
     service.runtime = Some(runtime);
     service.forgive_unless_completed();
     service.sync_queue.clear();
+    service.ahead = super::Ahead::default();
     if service.building().is_none() {
         if !service.needs_build() {
             service.build = BuildState::NotNeeded;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{
-    BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run, RunHealth,
-    RunId, RunPhase, ServiceState, State, Wanted,
+    Ahead, BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run,
+    RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
 };
 use crate::stack::{Reaction, Runtime, Service, ServiceName, Then, WatchRule};
 
@@ -95,6 +95,7 @@ impl ServiceState {
             image_lacks_sync: false,
             live_times: Vec::new(),
             sync_queue: VecDeque::new(),
+            ahead: Ahead::default(),
             given: IndexMap::new(),
             givings: 0,
             found: false,
@@ -136,6 +137,11 @@ impl ServiceState {
                 .image
                 .as_ref()
                 .is_some_and(|image| image.content == self.content)
+    }
+
+    /// Whether its runs were given files that its newest image lacks, or may lack.
+    pub fn is_ahead(&self) -> bool {
+        !self.ahead.paths.is_empty()
     }
 
     /// Whether its image of the newest content could not be made.
@@ -202,6 +208,7 @@ impl ServiceState {
     pub(super) fn want_new_runs(&mut self) {
         self.generation += 1;
         self.sync_queue.clear();
+        self.ahead = Ahead::default();
         self.forgive();
         if let Some(pending) = &mut self.pending {
             pending.generation = Some(self.generation);

@@ -72,6 +72,7 @@ fn refusal(service: &ServiceState) -> Option<String> {
         _ if is_leaving => None,
         hold @ (Hold::EngineMissing { .. }
         | Hold::BuildFailed
+        | Hold::AheadOfImage
         | Hold::GaveUp { .. }
         | Hold::CannotStart { .. }
         | Hold::Ended { .. }

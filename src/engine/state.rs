@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -155,6 +155,8 @@ pub struct ServiceState {
     pub live_times: Vec<Duration>,
     /// Changes that wait to be synced.
     pub sync_queue: VecDeque<QueuedSync>,
+    /// What the live runs were given ahead of their image, because it was inferred where it lands.
+    pub ahead: Ahead,
     /// What was ever synced into a service that has an image and no build, by path inside: a new container needs it again.
     pub given: IndexMap<String, Given>,
     /// How often something was added to that.
@@ -332,6 +334,15 @@ pub struct PendingEdits {
     pub last_save: Moment,
     /// The generation that has them; `None`: a sync brings them.
     pub generation: Option<u64>,
+}
+
+/// What live runs were given ahead of their image.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ahead {
+    /// The paths inside, each once; empty: the runs have what their image has.
+    pub paths: IndexSet<String>,
+    /// The build whose image is being compared with them, and of which content it is.
+    pub comparing: Option<(BuildId, u64)>,
 }
 
 /// A sync under way.

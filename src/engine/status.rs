@@ -71,6 +71,7 @@ impl ServiceState {
         let has_failed = match self.hold.as_ref().map(|held| &held.hold) {
             Some(
                 Hold::BuildFailed
+                | Hold::AheadOfImage
                 | Hold::GaveUp { .. }
                 | Hold::CannotStart { .. }
                 | Hold::Ended { .. }
@@ -144,6 +145,7 @@ impl ServiceState {
             }
             Hold::EngineMissing { .. }
             | Hold::BuildFailed
+            | Hold::AheadOfImage
             | Hold::GaveUp { .. }
             | Hold::Ended { .. }
             | Hold::CannotStart { .. }
@@ -176,6 +178,7 @@ impl ServiceState {
     fn failure_words(&self) -> String {
         match self.hold.as_ref().map(|held| &held.hold) {
             Some(Hold::BuildFailed) => "its build failed".into(),
+            Some(Hold::AheadOfImage) => "runs synced edits, image build failed".into(),
             Some(Hold::Ended { cause }) => format!("failed: {cause}"),
             Some(Hold::GaveUp { attempts }) => {
                 format!("gave up after {attempts} tries: {}", self.last_trouble())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::engine::{BuildId, EngineLink, Hold, Notice, State, Verdict};
+use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
 
@@ -64,7 +64,7 @@ impl Story {
             return None;
         }
         of_run(notice)
-            .or_else(|| self.of_change(notice, &state.stack.directory))
+            .or_else(|| self.of_change(notice, state))
             .or_else(|| of_end(notice))
             .or_else(|| of_session(notice))
             .or_else(|| of_stack_file(notice))
@@ -157,7 +157,8 @@ impl Story {
         Some(told(service, tone, text, more))
     }
 
-    fn of_change(&mut self, notice: &Notice, directory: &Path) -> Option<Told> {
+    fn of_change(&mut self, notice: &Notice, state: &State) -> Option<Told> {
+        let directory = &state.stack.directory;
         let (service, tone, text) = match notice {
             Notice::ChangeSeen {
                 services, paths, ..
@@ -177,11 +178,26 @@ impl Story {
             }
             Notice::Synced { service, files, ms } => {
                 let files = counted(*files as u64, "file");
-                (
-                    service,
-                    Tone::Plain,
-                    format!("synced {files} in {}", millis(*ms)),
-                )
+                let of = state.services.get(service);
+                let behind = if of.is_some_and(ServiceState::is_ahead) {
+                    "; its image builds behind"
+                } else {
+                    ""
+                };
+                let text = format!("synced {files} in {}{behind}", millis(*ms));
+                (service, Tone::Plain, text)
+            }
+            Notice::ImageCompared {
+                service,
+                build,
+                difference,
+                ..
+            } => {
+                let text = match difference {
+                    None => format!("image {build} agrees with what was synced"),
+                    Some(how) => format!("image {build} replaces the runs: {how}"),
+                };
+                (service, Tone::Plain, text)
             }
             Notice::SyncFailed { service, why } => {
                 (service, Tone::Bad, format!("sync failed: {why}"))

@@ -109,6 +109,16 @@ impl World for RealWorld {
                 copies,
                 then,
             } => self.sync(sync, runs, copies, then),
+            Effect::CompareImage {
+                build,
+                service,
+                image,
+                runs,
+                paths,
+            } => self
+                .engine
+                .containers
+                .compare(build, service, image, runs, paths),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {
@@ -148,6 +158,8 @@ impl World for RealWorld {
         let mut left: Vec<String> = Vec::new();
         self.engine.settle().await;
         self.engine.containers.finish().await;
+        // An engine that has stopped answering is no reason to stay.
+        drop(tokio::time::timeout(DRAIN, self.engine.containers.compared()).await);
         if let Some(engine) = self.engine.containers.link().engine() {
             // Runs were removed one by one; this takes the network, and looks whether anything else carries our labels.
             match sweep(&engine, &self.identity, None, false).await {

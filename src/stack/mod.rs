@@ -18,7 +18,7 @@ pub use health::{Health, HttpProbe, Probe};
 pub use name::ServiceName;
 pub use service::{
     Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
-    SecretSource, Service, Signal, Swap,
+    SecretSource, Service, Signal, Swap, SyncMode,
 };
 pub use smoke::{
     Check, CheckKind, CommandExpect, HttpExpect, HttpRequest, RequestBody, TraceExpect,

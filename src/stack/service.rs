@@ -52,6 +52,8 @@ pub struct Service {
     pub volumes: Vec<Mount>,
     /// Watch rules; empty: the default for its kind (see [`Service::default_reaction`]).
     pub watch: Vec<WatchRule>,
+    /// What files of its build context mean that no watch rule takes.
+    pub sync: SyncMode,
     /// How many runs of it live side by side.
     pub replicas: u32,
     /// What happens when it exits by itself.
@@ -99,6 +101,7 @@ impl Service {
             health: None,
             volumes: Vec::new(),
             watch: Vec::new(),
+            sync: SyncMode::default(),
             replicas: 1,
             restart: RestartPolicy::default(),
             overlap: None,
@@ -118,6 +121,11 @@ impl Service {
     /// Whether it can run as a container.
     pub fn has_image(&self) -> bool {
         self.build.is_some() || self.image.is_some()
+    }
+
+    /// Whether it is inferred from its Dockerfile where files of its context land.
+    pub fn infers_sync(&self) -> bool {
+        self.sync == SyncMode::Auto && self.build.is_some()
     }
 
     /// The container port it is reached at: the first published one, else the first exposed, else its probe's.
@@ -163,6 +171,17 @@ impl Service {
         callees.dedup();
         callees
     }
+}
+
+/// What files of a build context mean that no watch rule takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncMode {
+    /// A new image.
+    #[default]
+    Off,
+    /// They are put into the live runs at once, where the Dockerfile tells where they land.
+    Auto,
 }
 
 /// How one run of a service replaces another.

@@ -6,6 +6,7 @@
 )]
 
 mod content;
+mod inferred;
 mod prune;
 mod reuse;
 mod says;

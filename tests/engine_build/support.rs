@@ -319,10 +319,13 @@ fn in_tar(bytes: &[u8], folder: &str) -> BTreeMap<String, String> {
             .to_string_lossy()
             .trim_end_matches('/')
             .to_owned();
-        let Some(below) = path
-            .strip_prefix(folder)
-            .and_then(|rest| rest.strip_prefix('/'))
-        else {
+        let below = match folder {
+            "" => Some(path.as_str()),
+            folder => path
+                .strip_prefix(folder)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        let Some(below) = below else {
             continue;
         };
         let mode = entry.header().mode().unwrap() & 0o7777;

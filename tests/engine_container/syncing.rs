@@ -29,17 +29,11 @@ pub(crate) async fn synced(rig: &mut Rig, number: u64) -> Result<usize, String> 
 }
 
 pub(crate) fn copy(rig: &Rig, from: &str, to: &str) -> SyncCopy {
-    SyncCopy {
-        from: Some(rig.folder.path().join(from)),
-        to: to.into(),
-    }
+    SyncCopy::new(Some(rig.folder.path().join(from)), to)
 }
 
 pub(crate) fn gone(to: &str) -> SyncCopy {
-    SyncCopy {
-        from: None,
-        to: to.into(),
-    }
+    SyncCopy::new(None, to)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

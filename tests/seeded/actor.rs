@@ -42,8 +42,11 @@ fn edit(world: &mut World) {
             _ => Then::Nothing,
         };
         let can_sync = has_build || !name.as_str().ends_with(['0', '3']);
-        let kind = match world.rng.between(0, 3) {
+        let kind = match world.rng.between(0, 4) {
             _ if !can_sync => SaveKind::Restart,
+            3 if has_build => SaveKind::Infer {
+                rightly: world.rng.percent(70),
+            },
             0 if has_build => SaveKind::Rebuild,
             1 => SaveKind::Restart,
             _ => SaveKind::Sync(then),
@@ -52,12 +55,11 @@ fn edit(world: &mut World) {
         let action = match kind {
             SaveKind::Rebuild => Action::Rebuild,
             SaveKind::Restart => Action::Restart,
+            SaveKind::Infer { .. } => Action::Infer {
+                copies: vec![SyncCopy::new(None, number.to_string())],
+            },
             SaveKind::Sync(then) => {
-                let copy = SyncCopy {
-                    from: None,
-                    to: number.to_string(),
-                };
-                let copies = vec![copy];
+                let copies = vec![SyncCopy::new(None, number.to_string())];
                 Action::Sync { copies, then }
             }
         };

@@ -148,7 +148,7 @@ fn encourage(world: &mut World) -> bool {
         .filter_map(|(name, service)| {
             let service_name = name.clone();
             match service.hold.as_ref().map(|held| &held.hold) {
-                Some(Hold::BuildFailed) => Some(Command::Rebuild {
+                Some(Hold::BuildFailed | Hold::AheadOfImage) => Some(Command::Rebuild {
                     service: service_name,
                 }),
                 Some(

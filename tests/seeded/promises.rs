@@ -22,7 +22,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         }
         Effect::StartRun(start) => starts(world, start),
         Effect::StopRun { run, .. } => stops(world, *run),
-        Effect::Sync { .. } | Effect::RunCheck { .. } => {
+        Effect::Sync { .. } | Effect::CompareImage { .. } | Effect::RunCheck { .. } => {
             assert!(!world.is_quitting, "something was begun after quit");
         }
         Effect::Route { service, runs } => {
@@ -153,7 +153,8 @@ fn no_stale_builds(world: &World) {
         let name = &build.service.name;
         let saves = world.truth.saves.get(name).into_iter().flatten();
         let is_newer = |(number, save): (u64, &crate::truth::Save)| {
-            number > build.saves && !save.lost && save.kind == SaveKind::Rebuild
+            let is_in_image = matches!(save.kind, SaveKind::Rebuild | SaveKind::Infer { .. });
+            number > build.saves && !save.lost && is_in_image
         };
         assert!(
             !(1_u64..).zip(saves).any(is_newer),
@@ -242,6 +243,10 @@ pub(crate) fn at_rest(world: &World) {
         let shown = format!("{name}: {:?}, {:?}", service.status(), service.hold);
         let runs: Vec<_> = world.truth.present(name).collect();
         assert!(service.pending.is_none(), "{shown}: edits are not served");
+        assert!(
+            !service.is_ahead() || service.has_completed(),
+            "{shown}: nothing was compared"
+        );
         if service.has_completed() {
             let run = world.truth.completed[name];
             let lacks = world
@@ -262,6 +267,8 @@ pub(crate) fn at_rest(world: &World) {
                 .truth
                 .lacks(*run, Moment::START + std::time::Duration::MAX);
             assert_eq!(lacks, None, "{shown}: {run} is not the newest");
+            let amiss = world.truth.has_amiss(*run, u64::MAX);
+            assert_eq!(amiss, None, "{shown}: {run} differs from its image");
             assert_eq!(truth.service.environment, definition.environment, "{shown}");
             let routed = &world.truth.routes[name];
             assert!(routed.contains(run), "{shown}: {run} gets no requests");

@@ -47,6 +47,8 @@ pub(crate) struct RunTruth {
     pub(crate) image: u64,
     /// Saves that were copied into it.
     pub(crate) synced: BTreeSet<u64>,
+    /// Saves that were copied into it otherwise than its image will have them.
+    pub(crate) amiss: BTreeSet<u64>,
     /// Whether the engine was told that it has started.
     pub(crate) started: bool,
     /// Whether its name and address stay when another run takes its place.
@@ -82,6 +84,10 @@ pub(crate) enum SaveKind {
     Rebuild,
     Restart,
     Sync(Then),
+    /// A file that lands where it is inferred to land; or it does not.
+    Infer {
+        rightly: bool,
+    },
 }
 
 impl Truth {
@@ -125,6 +131,15 @@ impl Truth {
         }
     }
 
+    /// The first save that a run has otherwise than an image of all saves up to `until` has it.
+    pub(crate) fn has_amiss(&self, run: RunId, until: u64) -> Option<u64> {
+        let run = &self.runs[&run];
+        let wrong = run.amiss.iter().copied();
+        wrong
+            .filter(|save| *save <= until && *save > run.image)
+            .min()
+    }
+
     /// The first save up to `until` that this run does not have.
     pub(crate) fn lacks(&self, run: RunId, until: Moment) -> Option<u64> {
         let run = &self.runs[&run];
@@ -156,9 +171,11 @@ impl RunTruth {
         let is_copied = self.synced.contains(&number);
         match (kind, self.service.build.is_some()) {
             (SaveKind::Rebuild, true) => self.image >= number,
-            (SaveKind::Sync(_), true) => self.image >= number || is_copied,
+            (SaveKind::Sync(_) | SaveKind::Infer { .. }, true) => self.image >= number || is_copied,
             (SaveKind::Sync(_), false) => is_copied,
-            (SaveKind::Restart, _) | (SaveKind::Rebuild, false) => since_start,
+            (SaveKind::Restart, _) | (SaveKind::Rebuild | SaveKind::Infer { .. }, false) => {
+                since_start
+            }
         }
     }
 }

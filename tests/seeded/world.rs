@@ -1,12 +1,12 @@
 //! A simulated world: answers effects at random times, well or badly, late or twice; saves, asks and breaks at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use boatyard::engine::{
-    BuildFailure, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options, Place,
-    ProbeAnswer, RunId, StartFailure, StartRun, SyncCopy, SyncId,
+    BuildFailure, BuildId, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options,
+    Place, ProbeAnswer, RunId, StartFailure, StartRun, SyncCopy, SyncId,
 };
 use boatyard::stack::{Runtime, Service, ServiceName, Stack, Then, WatchRule};
 
@@ -47,6 +47,7 @@ pub(crate) struct World {
     deferred: Vec<Event>,
     /// Rules whose files were looked for.
     looked: BTreeMap<ServiceName, Vec<WatchRule>>,
+    comparing: BTreeSet<BuildId>,
     syncs: BTreeMap<SyncId, (Vec<RunId>, Vec<u64>, Then)>,
 }
 
@@ -68,6 +69,7 @@ impl World {
             planned: 0,
             deferred: Vec::new(),
             looked: BTreeMap::new(),
+            comparing: BTreeSet::new(),
             syncs: BTreeMap::new(),
         };
         world.took(effects, &notices);
@@ -115,9 +117,10 @@ impl World {
                 Event::RunStarted { run, .. }
                 | Event::RunFailed { run, .. }
                 | Event::RunExited { run, .. } => of_container(run),
-                Event::Synced { .. } | Event::SyncFailed { .. } | Event::BuildFinished { .. } => {
-                    true
-                }
+                Event::Synced { .. }
+                | Event::SyncFailed { .. }
+                | Event::Compared { .. }
+                | Event::BuildFinished { .. } => true,
                 _ => false,
             };
         if must_wait {
@@ -212,6 +215,7 @@ impl World {
             Event::Probed { run, answer } => self.note_probed(*run, answer.healthy),
             Event::Synced { sync, .. } => self.note_synced(*sync),
             Event::SyncFailed { sync, .. } => self.note_not_synced(*sync),
+            Event::Compared { build, .. } => !self.comparing.remove(build),
             _ => false,
         }
     }
@@ -275,9 +279,17 @@ impl World {
         };
         for run in runs {
             self.end_restart(run);
-            if let Some(run) = self.truth.runs.get_mut(&run) {
-                run.synced.extend(&saves);
-            }
+            let Some(run) = self.truth.runs.get_mut(&run) else {
+                continue;
+            };
+            run.synced.extend(&saves);
+            let all = self.truth.saves.get(&run.service.name);
+            let is_amiss = |save: &&u64| {
+                let index = usize::try_from(**save).unwrap_or(0).wrapping_sub(1);
+                let found = all.and_then(|all| all.get(index));
+                found.is_some_and(|save| save.kind == SaveKind::Infer { rightly: false })
+            };
+            run.amiss.extend(saves.iter().filter(is_amiss));
         }
         false
     }
@@ -365,6 +377,9 @@ impl World {
                 let after = self.rng.between(5, 100);
                 self.plan(after, Planned::Event(event));
             }
+            Effect::CompareImage {
+                build, image, runs, ..
+            } => self.compare(build, &image, &runs),
             Effect::RunCheck { check, .. } => self.check(check),
             Effect::Prepare { stack } => self.look_for_files(&stack),
             Effect::UseRuntime { .. } | Effect::Resize(_) => {}
@@ -397,10 +412,7 @@ impl World {
             let SaveKind::Sync(then) = &save.kind else {
                 return None;
             };
-            let copy = SyncCopy {
-                from: None,
-                to: number.to_string(),
-            };
+            let copy = SyncCopy::new(None, number.to_string());
             Some((copy, then.clone()))
         });
         let files = files.collect();
@@ -408,7 +420,7 @@ impl World {
         self.tell(Event::Found { service, files });
     }
 
-    fn plan_build(&mut self, build: boatyard::engine::BuildId) {
+    fn plan_build(&mut self, build: BuildId) {
         let after = self.rng.between(5, 600);
         let fails = self.chaos && (!self.is_connected || self.rng.percent(20));
         let missing_base = (fails && self.rng.percent(20)).then(|| "base".to_owned());
@@ -447,6 +459,7 @@ impl World {
                 .iter()
                 .filter_map(|copy| copy.to.parse().ok())
                 .collect(),
+            amiss: BTreeSet::new(),
             started: false,
             kept,
             restarting: false,
@@ -564,6 +577,17 @@ impl World {
             self.plan(after, Planned::Ask(run));
         }
         self.arrive(Event::Probed { run, answer });
+    }
+
+    /// Now and then it is not clear whether they are the same.
+    fn compare(&mut self, build: BuildId, image: &str, runs: &[RunId]) {
+        self.comparing.insert(build);
+        let has = self.truth.images.get(image).copied().unwrap_or(0);
+        let differs = |run: &RunId| self.truth.has_amiss(*run, has).is_some();
+        let is_unclear = self.chaos && self.rng.percent(10);
+        let difference = (is_unclear || runs.iter().any(differs)).then(|| "no".into());
+        let after = self.rng.between(5, 300);
+        self.plan(after, Planned::Event(Event::Compared { build, difference }));
     }
 
     fn check(&mut self, check: boatyard::engine::CheckId) {

@@ -99,12 +99,14 @@ fn change(ago: &str, actions: &[&str], now: Moment) -> Change {
 fn action(words: &str) -> (ServiceName, Action) {
     let parts: Vec<&str> = words.split(':').collect();
     let copies = || {
-        vec![SyncCopy {
-            from: Some("/shop/app.py".into()),
-            to: "/app/app.py".into(),
-        }]
+        let from = Some("/shop/app.py".into());
+        vec![SyncCopy::new(from, "/app/app.py")]
     };
     match parts.as_slice() {
+        ["infer", service] => {
+            let copies = copies();
+            ((*service).into(), Action::Infer { copies })
+        }
         ["rebuild", service] => ((*service).into(), Action::Rebuild),
         ["restart", service] => ((*service).into(), Action::Restart),
         ["sync", service, then @ ..] => {
@@ -126,10 +128,8 @@ fn found(words: &str) -> (SyncCopy, Then) {
         Some((name, _)) => (name, Then::Restart),
         None => (words, Then::Nothing),
     };
-    let copy = SyncCopy {
-        from: Some(format!("/shop/{name}").into()),
-        to: format!("/app/{name}"),
-    };
+    let from = Some(format!("/shop/{name}").into());
+    let copy = SyncCopy::new(from, format!("/app/{name}"));
     (copy, then)
 }
 
@@ -206,6 +206,9 @@ fn about_build(verb: &str, whom: &str, rest: &[&str], state: &State) -> Option<E
 }
 
 fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Event {
+    if matches!(verb, "same" | "differs") {
+        return compared(verb, whom, state);
+    }
     if matches!(verb, "synced" | "sync-failed") {
         return about_sync(verb, whom, state);
     }
@@ -236,6 +239,16 @@ fn about_run(verb: &str, whom: &str, rest: &[&str], state: &State) -> Event {
             },
         },
         _ => panic!("what does `{verb}` mean?"),
+    }
+}
+
+/// `same web`, `differs #2`: of the image of its build that is being compared, or of this build.
+fn compared(verb: &str, whom: &str, state: &State) -> Event {
+    let comparing = || service(whom, state).ahead.comparing.unwrap().0;
+    let difference = (verb == "differs").then(|| "/app/app.py differs".into());
+    Event::Compared {
+        build: number(whom).map_or_else(comparing, BuildId),
+        difference,
     }
 }
 
@@ -316,6 +329,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Sync {
             sync, runs, copies, ..
         } => format!("sync {sync} {} files to {}", copies.len(), list(runs)),
+        Effect::CompareImage {
+            image, runs, paths, ..
+        } => format!("compare {image} {} files with {}", paths.len(), list(runs)),
         Effect::RunCheck { check, spec } => format!("check {check} {}", spec.name),
         Effect::Resize(size) => format!("resize {} {}", size.columns, size.rows),
         Effect::Forget { service } => format!("forget {service}"),

@@ -7,13 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Dockerfile {
     /// The frontend image that a `# syntax=` line asks for.
     pub syntax: Option<String>,
-    instructions: Vec<Instruction>,
+    /// The character that joins lines.
+    pub(super) escape: char,
+    /// The first line that some builders read differently than others do.
+    pub(super) doubtful: Option<usize>,
+    pub(super) instructions: Vec<Instruction>,
 }
 
+/// One instruction, its lines joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Instruction {
-    word: String,
-    rest: String,
+pub(super) struct Instruction {
+    /// The word, in capitals.
+    pub(super) word: String,
+    /// What follows it on its joined lines.
+    pub(super) rest: String,
+    /// Where it begins, from 1.
+    pub(super) line: usize,
+    /// How many here-documents follow it.
+    pub(super) heredocs: usize,
 }
 
 impl Dockerfile {
@@ -21,37 +32,55 @@ impl Dockerfile {
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (syntax, escape) = directives(text);
-        let mut instructions = Vec::new();
-        let mut lines = text.lines();
-        let mut joined = String::new();
-        while let Some(line) = lines.next() {
-            let trimmed = line.trim();
-            if trimmed.starts_with('#') || (trimmed.is_empty() && joined.is_empty()) {
-                continue;
-            }
-            if let Some(part) = trimmed.strip_suffix(escape) {
-                joined.push_str(part);
-                joined.push(' ');
-                continue;
-            }
-            joined.push_str(trimmed);
-            let whole = std::mem::take(&mut joined);
-            let (word, rest) = whole
-                .split_once(char::is_whitespace)
-                .unwrap_or((&whole, ""));
-            let word = word.to_ascii_uppercase();
-            for end in here_documents(&word, rest) {
-                lines
-                    .by_ref()
-                    .find(|line| line.trim_start_matches('\t') == end);
-            }
-            let rest = rest.trim().to_owned();
-            instructions.push(Instruction { word, rest });
-        }
-        Self {
+        let mut file = Self {
             syntax,
-            instructions,
+            escape,
+            doubtful: None,
+            instructions: Vec::new(),
+        };
+        let mut lines = text.lines().zip(1..);
+        let mut joined = String::new();
+        let mut first = None;
+        while let Some((line, number)) = lines.next() {
+            let begun = line.trim_start();
+            if begun.is_empty() || begun.starts_with('#') {
+                continue;
+            }
+            // Only before the first of joined lines does space not count.
+            let line = if first.is_none() { begun } else { line };
+            let begins = *first.get_or_insert(number);
+            if let Some(part) = line.trim_end().strip_suffix(escape) {
+                if part.ends_with(escape) {
+                    file.doubtful.get_or_insert(number);
+                }
+                joined.push_str(part);
+                continue;
+            }
+            joined.push_str(line);
+            first = None;
+            for end in file.add(&std::mem::take(&mut joined), begins) {
+                lines.find(|(line, _)| line.trim_start_matches('\t') == end);
+            }
         }
+        if let Some(begins) = first {
+            file.add(&joined, begins);
+        }
+        file
+    }
+
+    /// Adds an instruction; answers with the words that end its here-documents.
+    fn add(&mut self, whole: &str, line: usize) -> Vec<String> {
+        let whole = whole.trim();
+        let (word, rest) = whole.split_once(char::is_whitespace).unwrap_or((whole, ""));
+        let word = word.to_ascii_uppercase();
+        let ends = here_documents(&word, rest);
+        self.instructions.push(Instruction {
+            word,
+            rest: rest.trim().to_owned(),
+            line,
+            heredocs: ends.len(),
+        });
+        ends
     }
 
     /// The ids of the secrets that `RUN --mount=type=secret` asks for. Sorted.
@@ -139,7 +168,10 @@ fn here_documents(word: &str, rest: &str) -> Vec<String> {
         return Vec::new();
     }
     rest.split_whitespace()
-        .filter_map(|part| part.strip_prefix("<<"))
+        .filter_map(|part| {
+            let part = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            part.strip_prefix("<<")
+        })
         .map(|end| {
             end.trim_start_matches('-')
                 .trim_matches(['"', '\''])
@@ -253,6 +285,34 @@ mod tests {
     fn secrets_are_those_that_steps_mount() {
         let text = "FROM a\nRUN --mount=type=secret,id=one --mount=type=cache,id=no,target=/c x --mount=type=secret,id=no\nRUN --mount=id=two,type=secret \\\n y";
         assert_eq!(Dockerfile::parse(text).secrets(), ["one", "two"]);
+    }
+
+    #[test]
+    fn lines_are_joined_as_the_builder_joins_them() {
+        let text = "FROM a\n\n  copy a\\  \n# why\n\n  b\\\nc /x/\nRUN <<A 3<<-B\nCOPY no no\nA\n\tB\nCMD x \\";
+        let file = Dockerfile::parse(text);
+        let found: Vec<_> = file
+            .instructions
+            .iter()
+            .map(|step| {
+                (
+                    step.line,
+                    step.word.as_str(),
+                    step.rest.as_str(),
+                    step.heredocs,
+                )
+            })
+            .collect();
+        let wanted = [
+            (1, "FROM", "a", 0),
+            (3, "COPY", "a  bc /x/", 0),
+            (8, "RUN", "<<A 3<<-B", 2),
+            (12, "CMD", "x", 0),
+        ];
+        assert_eq!(found, wanted);
+        assert_eq!(file.doubtful, None);
+        let doubtful = Dockerfile::parse("FROM a\nRUN x \\\\\nUSER y");
+        assert_eq!(doubtful.doubtful, Some(2));
     }
 
     #[test]

@@ -281,12 +281,13 @@ fn read(copy: &SyncCopy) -> io::Result<Option<(FileHead, Vec<u8>)>> {
         let head = FileHead {
             to: copy.to.clone(),
             contents: Contents::Gone,
+            owner: None,
             mode: 0,
             modified: 0,
         };
         return Ok(Some((head, Vec::new())));
     };
-    match read_file(from, &copy.to) {
+    match read_file(from, copy) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let said = format!("{}: {error}", from.display());
@@ -296,7 +297,7 @@ fn read(copy: &SyncCopy) -> io::Result<Option<(FileHead, Vec<u8>)>> {
     }
 }
 
-fn read_file(from: &Path, to: &str) -> io::Result<(FileHead, Vec<u8>)> {
+fn read_file(from: &Path, copy: &SyncCopy) -> io::Result<(FileHead, Vec<u8>)> {
     let found = fs::symlink_metadata(from)?;
     let mut content = Vec::new();
     let contents = if found.is_symlink() {
@@ -310,9 +311,10 @@ fn read_file(from: &Path, to: &str) -> io::Result<(FileHead, Vec<u8>)> {
         Contents::File { size }
     };
     let head = FileHead {
-        to: to.to_owned(),
+        to: copy.to.clone(),
         contents,
-        mode: found.mode() & 0o7777,
+        owner: copy.stamp.owner.clone(),
+        mode: copy.stamp.mode.unwrap_or(found.mode() & 0o7777),
         modified: found.mtime(),
     };
     Ok((head, content))

@@ -4,6 +4,7 @@
 
 mod abort;
 mod cgroup;
+mod compare;
 mod create;
 mod ending;
 mod exec;
@@ -47,7 +48,7 @@ pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
 use crate::adapters::{Identity, Wires};
-use crate::engine::{Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
+use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
 use crate::stack::{Service, ServiceName, Then};
 use abort::AbortOnDrop;
@@ -206,6 +207,33 @@ impl Containers {
                 Err(why) => Event::SyncFailed { sync, why },
             });
         });
+    }
+
+    /// Compares what runs have at these paths with what an image has there. Returns at once; answered by `Compared`.
+    pub fn compare(
+        &self,
+        build: BuildId,
+        service: Arc<Service>,
+        image: String,
+        runs: Vec<RunId>,
+        paths: Vec<String>,
+    ) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let _under_way = shared.comparing.read().await;
+            let order = compare::Order {
+                build,
+                service: &service,
+                image: &image,
+            };
+            let difference = compare::difference(&shared, &order, &runs, &paths).await;
+            shared.wires.tell(Event::Compared { build, difference });
+        });
+    }
+
+    /// Waits until no comparison is under way, so that none leaves a container behind.
+    pub async fn compared(&self) {
+        drop(self.shared.comparing.write().await);
     }
 
     /// Fetches an image from its registry; its progress goes to the service's log.

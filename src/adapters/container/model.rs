@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) kept: Kept,
     /// Why services go without a helper, as far as it was said, and images in which it does not come up.
     helpless: Mutex<HashSet<String>>,
+    /// Held for reading by each comparison of an image, which has a container of its own meanwhile.
+    pub(super) comparing: Arc<tokio::sync::RwLock<()>>,
     runs: Mutex<HashMap<RunId, Entry>>,
 }
 
@@ -144,6 +146,7 @@ impl Shared {
             helpers: Helpers::new(helper, folder),
             kept: Kept::default(),
             helpless: Mutex::new(HashSet::new()),
+            comparing: Arc::default(),
             runs: Mutex::new(HashMap::new()),
         }
     }

@@ -1,5 +1,6 @@
 //! Files on their way into a container: one tar with numeric owners.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -16,14 +17,31 @@ pub(super) struct Owner {
     pub(super) group: u64,
 }
 
+/// Who owns the files of one copying.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Owners {
+    /// Of those that name nobody.
+    pub(super) own: Owner,
+    /// Of those that name somebody, by what they say.
+    pub(super) named: HashMap<String, Owner>,
+}
+
+impl Owners {
+    fn of(&self, copy: &SyncCopy) -> Owner {
+        let named = copy.stamp.owner.as_ref();
+        let named = named.and_then(|name| self.named.get(name));
+        named.copied().unwrap_or(self.own)
+    }
+}
+
 /// One tar, rooted at `/`, of every file among `copies` that still exists; `None` when there is none. A file that went away
 /// meanwhile is left out: its deletion is the next change. Reads files, so it blocks.
-pub(super) fn pack(copies: &[SyncCopy], owner: Owner) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn pack(copies: &[SyncCopy], owners: &Owners) -> io::Result<Option<Vec<u8>>> {
     let mut tar = Builder::new(Vec::new());
     let mut empty = true;
     for copy in copies {
         let Some(from) = &copy.from else { continue };
-        match append(&mut tar, from, &copy.to, owner) {
+        match append(&mut tar, from, copy, owners.of(copy)) {
             Ok(()) => empty = false,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -36,15 +54,20 @@ pub(super) fn pack(copies: &[SyncCopy], owner: Owner) -> io::Result<Option<Vec<u
     Ok((!empty).then_some(bytes))
 }
 
-fn append(tar: &mut Builder<Vec<u8>>, from: &Path, to: &str, owner: Owner) -> io::Result<()> {
+fn append(
+    tar: &mut Builder<Vec<u8>>,
+    from: &Path,
+    copy: &SyncCopy,
+    owner: Owner,
+) -> io::Result<()> {
     let found = fs::symlink_metadata(from)?;
     let mut header = Header::new_gnu();
-    header.set_mode(found.mode() & 0o7777);
+    header.set_mode(copy.stamp.mode.unwrap_or(found.mode() & 0o7777));
     header.set_uid(owner.user);
     header.set_gid(owner.group);
     header.set_mtime(u64::try_from(found.mtime()).unwrap_or(0));
     header.set_size(0);
-    let to = to.trim_start_matches('/');
+    let to = copy.to.trim_start_matches('/');
     if found.is_symlink() {
         header.set_entry_type(EntryType::Symlink);
         return tar.append_link(&mut header, to, fs::read_link(from)?);
@@ -123,6 +146,7 @@ fn fields(line: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Stamp;
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/app:/bin/sh\n";
     const GROUP: &str = "root:x:0:\nwww:x:33:app\n";
@@ -152,19 +176,24 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("run.sh", &link).unwrap();
-        let copy = |from: Option<&Path>, to: &str| SyncCopy {
-            from: from.map(Path::to_path_buf),
-            to: to.into(),
-        };
+        let copy = |from: Option<&Path>, to: &str| SyncCopy::new(from.map(Path::to_path_buf), to);
         let long = format!("/app/{}/x", "d".repeat(180));
+        let mut stamped = copy(Some(&file), "/app/stamped");
+        stamped.stamp = Stamp {
+            owner: Some("root".into()),
+            mode: Some(0o600),
+        };
         let copies = [
             copy(Some(&file), "/app/run.sh"),
             copy(Some(&link), "/app/link"),
             copy(Some(&file), &long),
             copy(Some(&folder.path().join("gone")), "/app/gone"),
             copy(None, "/app/deleted"),
+            stamped,
         ];
-        let tar = pack(&copies, Owner { user: 7, group: 8 }).unwrap().unwrap();
+        let own = Owner { user: 7, group: 8 };
+        let named = HashMap::from([("root".to_owned(), Owner::default())]);
+        let tar = pack(&copies, &Owners { own, named }).unwrap().unwrap();
         let mut archive = tar::Archive::new(tar.as_slice());
         let found: Vec<_> = archive
             .entries()
@@ -180,7 +209,8 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(found.len(), 3);
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[3], ("app/stamped".into(), 0o600, 0, 0));
         assert_eq!(found[0], ("app/run.sh".into(), 0o750, 7, 8));
         assert_eq!(found[1].0, "app/link");
         assert_eq!(found[2].0, long[1..]);
@@ -188,10 +218,7 @@ mod tests {
 
     #[test]
     fn only_deletions_need_no_tar() {
-        let copies = [SyncCopy {
-            from: None,
-            to: "/x".into(),
-        }];
-        assert_eq!(pack(&copies, Owner::default()).unwrap(), None);
+        let copies = [SyncCopy::new(None, "/x")];
+        assert_eq!(pack(&copies, &Owners::default()).unwrap(), None);
     }
 }

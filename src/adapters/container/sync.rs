@@ -17,7 +17,7 @@ use super::exec::exec;
 use super::find::ContainerEngine;
 use super::helped;
 use super::model::{Container, Drained, Order, Shared};
-use super::pack::{Owner, first_file, is_plain, owner, pack};
+use super::pack::{Owner, Owners, first_file, is_plain, owner, pack};
 use super::words::reason;
 use crate::engine::{RunId, SyncCopy};
 use crate::stack::{Service, Then};
@@ -85,8 +85,8 @@ async fn through_engine(
         .map(|copy| copy.to.clone())
         .collect();
     remove(engine, &container.id, &gone).await?;
-    let owner = owner_in(shared, run, engine, container).await;
-    let packing = tokio::task::spawn_blocking(move || pack(&copies, owner));
+    let owners = owners(shared, run, engine, container, &copies).await;
+    let packing = tokio::task::spawn_blocking(move || pack(&copies, &owners));
     let packed = packing.await.map_err(|error| error.to_string())?;
     if let Some(tar) = packed.map_err(|error| error.to_string())? {
         upload(engine, &container.id, tar).await?;
@@ -109,8 +109,17 @@ pub(super) async fn upload_given(
         Some(user) => user.clone(),
         None => configured_user(engine, id).await,
     };
-    let owner = owner_of(engine, id, &user).await;
-    let packing = tokio::task::spawn_blocking(move || pack(&given, owner));
+    let mut owners = Owners {
+        own: owner_of(engine, id, &user).await,
+        ..Owners::default()
+    };
+    for name in given.iter().filter_map(|copy| copy.stamp.owner.as_ref()) {
+        if !owners.named.contains_key(name) {
+            let found = owner_of(engine, id, name).await;
+            owners.named.insert(name.clone(), found);
+        }
+    }
+    let packing = tokio::task::spawn_blocking(move || pack(&given, &owners));
     let packed = packing.await.map_err(|error| error.to_string())?;
     match packed.map_err(|error| error.to_string())? {
         Some(tar) => upload(engine, id, tar).await,
@@ -200,6 +209,35 @@ fn reachable(shared: &Shared, run: RunId) -> Result<(ContainerEngine, Container)
         .engine()
         .ok_or("the container engine does not answer")?;
     Ok((engine, container))
+}
+
+/// Who owns these files in a run. Names are looked up in the image; numbers, and the program's own user, are not.
+async fn owners(
+    shared: &Shared,
+    run: RunId,
+    engine: &ContainerEngine,
+    container: &Container,
+    copies: &[SyncCopy],
+) -> Owners {
+    let mut owners = Owners::default();
+    let mut names: Vec<&String> = copies
+        .iter()
+        .filter_map(|copy| copy.stamp.owner.as_ref())
+        .collect();
+    names.dedup();
+    let names_program =
+        |name: &str| !is_plain(name) && name.split(':').next() == Some(container.user.as_str());
+    let needs_own = copies.iter().any(|copy| copy.stamp.owner.is_none());
+    if needs_own || names.iter().any(|name| names_program(name)) {
+        owners.own = owner_in(shared, run, engine, container).await;
+    }
+    for name in names {
+        if !owners.named.contains_key(name) && !names_program(name) {
+            let found = owner_of(engine, &container.id, name).await;
+            owners.named.insert(name.clone(), found);
+        }
+    }
+    owners
 }
 
 /// Who owns the files of a run's program. Read from the image once for each run, and only when a name needs it.

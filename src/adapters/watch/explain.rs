@@ -31,8 +31,12 @@ pub struct Explained {
 /// What a path means to one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// A change of it does this.
-    Counts { ground: Ground, action: Action },
+    /// A change of it does this. `inferred`: where it lands by the Dockerfile, or why that is not certain, in words.
+    Counts {
+        ground: Ground,
+        action: Action,
+        inferred: Option<String>,
+    },
     /// It lies in these places and is left out of each.
     LeftOut {
         by: Vec<(Ground, Exclusion)>,
@@ -117,6 +121,7 @@ impl Plan {
             return Some(Verdict::Counts {
                 ground: interest.ground(),
                 action: interest.action(&saved),
+                inferred: interest.inferred(path),
             });
         }
         let by: Vec<(Ground, Exclusion)> = interests

@@ -81,7 +81,9 @@ fn short(explained: &Explained, root: &Path) -> Vec<String> {
         other => format!("{other:?}"),
     };
     let verdict = |verdict: &Verdict| match verdict {
-        Verdict::Counts { ground: of, action } => {
+        Verdict::Counts {
+            ground: of, action, ..
+        } => {
             let action = match action {
                 Action::Sync { copies, then } => format!("sync {} {then:?}", copies[0].to),
                 other => format!("{other:?}"),

@@ -4,6 +4,7 @@ mod explain;
 mod found;
 #[cfg(test)]
 mod history;
+mod infer;
 mod mounts;
 mod names;
 mod plan;

@@ -1,4 +1,5 @@
-//! Which service a path belongs to and what a change there asks of it. Pure but for the ignore files it was made from.
+//! Which service a path belongs to and what a change there asks of it. Pure but for the ignore files and
+//! Dockerfiles it was made from, and a look at what is there when it infers where a file lands.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::infer::{Inferring, settled};
 use super::names;
 use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore, RuleIndex};
 use crate::engine::{Action, SyncCopy};
@@ -21,6 +23,8 @@ pub(super) struct Plan {
     pub(super) services: Vec<(ServiceName, Vec<Interest>)>,
     /// Files whose saving reloads the stack.
     stack_files: BTreeSet<PathBuf>,
+    /// Dockerfiles from which it is inferred where files land.
+    recipes: BTreeSet<PathBuf>,
     /// Files and folders at which the watched trees begin.
     roots: BTreeSet<PathBuf>,
     /// Folder of the stack.
@@ -34,6 +38,8 @@ pub(super) struct Interest {
     pub(super) why: Why,
     pub(super) filter: Filter,
     reaction: Reaction,
+    /// Where its files land, if that is inferred: then the reaction is for those that land nowhere certain.
+    infers: Option<Inferring>,
     /// Whether the stack's own files are left to the reload of the stack.
     pub(super) spares_stack_files: bool,
 }
@@ -130,9 +136,15 @@ impl Plan {
         let interests = services.iter().flat_map(|(_, interests)| interests);
         let mut roots: BTreeSet<PathBuf> = interests.map(|one| one.root.clone()).collect();
         roots.extend(stack_files.iter().cloned());
+        let inferring = stack
+            .services
+            .values()
+            .filter(|service| service.infers_sync());
+        let builds = inferring.filter_map(|service| service.build.as_ref());
         Self {
             services,
             stack_files,
+            recipes: builds.map(|build| real(&build.dockerfile)).collect(),
             roots,
             top,
         }
@@ -165,6 +177,11 @@ impl Plan {
     /// Whether saving this file reloads the stack.
     pub(super) fn is_stack_file(&self, path: &Path) -> bool {
         self.stack_files.contains(path)
+    }
+
+    /// Whether the plan was made from this file, so that another one is needed after its change.
+    pub(super) fn is_made_of(&self, path: &Path) -> bool {
+        holds_rules(path) || self.recipes.contains(path)
     }
 
     /// Whether a change of this file means anything.
@@ -202,6 +219,7 @@ impl Plan {
                     add(&mut actions, interest.action(saved));
                 }
             }
+            let actions = settled(actions);
             asked.extend(actions.into_iter().map(|action| (name.clone(), action)));
         }
         asked
@@ -277,8 +295,8 @@ pub(super) fn enters(interests: &[Interest], folder: &Path) -> bool {
     false
 }
 
-/// Whether the file holds ignore rules, after whose change another plan is needed.
-pub(super) fn holds_rules(path: &Path) -> bool {
+/// Whether the file holds ignore rules.
+fn holds_rules(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| names::holds_rules(&name.to_string_lossy()))
 }
@@ -324,7 +342,7 @@ fn interests(
         Runtime::Process
     });
     match (runtime, &service.build) {
-        (Runtime::Container, Some(build)) => interests_of_build(build, rules),
+        (Runtime::Container, Some(build)) => interests_of_build(service, build, rules),
         (Runtime::Process, _) if rules.is_empty() && service.run.is_some() => {
             let filter = Filter::Git {
                 rules: GitIgnore::for_folder(&real(&service.directory), top),
@@ -344,7 +362,7 @@ fn interests(
 
 /// What makes another image counts whatever the rules say, unless one names that very file; the rest of the context counts
 /// where no rule looks.
-fn interests_of_build(build: &Build, rules: Vec<Interest>) -> Vec<Interest> {
+fn interests_of_build(service: &Service, build: &Build, rules: Vec<Interest>) -> Vec<Interest> {
     let excluded = DockerIgnore::for_build(&build.context, &build.dockerfile);
     let excluded = excluded.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
     let beside = PathBuf::from(format!("{}.dockerignore", build.dockerfile.display()));
@@ -364,12 +382,10 @@ fn interests_of_build(build: &Build, rules: Vec<Interest>) -> Vec<Interest> {
     interests.retain(|maker| rules.iter().all(|rule| rule.root != maker.root));
     interests.extend(rules);
     let filter = Filter::Docker(DockerRules::new(excluded));
-    interests.push(Interest::implied(
-        &build.context,
-        Why::Context,
-        filter,
-        Reaction::Rebuild,
-    ));
+    interests.push(Interest {
+        infers: Inferring::of(service),
+        ..Interest::implied(&build.context, Why::Context, filter, Reaction::Rebuild)
+    });
     interests
 }
 
@@ -381,6 +397,7 @@ impl Interest {
             why: Why::Rule(number),
             filter: Filter::Docker(DockerRules::new(DockerIgnore::from_patterns(patterns))),
             reaction: rule.reaction.clone(),
+            infers: None,
             spares_stack_files: false,
         }
     }
@@ -391,6 +408,7 @@ impl Interest {
             why,
             filter,
             reaction,
+            infers: None,
             spares_stack_files: true,
         }
     }
@@ -467,15 +485,25 @@ impl Interest {
         }
     }
 
+    /// What is inferred of a file, in words; `None` where nothing is to be inferred.
+    pub(super) fn inferred(&self, path: &Path) -> Option<String> {
+        let inside = inside(path, &self.root)?;
+        Some(self.infers.as_ref()?.in_words(&inside, &self.root))
+    }
+
     pub(super) fn action(&self, saved: &Saved) -> Action {
+        let inside = inside(&saved.path, &self.root);
+        if let (Some(infers), Some(inside)) = (&self.infers, inside) {
+            return infers.action(saved, &inside, &self.root);
+        }
         match &self.reaction {
             Reaction::Rebuild => Action::Rebuild,
             Reaction::Restart => Action::Restart,
             Reaction::Sync { target, then } => {
-                let copy = SyncCopy {
-                    from: (!saved.gone).then(|| saved.path.clone()),
-                    to: target_of(&saved.path, &self.root, target),
-                };
+                let copy = SyncCopy::new(
+                    (!saved.gone).then(|| saved.path.clone()),
+                    target_of(&saved.path, &self.root, target),
+                );
                 Action::Sync {
                     copies: vec![copy],
                     then: then.clone(),
@@ -554,21 +582,24 @@ fn target_of(path: &Path, root: &Path, target: &str) -> String {
 
 /// Adds what one file asks to what the others of its service ask.
 fn add(actions: &mut Vec<Action>, new: Action) {
-    if let Action::Sync { copies: more, then } = new {
-        let same = |action: &mut Action| match action {
+    let joined = |action: &mut Action| match (action, &new) {
+        (
+            Action::Sync { copies, then },
             Action::Sync {
-                copies,
+                copies: more,
                 then: other,
-            } if *other == then => {
-                copies.extend(more.iter().cloned());
-                true
-            }
-            Action::Sync { .. } | Action::Rebuild | Action::Restart => false,
-        };
-        if !actions.iter_mut().any(same) {
-            actions.push(Action::Sync { copies: more, then });
+            },
+        ) if then == other => {
+            copies.extend(more.iter().cloned());
+            true
         }
-    } else if !actions.contains(&new) {
+        (Action::Infer { copies }, Action::Infer { copies: more }) => {
+            copies.extend(more.iter().cloned());
+            true
+        }
+        (action, new) => action == new,
+    };
+    if !actions.iter_mut().any(joined) {
         actions.push(new);
     }
 }

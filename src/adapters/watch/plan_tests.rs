@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::stack::{Build, CommandWords, Then};
+use crate::stack::{Build, CommandWords, SyncMode, Then};
 
 /// A folder with some files; a name that ends in `/` is a folder.
 fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -78,16 +78,21 @@ fn asked(plan: &Plan, folder: &Path, saved: &[(&str, bool)]) -> Vec<String> {
             gone: *gone,
         })
         .collect();
+    let from_to = |copy: &SyncCopy| {
+        let from = copy.from.as_deref().map_or("-".into(), |from| {
+            from.strip_prefix(&folder).unwrap().display().to_string()
+        });
+        format!("{from}>{}", copy.to)
+    };
     let short = |action: Action| match action {
+        Action::Infer { copies } => {
+            let copies: Vec<String> = copies.iter().map(from_to).collect();
+            format!("infer {}", copies.join(" "))
+        }
         Action::Rebuild => "rebuild".to_owned(),
         Action::Restart => "restart".to_owned(),
         Action::Sync { copies, then } => {
-            let copies = copies.iter().map(|copy| {
-                let from = copy.from.as_deref().map_or("-".into(), |from| {
-                    from.strip_prefix(&folder).unwrap().display().to_string()
-                });
-                format!("{from}>{}", copy.to)
-            });
+            let copies = copies.iter().map(from_to);
             let then = match then {
                 Then::Nothing => "",
                 Then::Restart => " then restart",
@@ -534,4 +539,91 @@ fn a_root_that_is_not_there_yet_is_known_by_the_way_to_it() {
     assert!(plan.leads_to_root(&root.join("a/b/src")));
     assert!(!plan.leads_to_root(&root.join("a/c")));
     assert!(plan.enters(&root.join("a/b/src/deep")));
+}
+
+#[test]
+fn what_a_dockerfile_tells_is_synced_and_the_rest_rebuilt() {
+    let folder = tree(&[
+        (
+            "web/Dockerfile",
+            "FROM x\nCOPY requirements.txt /app/\nRUN pip install\nCOPY --chmod=644 src /app\n",
+        ),
+        ("web/.dockerignore", "**/*.md\n"),
+        ("web/requirements.txt", ""),
+        ("web/src/app.py", ""),
+        ("web/src/own/x.css", ""),
+    ]);
+    let context = folder.path().join("web");
+    let mut service = built("web", &context);
+    service.sync = SyncMode::Auto;
+    let only = plan(
+        folder.path(),
+        vec![service.clone()],
+        Some(Runtime::Container),
+    );
+    check(
+        &only,
+        folder.path(),
+        &[
+            ("web/src/app.py", &["web:infer web/src/app.py>/app/app.py"]),
+            ("web/requirements.txt", &["web:rebuild"]),
+            ("web/other.txt", &["web:rebuild"]),
+            ("web/Dockerfile", &["web:rebuild"]),
+            ("web/.dockerignore", &["web:rebuild"]),
+            ("web/src/notes.md", &[]),
+        ],
+    );
+    let both = [("web/src/app.py", false), ("web/src/own/gone.css", true)];
+    let two = "web:infer web/src/app.py>/app/app.py ->/app/own/gone.css";
+    assert_eq!(asked(&only, folder.path(), &both), [two]);
+    let spoiled = [both[0], ("web/requirements.txt", false), both[1]];
+    assert_eq!(asked(&only, folder.path(), &spoiled), ["web:rebuild"]);
+    let root = folder.path().canonicalize().unwrap();
+    assert!(only.is_made_of(&root.join("web/Dockerfile")));
+    assert!(!only.is_made_of(&root.join("web/src/app.py")));
+
+    // A rule of the service's own counts first, and a process has no image.
+    service.watch.push(rule(
+        context.join("src/own"),
+        sync("/srv", Then::Nothing),
+        &[],
+    ));
+    let table: [(&str, &[&str]); 2] = [
+        (
+            "web/src/own/x.css",
+            &["web:sync web/src/own/x.css>/srv/x.css"],
+        ),
+        ("web/src/app.py", &["web:infer web/src/app.py>/app/app.py"]),
+    ];
+    let ruled = plan(
+        folder.path(),
+        vec![service.clone()],
+        Some(Runtime::Container),
+    );
+    check(&ruled, folder.path(), &table);
+    let process = plan(folder.path(), vec![service], Some(Runtime::Process));
+    check(
+        &process,
+        folder.path(),
+        &[table[0], ("web/src/app.py", &[])],
+    );
+}
+
+#[test]
+fn a_change_of_very_many_files_is_rebuilt() {
+    let folder = tree(&[("Dockerfile", "FROM x\nCOPY . /app\n")]);
+    let mut service = built("web", folder.path());
+    service.sync = SyncMode::Auto;
+    let plan = plan(folder.path(), vec![service], Some(Runtime::Container));
+    let names: Vec<String> = (0..201).map(|n| format!("{n}.py")).collect();
+    for name in &names {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let all: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
+    assert_eq!(asked(&plan, folder.path(), &all), ["web:rebuild"]);
+    let fewer = asked(&plan, folder.path(), &all[1..]);
+    assert!(
+        fewer[0].starts_with("web:infer 1.py>/app/1.py 2.py>"),
+        "{fewer:?}"
+    );
 }

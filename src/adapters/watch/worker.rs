@@ -11,7 +11,7 @@ use notify::event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, Rename
 use tokio::sync::{mpsc, oneshot};
 
 use super::found::Told;
-use super::plan::{Plan, Saved, holds_rules};
+use super::plan::{Plan, Saved};
 use super::print::Print;
 use super::settle::{Burst, Step};
 use super::tree::Tree;
@@ -390,7 +390,7 @@ impl Worker {
         if saved.is_empty() {
             return;
         }
-        if saved.iter().any(|saved| holds_rules(&saved.path)) {
+        if saved.iter().any(|saved| self.plan.is_made_of(&saved.path)) {
             self.lay_out(None);
         }
         self.tell(&saved, first_save, last_save);

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::stack::{
     Build, CommandWords, Condition, EnvValue, Health, Mount, MountKind, PortMapping, Probe,
-    Protocol, Reaction, RestartPolicy, SecretSource, Service, Then, WatchRule,
+    Protocol, Reaction, RestartPolicy, SecretSource, Service, SyncMode, Then, WatchRule,
 };
 
 use super::super::redact::looks_secret;
@@ -56,6 +56,9 @@ pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table 
     out.put_some("health", service.health.as_ref().map(health));
     out.put_filled("volumes", service.volumes.iter().map(mount).collect());
     out.put_filled("watch", service.watch.iter().map(rule).collect());
+    if service.sync == SyncMode::Auto {
+        out.put("sync", "auto");
+    }
     life(service, &mut out);
     out
 }

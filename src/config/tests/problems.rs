@@ -14,7 +14,23 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "zzzzzzzzz = 1",
-        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, health, image, init, labels, overlap, ports, profiles, replicas, restart, run, stop_grace_period, stop_signal, trace, tty, user, volumes, watch, working_dir",
+        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, health, image, init, labels, overlap, ports, profiles, replicas, restart, run, stop_grace_period, stop_signal, sync, trace, tty, user, volumes, watch, working_dir",
+    ),
+    (
+        "sync = \"auto\"",
+        "3:8: error: \"sync\" in service \"a\": there is no \"build\" from which it could be inferred; give it a build, or write \"watch\" rules with action = \"sync\"",
+    ),
+    (
+        "sync = true",
+        "3:8: error: \"sync\" in service \"a\": expected \"auto\" or \"off\", found true; write sync = \"auto\"",
+    ),
+    (
+        "sync = \"atuo\"",
+        "3:8: error: \"sync\" in service \"a\": \"atuo\" is not known; did you mean \"auto\"?",
+    ),
+    (
+        "sync = [\"src:/app\"]",
+        "3:8: error: \"sync\" in service \"a\": expected \"auto\" or \"off\"; rules of your own are written under \"watch\", with action = \"sync\"",
     ),
     (
         "replicas = \"two\"",

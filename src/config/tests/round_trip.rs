@@ -27,6 +27,7 @@ watch = [
   { path = "web", action = "sync", target = "/w", then = "restart" },
   { path = "file.txt", action = "rebuild" },
 ]
+sync = "auto"
 replicas = 2
 restart = "always"
 overlap = true

@@ -37,11 +37,13 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
     let mut rebuild = false;
     let mut restart = false;
     let mut syncs = Vec::new();
+    let mut inferred = Vec::new();
     for (_, action) in mine {
         match action {
             Action::Rebuild => rebuild = true,
             Action::Restart => restart = true,
             Action::Sync { copies, then } => syncs.push((copies, then)),
+            Action::Infer { copies } => inferred.extend(copies),
         }
     }
     add_edits(service, change);
@@ -49,6 +51,7 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
         remember(service, copies, then);
     }
     let is_process = service.runtime == Some(Runtime::Process);
+    rebuild |= !inferred.is_empty() && (is_process || restart);
     if rebuild && !is_process {
         return service.want_new_image();
     }
@@ -63,6 +66,9 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
     }
     for (copies, then) in syncs {
         queue(service, copies, then, change);
+    }
+    if !inferred.is_empty() {
+        super::infer::seen(service, inferred, edits_of(change));
     }
 }
 
@@ -187,10 +193,10 @@ fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &
 }
 
 /// Whether every run that the service should have is there, is the newest, and can be given files.
-fn can_take(service: &ServiceState) -> bool {
+pub(super) fn can_take(service: &ServiceState) -> bool {
     let up = service.current().filter(|run| run.phase.is_up()).count();
-    service.has_image()
-        && service.building().is_none()
+    let has_image = service.has_image() && service.building().is_none();
+    (has_image || service.is_ahead())
         && up >= service.replicas()
         && service.outdated().next().is_none()
 }

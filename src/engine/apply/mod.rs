@@ -4,12 +4,14 @@ mod build;
 mod change;
 mod check;
 mod command;
+mod infer;
 mod link;
 mod probe;
 mod reload;
 mod run;
 mod sync;
 
+pub(super) use infer::compare;
 pub(super) use run::LONG_READY;
 
 use super::turn::Turn;
@@ -38,6 +40,7 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::Probed { run, answer } => probe::answered(state, now, run, answer, turn),
         Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
         Event::SyncFailed { sync, why } => sync::failed(state, now, sync, why, turn),
+        Event::Compared { build, difference } => infer::compared(state, build, difference, turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
         Event::Command { command } => command::given(state, now, command),

@@ -125,6 +125,7 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
     let neutral = Service::named(service.name.clone());
     let mut rest = service.clone();
     rest.watch.clear();
+    rest.sync = neutral.sync;
     rest.ports.retain(|port| port.protocol == Protocol::Udp);
     rest.depends_on.clear();
     rest.build = None;

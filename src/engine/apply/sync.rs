@@ -75,7 +75,10 @@ pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, 
     if !is_running || !is_current {
         return;
     }
-    if service.service.build.is_some() {
+    if service.is_ahead() {
+        // The image that is made behind has the files.
+        service.want_new_runs();
+    } else if service.service.build.is_some() {
         replace_synced(service);
     } else if service
         .pending

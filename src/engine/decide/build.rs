@@ -36,7 +36,14 @@ pub(super) fn step(state: &State, service: &ServiceState) -> Option<Step> {
         return Some(Step::Rest(None));
     }
     if service.has_failed_build() {
-        return Some(Step::Rest(Some(Hold::BuildFailed)));
+        let runs = service.current().filter(|run| run.phase.is_serving());
+        let is_served = service.is_ahead() && runs.count() >= service.replicas();
+        let hold = if is_served {
+            Hold::AheadOfImage
+        } else {
+            Hold::BuildFailed
+        };
+        return Some(Step::Rest(Some(hold)));
     }
     if let Some(hold) = runtime::engine_hold(&state.engine_link) {
         return Some(Step::Rest(Some(hold)));

@@ -1,7 +1,7 @@
 //! What live runs need: probes, files, and the word that saved files are served.
 
 use super::super::intent::Intent;
-use super::super::{Moment, Run, RunPhase, ServiceState, State};
+use super::super::{BuildState, Moment, Run, RunPhase, ServiceState, State};
 use crate::stack::Runtime;
 
 /// What a run of this service needs before anything else is decided.
@@ -35,6 +35,16 @@ pub(in super::super) fn late_at(run: &Run) -> Option<Moment> {
     };
     let health = run.service.health.as_ref()?;
     (!run.told_late).then_some(since + health.start_period)
+}
+
+/// Compares an image with what the live runs were given ahead of it, as soon as it is there and nothing is being copied.
+pub(super) fn compare(service: &ServiceState) -> Option<Intent> {
+    let is_made = matches!(service.build, BuildState::Built { .. }) && service.has_image();
+    let is_copied = service.sync.is_none() && service.sync_queue.is_empty();
+    let is_due = service.is_ahead() && service.ahead.comparing.is_none();
+    (is_due && is_made && is_copied).then(|| Intent::Compare {
+        service: service.service.name.clone(),
+    })
 }
 
 /// Copies what waits to be synced, or says that saved files are served.

@@ -107,6 +107,9 @@ fn keep_up(state: &State, service: &ServiceState, now: Moment) -> Step {
     if let Some(intent) = chores::saved_files(state, service) {
         return Step::Do(intent);
     }
+    if let Some(intent) = chores::compare(service) {
+        return Step::Do(intent);
+    }
     if let Some(completion) = &service.completed {
         return ended(service, completion);
     }

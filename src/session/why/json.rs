@@ -38,11 +38,21 @@ fn told(story: &Story, answer: &Answer) -> Value {
     told.insert("runtime".into(), runtime(answer.runtime));
     match &answer.meaning {
         Meaning::Nothing => drop(told.insert("does".into(), json!("nothing"))),
-        Meaning::Does(deed, at) => {
+        Meaning::Does {
+            deed,
+            ground: at,
+            inferred,
+        } => {
             told.insert("does".into(), json!(word(deed)));
             if let Deed::Sync { to, then } = deed {
                 told.insert("target".into(), json!(to));
                 told.insert("then".into(), json!(then));
+            }
+            if let Deed::Infer { to } = deed {
+                told.insert("targets".into(), json!(to));
+            }
+            if let Some(words) = inferred {
+                told.insert("inferred".into(), json!(words));
             }
             told.insert("because".into(), ground(story, &answer.service, at));
         }
@@ -69,6 +79,7 @@ fn word(deed: &Deed) -> &'static str {
         Deed::Rebuild => "rebuild",
         Deed::Restart => "restart",
         Deed::Sync { .. } => "sync",
+        Deed::Infer { .. } => "infer",
         Deed::InPlace => "in-place",
     }
 }

@@ -44,7 +44,11 @@ struct Answer {
 /// What saving a path does to a service.
 #[derive(Debug, Clone, PartialEq)]
 enum Meaning {
-    Does(Deed, Ground),
+    Does {
+        deed: Deed,
+        ground: Ground,
+        inferred: Option<String>,
+    },
     LeftOut {
         by: Vec<(Ground, Exclusion)>,
         entered: bool,
@@ -61,6 +65,10 @@ enum Deed {
     Sync {
         to: String,
         then: Then,
+    },
+    /// Synced and restarted at once, while the image is built.
+    Infer {
+        to: Vec<String>,
     },
     /// A process uses the file where it is.
     InPlace,
@@ -203,7 +211,15 @@ fn meaning(explained: &Explained, service: &ServiceName, runtime: Runtime) -> Me
     match found.map(|(_, verdict)| verdict.clone()) {
         None => Meaning::Nothing,
         Some(Verdict::LeftOut { by, entered }) => Meaning::LeftOut { by, entered },
-        Some(Verdict::Counts { ground, action }) => Meaning::Does(deed(action, runtime), ground),
+        Some(Verdict::Counts {
+            ground,
+            action,
+            inferred,
+        }) => Meaning::Does {
+            deed: deed(action, runtime),
+            ground,
+            inferred,
+        },
     }
 }
 
@@ -225,7 +241,12 @@ fn deed(action: Action, runtime: Runtime) -> Deed {
             },
             Runtime::Process,
         ) => Deed::InPlace,
-        (Action::Rebuild | Action::Restart | Action::Sync { .. }, _) => Deed::Restart,
+        (Action::Infer { copies }, Runtime::Container) => Deed::Infer {
+            to: copies.into_iter().map(|copy| copy.to).collect(),
+        },
+        (Action::Rebuild | Action::Restart | Action::Sync { .. } | Action::Infer { .. }, _) => {
+            Deed::Restart
+        }
     }
 }
 

@@ -48,9 +48,15 @@ fn sentence(story: &Story, answer: &Answer) -> String {
     let runtime = qualified(answer.runtime);
     match &answer.meaning {
         Meaning::Nothing => format!("does not look there{runtime}"),
-        Meaning::Does(deed, ground) => {
+        Meaning::Does {
+            deed,
+            ground,
+            inferred,
+        } => {
             let ground = grounds(story, &answer.service, ground);
-            format!("{}{runtime}: {ground}", done(deed))
+            let inferred = inferred.as_ref().map(|words| format!("; {words}"));
+            let inferred = inferred.unwrap_or_default();
+            format!("{}{runtime}: {ground}{inferred}", done(deed))
         }
         Meaning::LeftOut { by, entered } => {
             let reasons: Vec<String> = by
@@ -79,6 +85,10 @@ fn done(deed: &Deed) -> String {
     match deed {
         Deed::Rebuild => "is rebuilt".into(),
         Deed::Restart => "is restarted".into(),
+        Deed::Infer { to } => format!(
+            "gets it as {} and is restarted, while its image is built",
+            to.join(" and ")
+        ),
         Deed::InPlace => "uses it where it is, and nothing is done".into(),
         Deed::Sync { to, then } => {
             let then = match then {

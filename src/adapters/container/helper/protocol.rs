@@ -52,6 +52,8 @@ pub(in super::super) struct FileHead {
     pub(in super::super) to: String,
     /// What is to be there.
     pub(in super::super) contents: Contents,
+    /// Whose it becomes, as `user` or `user:group`; `None`: the user's that the program runs as.
+    pub(in super::super) owner: Option<String>,
     /// Permission bits.
     pub(in super::super) mode: u32,
     /// Time of the last change, in seconds since 1970.
@@ -144,6 +146,7 @@ mod tests {
         let files = vec![FileHead {
             to: "/app/ä".into(),
             contents: Contents::File { size: 3 },
+            owner: None,
             mode: 0o644,
             modified: -1,
         }];

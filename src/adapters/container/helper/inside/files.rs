@@ -1,5 +1,6 @@
 //! Files written into their places.
 
+use std::collections::HashMap;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -9,8 +10,13 @@ use std::time::{Duration, SystemTime};
 use super::super::super::pack::Owner;
 use super::super::protocol::{Contents, FileHead};
 
-/// Writes and deletes, in order. Errors in words.
-pub(super) fn write(files: &[FileHead], body: &[u8], owner: Owner) -> Result<(), String> {
+/// Writes and deletes, in order. `owner_of` tells who owns what names this owner, or none. Errors in words.
+pub(super) fn write(
+    files: &[FileHead],
+    body: &[u8],
+    owner_of: impl Fn(Option<&str>) -> Owner,
+) -> Result<(), String> {
+    let mut owners: HashMap<Option<&str>, Owner> = HashMap::new();
     let mut rest = body;
     for file in files {
         let size = match file.contents {
@@ -21,6 +27,8 @@ pub(super) fn write(files: &[FileHead], body: &[u8], owner: Owner) -> Result<(),
             .split_at_checked(size)
             .ok_or("the contents are shorter than they should be")?;
         rest = after;
+        let named = file.owner.as_deref();
+        let owner = *owners.entry(named).or_insert_with(|| owner_of(named));
         put(file, content, owner).map_err(|error| format!("cannot write {}: {error}", file.to))?;
     }
     Ok(())
@@ -152,12 +160,13 @@ mod tests {
         FileHead {
             to: to.display().to_string(),
             contents,
+            owner: None,
             mode: 0o750,
             modified: 1_000,
         }
     }
 
-    fn us() -> Owner {
+    fn us(_: Option<&str>) -> Owner {
         Owner {
             user: rustix::process::getuid().as_raw().into(),
             group: rustix::process::getgid().as_raw().into(),
@@ -175,7 +184,7 @@ mod tests {
             head(&at("link"), Contents::Link { target: "b".into() }),
             head(&at("empty"), Contents::Folder),
         ];
-        write(&files, b"aabb", us()).unwrap();
+        write(&files, b"aabb", us).unwrap();
         assert_eq!(fs::read(at("new/deep/a")).unwrap(), b"aa");
         assert_eq!(fs::read(at("link")).unwrap(), b"bb");
         assert!(at("empty").is_dir());
@@ -187,7 +196,7 @@ mod tests {
         );
         let gone =
             ["new", "b", "link", "never", "b/below"].map(|name| head(&at(name), Contents::Gone));
-        write(&gone, b"", us()).unwrap();
+        write(&gone, b"", us).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -203,7 +212,7 @@ mod tests {
             head(&at("was-folder"), size.clone()),
             head(&at("was-link"), size),
         ];
-        write(&files, b"12", us()).unwrap();
+        write(&files, b"12", us).unwrap();
         assert_eq!(fs::read(at("was-folder")).unwrap(), b"1");
         assert_eq!(fs::read(at("was-link")).unwrap(), b"2");
         assert!(!at("was-link").is_symlink());
@@ -212,6 +221,6 @@ mod tests {
     #[test]
     fn too_little_content_is_an_error() {
         let file = head(Path::new("/nowhere"), Contents::File { size: 9 });
-        assert!(write(&[file], b"short", us()).is_err());
+        assert!(write(&[file], b"short", us).is_err());
     }
 }

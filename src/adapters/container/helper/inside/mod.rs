@@ -208,8 +208,7 @@ impl Helper {
         let done = match order {
             Order::Start => self.start(),
             Order::Files { files } => {
-                let owner = self.settings.program.owner();
-                files::write(&files, body, owner)
+                files::write(&files, body, |named| self.settings.program.owner(named))
             }
             Order::Restart { signal, grace_ms } => {
                 return self.end(id, &signal, grace_ms, Then::Again).await;

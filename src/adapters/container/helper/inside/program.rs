@@ -53,9 +53,10 @@ impl Program {
             .ok_or_else(|| "it has no process id".into())
     }
 
-    /// Who owns its files; root's where the user is not known.
-    pub(super) fn owner(&self) -> Owner {
-        user::find(&self.user).map_or_else(|_| Owner::default(), |user| user.owner)
+    /// Who owns files of this user, or of its own; root where the user is not known.
+    pub(super) fn owner(&self, named: Option<&str>) -> Owner {
+        let user = user::find(named.unwrap_or(&self.user));
+        user.map_or_else(|_| Owner::default(), |user| user.owner)
     }
 }
 
