@@ -7,7 +7,7 @@ use std::path::Path;
 use super::opening::identity;
 use super::{Failure, inspect, runtime, use_color};
 use crate::adapters::build::{Builder, probe_builder};
-use crate::adapters::container::{Surroundings, find};
+use crate::adapters::container::{ContainerEngine, Surroundings, find, helper_obstacle};
 use crate::cli::Global;
 use crate::config;
 use crate::proxy::owner_of;
@@ -138,7 +138,7 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
                     "builds work, but send the whole context each time",
                 ),
             };
-            return Ok(vec![Finding::good("engine", api), builds]);
+            return Ok(vec![Finding::good("engine", api), builds, helper(&engine)]);
         }
         Err(none) => none,
     };
@@ -157,6 +157,22 @@ fn engine(needed: bool) -> Result<Vec<Finding>, Failure> {
         )
     };
     Ok(vec![finding])
+}
+
+/// The program of ours that goes into containers of services that sync or are rebuilt.
+fn helper(engine: &ContainerEngine) -> Finding {
+    let program = std::env::current_exe().unwrap_or_default();
+    match helper_obstacle(engine, &program) {
+        None => Finding::good(
+            "helper inside",
+            "syncs, restarts and kept names go through it (`helper = false` turns it off)",
+        ),
+        Some(why) => Finding::weak(
+            "helper inside",
+            format!("cannot be used: {why}"),
+            "syncs and restarts go through the engine, which takes longer",
+        ),
+    }
 }
 
 fn inotify() -> Finding {

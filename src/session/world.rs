@@ -16,8 +16,8 @@ use crate::adapters::process::Processes;
 use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
 use crate::engine::{
-    BuildFailure, CheckId, Command, Effect, EngineLink, Event, Place, RunId, RuntimeChoice,
-    StartFailure, StartRun, SyncCopy, SyncId,
+    BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
+    RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
 use crate::proxy::{Policy, Routes, Target, Upstream};
 use crate::runtime::World;
@@ -69,17 +69,7 @@ impl World for RealWorld {
                 build,
                 service,
                 fresh,
-            } => match self.engine.builds() {
-                Some(builds) => {
-                    self.engine.containers.prepare(&service);
-                    builds.set_budget(self.stack.image_budget);
-                    builds.start(build, service, fresh);
-                }
-                None => self.wires.tell(Event::BuildFailed {
-                    build,
-                    failure: no_engine_to_build(),
-                }),
-            },
+            } => self.start_build(build, service, fresh),
             Effect::CancelBuild { build } => {
                 if let Some(builds) = self.engine.builds() {
                     builds.cancel(build);
@@ -267,6 +257,18 @@ impl RealWorld {
                 why: no_port(),
             }),
         }
+    }
+
+    fn start_build(&self, build: BuildId, service: Arc<Service>, fresh: bool) {
+        let Some(builds) = self.engine.builds() else {
+            return self.wires.tell(Event::BuildFailed {
+                build,
+                failure: no_engine_to_build(),
+            });
+        };
+        self.engine.containers.prepare(&service);
+        builds.set_budget(self.stack.image_budget);
+        builds.start(build, service, fresh);
     }
 
     fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {

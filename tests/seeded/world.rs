@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use boatyard::engine::{
     BuildFailure, BuildId, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options,
-    Place, ProbeAnswer, RunId, StartFailure, StartRun, SyncCopy, SyncId,
+    Place, ProbeAnswer, RunId, StartFailure, StartRun, SyncId,
 };
-use boatyard::stack::{Runtime, Service, ServiceName, Stack, Then, WatchRule};
+use boatyard::stack::{Runtime, ServiceName, Stack, Then, WatchRule};
 
 use crate::promises;
 use crate::rng::Rng;
@@ -46,7 +46,7 @@ pub(crate) struct World {
     /// What the container engine will tell when it is back.
     deferred: Vec<Event>,
     /// Rules whose files were looked for.
-    looked: BTreeMap<ServiceName, Vec<WatchRule>>,
+    pub(crate) looked: BTreeMap<ServiceName, Vec<WatchRule>>,
     comparing: BTreeSet<BuildId>,
     syncs: BTreeMap<SyncId, (Vec<RunId>, Vec<u64>, Then)>,
 }
@@ -389,35 +389,6 @@ impl World {
                 self.truth.found.remove(&service);
             }
         }
-    }
-
-    /// Whoever watches looks for files once for each set of rules.
-    fn look_for_files(&mut self, stack: &Stack) {
-        let is_needy = |service: &&Service| service.build.is_none() && !service.watch.is_empty();
-        for service in stack.services.values().filter(is_needy) {
-            let rules = service.watch.clone();
-            if self.looked.insert(service.name.clone(), rules) != Some(service.watch.clone()) {
-                let after = self.rng.between(0, 300);
-                self.plan(after, Planned::Find(service.name.clone()));
-            }
-        }
-        let needs = |name: &ServiceName| stack.service(name).as_ref().is_some_and(is_needy);
-        self.looked.retain(|name, _| needs(name));
-    }
-
-    /// What is found is what was synced so far, as the files are.
-    fn find(&mut self, service: ServiceName) {
-        let saves = self.truth.saves.get(&service).into_iter().flatten();
-        let files = (1_u64..).zip(saves).filter_map(|(number, save)| {
-            let SaveKind::Sync(then) = &save.kind else {
-                return None;
-            };
-            let copy = SyncCopy::new(None, number.to_string());
-            Some((copy, then.clone()))
-        });
-        let files = files.collect();
-        self.truth.found.insert(service.clone());
-        self.tell(Event::Found { service, files });
     }
 
     fn plan_build(&mut self, build: BuildId) {

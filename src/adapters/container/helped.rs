@@ -202,6 +202,24 @@ fn obstacle(network: &StackNetwork, facts: &ImageFacts) -> Option<String> {
     None
 }
 
+/// Why no helper can run in containers of this engine; `None`: nothing speaks against it.
+pub fn helper_obstacle(engine: &ContainerEngine, program: &Path) -> Option<String> {
+    let (facts, ours) = (&engine.facts, own_architecture());
+    if !engine.endpoint().is_local() || facts.rootless {
+        return Some("the engine's network is not this machine's".into());
+    }
+    if facts.os != "linux" || facts.arch != ours {
+        let (os, arch) = (&facts.os, &facts.arch);
+        return Some(format!(
+            "the engine runs {os}/{arch}, and Boatyard is made for linux/{ours}"
+        ));
+    }
+    let needed = super::helper::needs(program);
+    needed
+        .err()
+        .map(|error| format!("{}: {error}", program.display()))
+}
+
 /// This machine's architecture, as engines name it.
 pub(super) fn own_architecture() -> &'static str {
     match std::env::consts::ARCH {

@@ -1,5 +1,7 @@
 //! The life of one run: its container is made, attached, started, watched, stopped and removed by one task.
 
+mod begin;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,23 +13,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::abort::AbortOnDrop;
-use super::create::{Created, create, facts};
+use super::create::Created;
 use super::ending::{self, Ended};
 use super::find::ContainerEngine;
-use super::helped::{self, Helped, ImageFacts};
-use super::helper::{Handle, Order as Inside};
+use super::helper::Handle;
 use super::holder::Holder;
-use super::kept::{self, Keeper, Namespace, Replica};
+use super::kept::{self, Keeper};
 use super::leave::{Farewell, Leave, told};
-use super::model::{Container, Order, Request, Shared, StackNetwork};
+use super::model::{Order, Request, Shared, StackNetwork};
 use super::output::{Pump, PumpEnd};
-use super::rejoin::attach;
 use super::sink::Sink;
-use super::spec::How;
-use super::words::{is_network_gone, reason, start_failure};
-use super::{network, sync};
-use crate::engine::{Event, Exit, Place, RunId, StartFailure};
-use crate::stack::Reach;
+use super::words::{reason, start_failure};
+use crate::engine::{Event, Exit, RunId, StartFailure};
 
 /// How long after the end of the output the end of the program may be heard of, before the output is looked for again.
 const END_LAG: Duration = Duration::from_millis(500);
@@ -124,273 +121,6 @@ struct Life {
 }
 
 impl Life {
-    /// Makes the container, attaches to it, starts it, and tells `RunStarted`. Where a helper was to be inside and does not
-    /// come up, once more without.
-    async fn start(&mut self) -> Result<Pump, Unstarted> {
-        let engine = self.engine()?;
-        let network = self
-            .shared
-            .ensure_network(&engine)
-            .await
-            .map_err(|error| self.failure(&error))?;
-        let namespace = self.namespace().await;
-        let facts = match self.facts(&engine).await {
-            Ok(facts) => facts,
-            Err(why) => {
-                self.lend(namespace);
-                return Err(why);
-            }
-        };
-        let helped = Helped::of(&self.shared, &network, &self.request, &facts).await;
-        let how = How { helped, namespace };
-        let pump = match self.start_as(&engine, &network, how).await {
-            Err(Unstarted::Helpless(why)) => {
-                let start = &self.request.start;
-                let image = start.image.as_deref().unwrap_or_default();
-                self.shared
-                    .do_without_helper(image, &start.service.name, &why);
-                if let Some(created) = self.container.take() {
-                    remove_container(&engine, &created.id).await;
-                }
-                let how = How {
-                    helped: None,
-                    namespace: self.lent.take().map_or(Namespace::Named, Namespace::Lent),
-                };
-                self.start_as(&engine, &network, how).await?
-            }
-            started => started?,
-        };
-        Ok(pump)
-    }
-
-    async fn start_as(
-        &mut self,
-        engine: &ContainerEngine,
-        network: &StackNetwork,
-        how: How,
-    ) -> Result<Pump, Unstarted> {
-        let (created, how) = self.made(engine, network, how).await?;
-        let (id, name) = (created.id.clone(), created.name.clone());
-        self.container = Some(created);
-        self.lend(how.namespace);
-        self.still_wanted()?;
-        if how.helped.is_none() {
-            self.upload_given(engine, &id).await?;
-        }
-        let start = &self.request.start;
-        let sink = Sink::new(
-            self.shared.wires.telemetry.clone(),
-            start.service.name.clone(),
-            start.run.0,
-            network.direct,
-        );
-        let pump = self.begin(engine, &id, sink, how.helped).await?;
-        let kept = self.helper.is_some() && self.request.start.service.keep_network;
-        self.shared.wires.tell(Event::RunStarted {
-            run: self.run_id(),
-            place: Place::Container { id, name, kept },
-        });
-        Ok(pump)
-    }
-
-    async fn namespace(&self) -> Namespace {
-        let start = &self.request.start;
-        let kept = &self.shared.kept;
-        kept.place(&start.service, &self.replica(), start.run).await
-    }
-
-    fn replica(&self) -> Replica {
-        let start = &self.request.start;
-        (start.service.name.clone(), start.replica)
-    }
-
-    fn lend(&mut self, namespace: Namespace) {
-        if let Namespace::Lent(holder) = namespace {
-            self.lent = Some(holder);
-        }
-    }
-
-    /// What the image says of itself. A pull may take long, so it can be given up.
-    async fn facts(&mut self, engine: &ContainerEngine) -> Result<ImageFacts, Unstarted> {
-        let (shared, request) = (self.shared.clone(), self.request.clone());
-        let mut finding = Box::pin(facts(&shared, engine, &request));
-        loop {
-            tokio::select! {
-                found = &mut finding => return Ok(found?),
-                order = self.orders.recv() => self.note(order),
-            }
-            if self.over {
-                return Err(Unstarted::Unwanted);
-            }
-        }
-    }
-
-    /// Makes the container. Nothing of it is cut short by an order: what the engine was asked to make must be known, to be
-    /// removed.
-    async fn made(
-        &mut self,
-        engine: &ContainerEngine,
-        network: &StackNetwork,
-        how: How,
-    ) -> Result<(Created, How), Unstarted> {
-        let (shared, request) = (self.shared.clone(), self.request.clone());
-        let (engine, network) = (engine.clone(), network.clone());
-        let mut making = tokio::spawn(async move {
-            let made = create(&shared, &engine, &request, &network, &how).await;
-            (made, how)
-        });
-        loop {
-            tokio::select! {
-                made = &mut making => {
-                    let broke = |_| plain_failure("its container could not be made: the task broke");
-                    let (made, how) = made.map_err(broke)?;
-                    return match made {
-                        Ok(created) => Ok((created, how)),
-                        Err(why) => {
-                            self.lend(how.namespace);
-                            Err(why.into())
-                        }
-                    };
-                }
-                order = self.orders.recv() => self.note(order),
-            }
-            if self.over {
-                // The task goes on by itself; what it still makes is removed by it or by the next sweep.
-                return Err(self.abandon(making).await);
-            }
-        }
-    }
-
-    /// Waits for the making to end, briefly.
-    async fn abandon(
-        &mut self,
-        making: tokio::task::JoinHandle<(Result<Created, StartFailure>, How)>,
-    ) -> Unstarted {
-        let abort = making.abort_handle();
-        match tokio::time::timeout(Duration::from_secs(2), making).await {
-            Ok(Ok((made, how))) => {
-                self.container = made.ok();
-                self.lend(how.namespace);
-            }
-            Ok(Err(_)) => {}
-            Err(_) => abort.abort(),
-        }
-        Unstarted::Unwanted
-    }
-
-    /// Without a helper, files that the image lacks are copied in by the engine, before the program starts.
-    async fn upload_given(&self, engine: &ContainerEngine, id: &str) -> Result<(), Unstarted> {
-        let start = &self.request.start;
-        let given = sync::upload_given(engine, id, &start.service, start.given.clone()).await;
-        given.map_err(|why| plain_failure(&why).into())
-    }
-
-    /// Attaches to the container, starts it, and waits for its helper, which is given its files and starts the program.
-    async fn begin(
-        &mut self,
-        engine: &ContainerEngine,
-        id: &str,
-        sink: Sink,
-        helped: Option<Helped>,
-    ) -> Result<Pump, Unstarted> {
-        let pump = self.attach_and_start(engine, id, sink).await?;
-        if let Some(helped) = helped {
-            let start = &self.request.start;
-            let user = helped.user(&start.service);
-            let link = self.shared.link.clone();
-            let met = tokio::select! {
-                met = helped.meet() => met,
-                _ = ending::wait(&link, id) => Err("it ended at once".to_owned()),
-            };
-            let helper = match met {
-                Ok(helper) => helper,
-                Err(why) => return Err(Unstarted::Helpless(self.last_words(pump, why).await)),
-            };
-            let begun = async {
-                helped::give(&helper, start.given.clone()).await?;
-                helper.ask(Inside::Start, &[]).await
-            };
-            if let Err(why) = begun.await {
-                let why = self.last_words(pump, why).await;
-                return Err(plain_failure(&why).into());
-            }
-            self.helper = Some((helper, user));
-        }
-        self.publish(engine, id).await;
-        Ok(pump)
-    }
-
-    /// Why a container did not come up: what it, or the engine, printed last says more.
-    async fn last_words(&self, pump: Pump, why: String) -> String {
-        drop(ending::send(&self.shared, &self.id(), "SIGKILL").await);
-        let said = pump.drained().await.map(|end| end.sink.last_lines());
-        match said.unwrap_or_default().join("\n") {
-            said if said.is_empty() => why,
-            said => format!("{why}: {said}"),
-        }
-    }
-
-    /// Attaches and starts the container.
-    async fn attach_and_start(
-        &self,
-        engine: &ContainerEngine,
-        id: &str,
-        sink: Sink,
-    ) -> Result<Pump, Unstarted> {
-        let attached = attach(engine, id)
-            .await
-            .map_err(|error| plain_failure(&format!("its output cannot be read: {error}")))?;
-        let started = self.start_container(engine, id).await;
-        started.map_err(|error| self.failure(&error))?;
-        Ok(Pump::attached(attached, self.tty(), sink))
-    }
-
-    /// Starts the container, on a new network of the same name if somebody removed the old one.
-    async fn start_container(&self, engine: &ContainerEngine, id: &str) -> Result<(), Error> {
-        match engine.client.start_container(id, None).await {
-            Err(error) if is_network_gone(&error) => {
-                self.shared.renew_network(engine).await?;
-                engine.client.start_container(id, None).await
-            }
-            started => started,
-        }
-    }
-
-    /// Learns where the run is and makes it known. Does nothing when the program has already ended.
-    async fn publish(&self, engine: &ContainerEngine, id: &str) {
-        let inspected = engine
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>);
-        let (Ok(found), Some(network)) = (inspected.await, self.network().await) else {
-            return;
-        };
-        let pid = found.state.as_ref().and_then(|state| state.pid);
-        let before = self.shared.container(self.run_id());
-        let container = Container {
-            id: id.to_owned(),
-            service: self.request.start.service.clone(),
-            reach: match &self.lent {
-                Some(holder) => Some(Reach::Host(holder.address)),
-                None => network::reach(&found, &network),
-            },
-            pid: pid
-                .and_then(|pid| u32::try_from(pid).ok())
-                .filter(|pid| *pid != 0),
-            user: found
-                .config
-                .and_then(|config| config.user)
-                .unwrap_or_default(),
-            helper: self.helper.clone(),
-            owner: None,
-        };
-        let moved = before.is_some_and(|before| before.reach != container.reach);
-        self.shared.running(self.run_id(), container);
-        if moved {
-            // Whoever wanted to know may be gone.
-            let _ = self.shared.moved.send(self.run_id());
-        }
-    }
-
     /// Watches the program until it has ended for good; then all its output is in the store, or on its way there.
     async fn run(&mut self, mut pump: Pump) -> Exit {
         loop {

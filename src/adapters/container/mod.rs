@@ -40,6 +40,7 @@ use tokio::sync::mpsc;
 
 pub use exec::ExecResult;
 pub use find::{ContainerEngine, EngineFacts, NoEngine, OLDEST_API, find};
+pub use helped::helper_obstacle;
 pub use helper::{BECOME_WORD, HELPER_WORD, become_main, helper_main};
 pub use kept::Aim;
 pub use link::Link;

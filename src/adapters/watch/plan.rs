@@ -2,17 +2,17 @@
 //! Dockerfiles it was made from, and a look at what is there when it infers where a file lands.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::docker_rules::DockerRules;
 use super::infer::{Inferring, settled};
 use super::names;
-use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore, RuleIndex};
+use crate::adapters::ignore_rules::{DockerIgnore, GitIgnore};
 use crate::engine::{Action, SyncCopy};
 use crate::stack::{Build, Reaction, Runtime, Service, ServiceName, Stack, Then, WatchRule};
 
@@ -71,13 +71,6 @@ pub(super) enum Filter {
         /// Folders that other services answer for.
         others: Vec<(PathBuf, ServiceName)>,
     },
-}
-
-/// Docker's rules, and what they said about folders before: each rule is tried on each part of a path once.
-#[derive(Debug)]
-pub(super) struct DockerRules {
-    pub(super) rules: DockerIgnore,
-    folders: RefCell<HashMap<String, Option<RuleIndex>>>,
 }
 
 /// What an interest says about a path.
@@ -510,39 +503,6 @@ impl Interest {
                 }
             }
         }
-    }
-}
-
-impl DockerRules {
-    fn new(rules: DockerIgnore) -> Self {
-        Self {
-            rules,
-            folders: RefCell::default(),
-        }
-    }
-
-    fn excludes(&self, inside: &str) -> bool {
-        self.rules.is_excluding(self.decision(inside))
-    }
-
-    fn could_contain(&self, folder: &str) -> bool {
-        let decision = self.of_folder(folder);
-        self.rules.could_contain(decision, folder)
-    }
-
-    fn decision(&self, inside: &str) -> Option<RuleIndex> {
-        let above = inside.rsplit_once('/').map(|(folder, _)| folder);
-        self.rules
-            .decide(above.and_then(|folder| self.of_folder(folder)), inside)
-    }
-
-    fn of_folder(&self, folder: &str) -> Option<RuleIndex> {
-        if let Some(known) = self.folders.borrow().get(folder) {
-            return *known;
-        }
-        let decision = self.decision(folder);
-        self.folders.borrow_mut().insert(folder.into(), decision);
-        decision
     }
 }
 

@@ -333,6 +333,8 @@ fn life() {
     check("trace = false", "trace", &json!(false));
     check("user = 1000", "user", &json!("1000"));
     check("init = true", "init", &json!(true));
+    check("helper = false", "helper", &json!(false));
+    check("keep_network = false", "keep_network", &json!(false));
     check(
         "labels = [\"a=b\", \"c\"]",
         "labels",

@@ -20,7 +20,7 @@ pub(super) struct Kit {
 
 /// A shared object: under which name the binary asks for it, and where it is.
 #[derive(Debug, PartialEq, Eq)]
-struct Object {
+pub(in super::super) struct Object {
     name: String,
     place: PathBuf,
 }
@@ -78,7 +78,7 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
 ///
 /// glibc's loader lists them instead of starting the program when `LD_TRACE_LOADED_OBJECTS` is set (`ld.so(8)`). A program
 /// without a loader takes no notice and prints its version.
-fn needs(program: &Path) -> io::Result<(Option<PathBuf>, Vec<Object>)> {
+pub(in super::super) fn needs(program: &Path) -> io::Result<(Option<PathBuf>, Vec<Object>)> {
     let listed = Command::new(program)
         .arg("--version")
         .env("LD_TRACE_LOADED_OBJECTS", "1")
