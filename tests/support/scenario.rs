@@ -25,7 +25,7 @@ use std::time::Duration;
 use boatyard::engine::{Effect, Engine, Moment, Notice, Options, RuntimeChoice};
 use boatyard::stack::{
     Build, Check, CheckKind, CommandExpect, CommandWords, Condition, EnvValue, Health, Mount,
-    MountKind, PortMapping, Probe, Protocol, RestartPolicy, Service, ServiceName, Stack,
+    MountKind, PortMapping, Probe, Protocol, RestartPolicy, Service, ServiceName, Stack, WatchMode,
 };
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -83,6 +83,8 @@ struct ServiceWords {
     environment: BTreeMap<String, String>,
     /// Front door.
     port: Option<u16>,
+    #[serde(default)]
+    watch_mode: WatchMode,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -229,6 +231,7 @@ impl ServiceWords {
         service.replicas = self.replicas;
         service.restart = self.restart;
         service.overlap = self.overlap;
+        service.watch_mode = self.watch_mode;
         if self.volume {
             service.volumes.push(Mount {
                 kind: MountKind::Volume("data".into()),

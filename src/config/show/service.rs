@@ -6,8 +6,8 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::stack::{
-    Build, CommandWords, Condition, EnvValue, Health, Mount, MountKind, PortMapping, Probe,
-    Protocol, Reaction, RestartPolicy, SecretSource, Service, Then, WatchRule,
+    Build, CommandWords, Condition, EnvValue, Health, Holding, Mount, MountKind, PortMapping,
+    Probe, Protocol, Reaction, RestartPolicy, SecretSource, Service, Then, WatchMode, WatchRule,
 };
 
 use super::super::redact::looks_secret;
@@ -56,6 +56,14 @@ pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table 
     out.put_some("health", service.health.as_ref().map(health));
     out.put_filled("volumes", service.volumes.iter().map(mount).collect());
     out.put_filled("watch", service.watch.iter().map(rule).collect());
+    out.put_unless(
+        "watch_mode",
+        service.watch_mode.word(),
+        &WatchMode::default().word(),
+    );
+    if service.hold != Holding::default() {
+        out.put("hold", hold(service.hold));
+    }
     life(service, &mut out);
     out
 }
@@ -221,6 +229,16 @@ fn health(health: &Health) -> Table {
     out.put("retries", i64::from(health.retries));
     out.put("start_period", duration::show(health.start_period));
     out
+}
+
+fn hold(holding: Holding) -> Value {
+    if holding.is_off() {
+        return Value::from(false);
+    }
+    let mut out = Table::new();
+    out.put("time", duration::show(holding.time));
+    out.put("requests", i64::from(holding.requests));
+    Value::Table(out)
 }
 
 fn mount(mount: &Mount) -> Value {

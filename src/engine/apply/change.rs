@@ -2,8 +2,10 @@
 
 use super::super::turn::{Turn, millis, went_live};
 use super::super::{
-    Action, Change, Moment, Notice, PendingEdits, QueuedSync, ServiceState, State, SyncCopy,
+    Action, Change, ChangeId, Fate, Moment, Notice, PendingEdits, QueuedSync, RunId, ServiceState,
+    State, SyncCopy, Way,
 };
+use super::mode;
 use crate::stack::{Runtime, ServiceName, Then};
 
 /// Records a settled set of saved files. A smoke test and a session that ends take no notice of it.
@@ -22,37 +24,65 @@ pub(super) fn seen(state: &mut State, now: Moment, change: &Change, turn: &mut T
         paths: change.paths.clone(),
         first_save_ms_ago: millis(now.since(change.first_save)),
     });
+    let on_hold = state.hold.is_some();
     for name in &touched {
         if let Some(service) = state.services.get_mut(name) {
-            touch(service, change, now, turn);
+            arrived(service, change, on_hold, now, turn);
         }
     }
 }
 
-/// What one change asks of one service. A rebuild brings everything; a restart brings what a sync brings too, but for
-/// a container, whose image lacks the synced files.
-fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Turn) {
-    let name = service.service.name.clone();
-    let mine = change.actions.iter().filter(|(other, _)| *other == name);
+/// One change came to one service: it waits, or is acted upon at once.
+fn arrived(
+    service: &mut ServiceState,
+    change: &Change,
+    on_hold: bool,
+    now: Moment,
+    turn: &mut Turn,
+) {
+    let name = &service.service.name;
+    let mine = change.actions.iter().filter(|(other, _)| other == name);
+    let mine: Vec<Action> = mine.map(|(_, action)| action.clone()).collect();
+    if mode::must_wait(service, &mine, on_hold) {
+        return mode::collect(service, change, mine, (on_hold, now), turn);
+    }
+    let edits = PendingEdits {
+        first_save: change.first_save,
+        newest_first_save: change.first_save,
+        last_save: change.last_save,
+        newest: service.changes.seen(change, now, Fate::UnderWay),
+        generation: None,
+    };
+    touch(service, &mine, edits, now, turn);
+}
+
+/// What a change asks of one service. A rebuild brings everything; a restart brings what a sync brings too, but for a
+/// container, whose image lacks the synced files.
+pub(super) fn touch(
+    service: &mut ServiceState,
+    actions: &[Action],
+    edits: PendingEdits,
+    now: Moment,
+    turn: &mut Turn,
+) {
     let mut rebuild = false;
     let mut restart = false;
     let mut syncs = Vec::new();
-    for (_, action) in mine {
+    for action in actions {
         match action {
             Action::Rebuild => rebuild = true,
             Action::Restart => restart = true,
             Action::Sync { copies, then } => syncs.push((copies, then)),
         }
     }
-    add_edits(service, change);
-    for (copies, then) in &syncs {
-        remember(service, copies, then);
-    }
+    service.add_edits(edits);
+    service.remember(actions);
     let is_process = service.runtime == Some(Runtime::Process);
     if rebuild && !is_process {
         return service.want_new_image();
     }
     if rebuild || (restart && (is_process || syncs.is_empty())) {
+        service.changes.goes(Way::Restart);
         return service.want_new_runs();
     }
     if restart {
@@ -62,38 +92,28 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
         return in_place(service, &syncs, now, turn);
     }
     for (copies, then) in syncs {
-        queue(service, copies, then, change);
+        queue(service, copies, then, edits);
     }
 }
 
-/// Adds these saves to those that are not served yet.
-fn add_edits(service: &mut ServiceState, change: &Change) {
-    let edits = edits_of(change);
-    service.pending = Some(match service.pending {
-        Some(earlier) => earlier.and_then(edits),
-        None => edits,
-    });
-}
-
-fn edits_of(change: &Change) -> PendingEdits {
-    PendingEdits {
-        first_save: change.first_save,
-        newest_first_save: change.first_save,
-        last_save: change.last_save,
-        generation: None,
-    }
-}
-
-/// A service with an image and no build has no other place to which synced files could go for a later container.
-fn remember(service: &mut ServiceState, copies: &[SyncCopy], then: &Then) {
-    if service.service.build.is_some() || service.service.image.is_none() {
+/// A run that has a live change answered well for the first time.
+pub(super) fn answered(
+    state: &mut State,
+    now: Moment,
+    name: &ServiceName,
+    (change, run): (ChangeId, RunId),
+    turn: &mut Turn,
+) {
+    let service = state.services.get_mut(name);
+    let Some(story) = service.and_then(|service| service.changes.served(change, now)) else {
         return;
-    }
-    for copy in copies {
-        service
-            .given
-            .insert(copy.to.clone(), (copy.clone(), then.clone()));
-    }
+    };
+    turn.tell(Notice::ChangeServed {
+        service: name.clone(),
+        run,
+        change,
+        ms: millis(now.since(story.from())),
+    });
 }
 
 /// The files of a process are used where they are: it needs nothing, or a restart.
@@ -104,8 +124,10 @@ fn in_place(
     turn: &mut Turn,
 ) {
     if syncs.iter().any(|(_, then)| **then != Then::Nothing) {
+        service.changes.goes(Way::Restart);
         return service.want_new_runs();
     }
+    service.changes.goes(Way::InPlace);
     let is_settled = service
         .pending
         .is_some_and(|pending| pending.generation.is_none());
@@ -127,7 +149,7 @@ fn in_place(
 }
 
 /// Files to be copied into live runs; without runs to copy them into, a new image or a new container has them.
-fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &Change) {
+fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, edits: PendingEdits) {
     let has_build = service.service.build.is_some();
     if !can_take(service) {
         if has_build {
@@ -143,7 +165,7 @@ fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &
     service.sync_queue.push_back(QueuedSync {
         copies: copies.to_vec(),
         then: then.clone(),
-        edits: Some(edits_of(change)),
+        edits: Some(edits),
     });
 }
 

@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod command;
 mod link;
+mod mode;
 mod probe;
 mod reload;
 mod run;
@@ -36,9 +37,14 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::RunExited { run, exit } => run::exited(state, now, run, exit, turn),
         Event::Probed { run, answer } => probe::answered(state, now, run, answer, turn),
         Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
-        Event::SyncFailed { sync, why } => sync::failed(state, sync, why, turn),
+        Event::SyncFailed { sync, why } => sync::failed(state, now, sync, why, turn),
+        Event::FirstAnswer {
+            service,
+            change,
+            run,
+        } => change::answered(state, now, &service, (change, run), turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
-        Event::Command { command } => command::given(state, now, command),
+        Event::Command { command } => command::given(state, now, command, turn),
     }
 }

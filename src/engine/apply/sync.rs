@@ -16,6 +16,9 @@ pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, t
         files,
         ms: millis(now.since(syncing.since)),
     });
+    if let Some(edits) = syncing.edits {
+        service.changes.synced(edits.newest, now);
+    }
     let has_more_to_wait_for = service
         .pending
         .is_some_and(|pending| pending.generation.is_some());
@@ -58,11 +61,14 @@ fn queued_edits(service: &ServiceState) -> Option<PendingEdits> {
 }
 
 /// Copying failed. What has a build gets the files by a new image; else the runs keep what they have.
-pub(super) fn failed(state: &mut State, sync: SyncId, why: String, turn: &mut Turn) {
+pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, turn: &mut Turn) {
     let is_running = state.is_running();
     let Some((service, syncing)) = answered(state, sync) else {
         return;
     };
+    if let Some(edits) = syncing.edits {
+        service.changes.failed_up_to(edits.newest, now, &why);
+    }
     turn.tell(Notice::SyncFailed {
         service: service.service.name.clone(),
         why,
