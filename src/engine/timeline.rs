@@ -173,6 +173,11 @@ impl Changes {
         number
     }
 
+    /// The service left: nothing will come of any of them. Numbers are not given twice.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+    }
+
     /// What waits is to be applied: the newest of it is on its way, and has the others with it. Its number.
     pub(super) fn applied(&mut self, now: Moment) -> ChangeId {
         let is_waiting = |story: &ChangeStory| story.fate == Fate::Waiting;

@@ -95,6 +95,7 @@ fn remove(
         service.wanted = Wanted::Removed;
         service.pending = None;
         service.waiting = None;
+        service.changes.forget();
         service.sync_queue.clear();
         services.insert(name, service);
     }

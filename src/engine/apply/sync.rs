@@ -79,11 +79,15 @@ pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, 
     }
     if service.service.build.is_some() {
         replace_synced(service);
-    } else if service
-        .pending
-        .is_some_and(|pending| pending.generation.is_none())
+    } else if let Some(pending) = service.pending
+        && pending.generation.is_none()
     {
-        service.pending = queued_edits(service);
+        let rest = queued_edits(service);
+        let brought_all = |edits: PendingEdits| pending.newest <= edits.newest;
+        // What is neither queued nor brought by this waits for a run that is still to come.
+        if rest.is_some() || syncing.edits.is_some_and(brought_all) {
+            service.pending = rest;
+        }
     }
 }
 
