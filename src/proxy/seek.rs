@@ -178,7 +178,9 @@ impl Refusal {
                 )
             }
             Self::TooMany { held } => {
-                format!("{callee} is not ready: {held} requests for it are held already")
+                let requests = if *held == 1 { "request" } else { "requests" };
+                let are = if *held == 1 { "is" } else { "are" };
+                format!("{callee} is not ready: {held} {requests} for it {are} held already")
             }
             Self::Refused(why) => format!("{callee} is not ready: {why}"),
             Self::Unreachable(why) => why.clone(),

@@ -6,6 +6,7 @@ mod meaning;
 mod messages;
 mod problems;
 mod round_trip;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 

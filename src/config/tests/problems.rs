@@ -14,7 +14,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "zzzzzzzzz = 1",
-        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, health, image, init, labels, overlap, ports, profiles, replicas, restart, run, stop_grace_period, stop_signal, trace, tty, user, volumes, watch, working_dir",
+        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, health, hold, image, init, labels, overlap, ports, profiles, replicas, restart, run, stop_grace_period, stop_signal, trace, tty, user, volumes, watch, watch_mode, working_dir",
     ),
     (
         "replicas = \"two\"",
@@ -554,7 +554,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "a = 99999999999999999999999\n[services.a]\nimage = \"x\"",
-        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, max_builds, name, redact, services, smoke, volumes\n1:5: error: the number 99999999999999999999999 is too large",
+        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, hold, max_builds, name, redact, services, smoke, volumes, watch_mode\n1:5: error: the number 99999999999999999999999 is too large",
     ),
 ];
 

@@ -27,6 +27,8 @@ watch = [
   { path = "file.txt", action = "rebuild" },
 ]
 replicas = 2
+watch_mode = "manual"
+hold = { time = "1500ms", requests = 7 }
 restart = "always"
 overlap = true
 stop_signal = "INT"
@@ -46,6 +48,7 @@ image = "postgres:${TAG}"
 health = { tcp = 5432 }
 
 [services.seed]
+hold = false
 run = ["python3", "seed.py"]
 directory = "orders"
 restart = "no"

@@ -23,8 +23,11 @@ enum Stage {
 /// Wide enough for the time of day in front, and for words behind.
 const WITH_TIME: u16 = 34;
 const WITH_WORDS: u16 = 50;
-/// The widest bar.
+/// Wide enough for the first good answer besides.
+const WITH_ANSWER: u16 = 76;
+/// The widest bar, and the shortest that is worth to be drawn beside all figures.
 const WIDEST: usize = 60;
+const SHORTEST: usize = 8;
 /// Columns for how long it took.
 const TOOK: usize = 8;
 
@@ -41,8 +44,12 @@ pub(in crate::tui) fn lines<'a>(
     }
     let with_legend = usize::from(most > 2);
     let shown: Vec<&ChangeStory> = stories.take(most - with_legend).collect();
-    let spans = shown.iter().map(|story| so_far(story, scene.now));
-    let scale = spans.max().unwrap_or_default();
+    let has_bar = |story: &&&ChangeStory| matches!(story.fate, Fate::Live { .. } | Fate::UnderWay);
+    let bars = shown.iter().filter(has_bar);
+    let scale = bars
+        .map(|story| so_far(story, scene.now))
+        .max()
+        .unwrap_or_default();
     let mut lines: Vec<Line<'a>> = shown
         .iter()
         .map(|story| line(scene, story, scale, room))
@@ -62,10 +69,12 @@ pub(in crate::tui) fn last_live<'a>(
     let mut stories = service.changes.newest_first();
     let story = stories.find(|story| story.live.is_some())?;
     let end = story.live?;
-    let figures = figures(theme, service);
-    let columns = usize::from(room)
-        .saturating_sub(spans_width(&figures) + 2)
-        .min(24);
+    let mut figures = figures(theme, service);
+    let left = |figures: &[Span<'_>]| usize::from(room).saturating_sub(spans_width(figures) + 2);
+    if left(&figures) < SHORTEST {
+        figures.truncate(2);
+    }
+    let columns = left(&figures).min(24);
     let scale = end.since(story.from());
     let mut spans = bar(theme, story, end, scale, columns);
     spans.push(Span::raw("  "));
@@ -104,12 +113,14 @@ fn line<'a>(scene: Scene<'_>, story: &ChangeStory, scale: Duration, room: u16) -
         format!("{figure:>TOOK$}  "),
         theme.style(role),
     ));
-    let right = if room >= WITH_WORDS {
-        vec![Span::styled(how(story), dim)]
-    } else {
-        Vec::new()
-    };
-    let taken = spans_width(&left) + if right.is_empty() { 0 } else { HOW + 2 };
+    let mut right = Vec::new();
+    if room >= WITH_WORDS {
+        right.push(Span::styled(how(story), dim));
+    }
+    if room >= WITH_ANSWER {
+        right.push(Span::styled(answered(story), dim));
+    }
+    let taken = spans_width(&left) + spans_width(&right) + 2;
     let columns = usize::from(room).saturating_sub(taken).min(WIDEST);
     let end = story.from() + took;
     left.extend(match &story.fate {
@@ -144,6 +155,15 @@ fn how(story: &ChangeStory) -> String {
         None => String::new(),
     };
     format!("{how:<HOW$}")
+}
+
+/// When it was first answered well by what has it.
+fn answered(story: &ChangeStory) -> String {
+    let after = story.served.map(|served| served.since(story.from()));
+    let words = after.map_or(String::new(), |after| {
+        format!("answered {}", text::duration(after))
+    });
+    format!("{words:<16}")
 }
 
 /// The stages one after another; each that took any time has at least a column.
@@ -210,7 +230,7 @@ fn legend<'a>(theme: &Theme, service: &ServiceState, room: u16) -> Line<'a> {
     for (stage, word) in Stage::ALL {
         let (sign, role) = stage.looks();
         signs.push(Span::styled(sign, theme.style(role)));
-        signs.push(Span::styled(format!(" {word}  "), theme.style(Role::Dim)));
+        signs.push(Span::styled(format!("{word} "), theme.style(Role::Dim)));
     }
     let figures = figures(theme, service);
     if spans_width(&signs) + spans_width(&figures) + 1 > usize::from(room) {

@@ -104,7 +104,7 @@ fn line<'a>(
         Span::raw("  "),
         Span::styled(standing, weight),
     ];
-    if service.mode == WatchMode::Manual {
+    if service.mode == WatchMode::Manual && service.waiting.is_none() {
         left.push(Span::styled("  manual", theme.style(Role::Dim)));
     }
     let mut right = waiting(scene, service);
