@@ -3,6 +3,7 @@
 mod bad_luck;
 mod containers;
 mod cut_off;
+mod edits;
 mod processes;
 mod session;
 mod shop;

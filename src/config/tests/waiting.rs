@@ -48,11 +48,12 @@ const LINES: &[(&str, &str)] = &[
 #[test]
 fn wrong_lines() {
     for (line, expected) in LINES {
-        assert_eq!(said(&read_text(&with_line(line))), *expected, "{line}");
+        let expected = format!("boatyard.toml:{expected}");
+        assert_eq!(said(&read_text(&with_line(line))), expected, "{line}");
     }
     let top = "watch_mode = \"off\"\nhold = 5\n".to_owned() + &with_line("");
-    let expected = "1:14: error: \"watch_mode\" in the stack file: \"off\" is not known; possible values: auto, manual\n\
-         2:8: error: \"hold\" in the stack file: expected a duration, found a number; give it a unit: \"5s\" or \"5ms\"";
+    let expected = "boatyard.toml:1:14: error: \"watch_mode\" in the stack file: \"off\" is not known; possible values: auto, manual\n\
+         boatyard.toml:2:8: error: \"hold\" in the stack file: expected a duration, found a number; give it a unit: \"5s\" or \"5ms\"";
     assert_eq!(said(&read_text(&top)), expected);
 }
 
