@@ -4,7 +4,7 @@
 
 mod support;
 
-use boatyard::engine::{Effect, Engine};
+use boatyard::engine::{Effect, Engine, Notice};
 
 use support::scenario::{Outcome, Scenario};
 use support::words;
@@ -73,11 +73,13 @@ fn problems(engine: &Engine, outcome: &Outcome<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let step = outcome.step;
     if let Some(expected) = &step.effects {
-        // What a service runs as is asserted by its notice.
-        let shown = outcome
-            .effects
-            .iter()
-            .filter(|effect| !matches!(effect, Effect::UseRuntime { .. }));
+        // What a service runs as is asserted by its notice; that a first answer is awaited, by that of the change.
+        let shown = outcome.effects.iter().filter(|effect| {
+            !matches!(
+                effect,
+                Effect::UseRuntime { .. } | Effect::AwaitAnswer { .. }
+            )
+        });
         let done: Vec<String> = shown.map(words::effect).collect();
         if done != *expected {
             found.push(format!("expected to do {expected:?}, did {done:?}"));
@@ -100,11 +102,40 @@ fn problems(engine: &Engine, outcome: &Outcome<'_>) -> Vec<String> {
         }
     }
     found.extend(wrong_services(engine, outcome));
+    found.extend(wrong_answers(engine, outcome));
     let wake = engine.next_deadline().map(|at| at.0.as_millis());
     if step.wake.is_some() && step.wake.map(u128::from) != wake {
         found.push(format!("wants to be woken at {wake:?}"));
     }
     found
+}
+
+/// Whoever is told that a change is live is told of its first answer too, as far as it has runs that can answer.
+fn wrong_answers(engine: &Engine, outcome: &Outcome<'_>) -> Vec<String> {
+    let lives = outcome.notices.iter().filter_map(|notice| match notice {
+        Notice::ChangeLive {
+            service, change, ..
+        } => Some((service, change)),
+        _ => None,
+    });
+    let can_answer = |service| {
+        engine
+            .state()
+            .services
+            .get(service)
+            .is_some_and(|service| service.is_serving())
+    };
+    let is_awaited = |live: (_, _)| {
+        outcome.effects.iter().any(|effect| {
+            matches!(effect, Effect::AwaitAnswer { service, change, .. } if (service, change) == live)
+        })
+    };
+    let missing = lives.filter(|live| can_answer(live.0) && !is_awaited(*live));
+    missing
+        .map(|(service, change)| {
+            format!("the answer of {service} to change {change} is not awaited")
+        })
+        .collect()
 }
 
 fn wrong_services(engine: &Engine, outcome: &Outcome<'_>) -> Vec<String> {

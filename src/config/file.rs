@@ -10,7 +10,7 @@ use super::nearest::suggest;
 use super::problem::{Problem, quoted};
 use super::scope::Scope;
 use super::tree::{Table, Value};
-use super::{redact, services, smoke};
+use super::{holding, redact, services, smoke, watch};
 
 const HINTS: [(&str, &str); 7] = [
     (
@@ -44,6 +44,19 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
     let max_builds = root.take("max_builds");
     let image_budget = root.take("image_budget");
     let volumes = root.take("volumes");
+    let usual = scope.defaults.hold;
+    if let Some(hold) = root
+        .take("hold")
+        .and_then(|item| holding::read(&item, usual, scope))
+    {
+        scope.defaults.hold = hold;
+    }
+    if let Some(mode) = root
+        .take("watch_mode")
+        .and_then(|item| watch::mode(&item, scope))
+    {
+        scope.defaults.watch_mode = mode;
+    }
     compose(root.take("compose"), scope);
     root.finish(&HINTS, scope);
 

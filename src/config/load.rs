@@ -9,7 +9,7 @@ use super::discover::{Options, STACK_FILE, find, is_compose};
 use super::environment::{read_text, reason, values};
 use super::parse::parse;
 use super::problem::{Place, Problem, Severity};
-use super::scope::{Scope, Variables};
+use super::scope::{Defaults, Scope, Variables};
 use super::source::{Source, shown_from};
 use super::{file, variables};
 
@@ -150,6 +150,7 @@ pub(super) fn read(source: &Source, file: &Path, options: &Options) -> Loaded {
         rules: Vec::new(),
         problems,
         also_read,
+        defaults: Defaults::default(),
         active: true,
     };
     let mut stack = Stack::default();
@@ -219,6 +220,7 @@ fn with_dotenv(
         rules: Vec::new(),
         problems: Vec::new(),
         also_read: Vec::new(),
+        defaults: Defaults::default(),
         active: true,
     };
     let dotenv = values(&path, text, &mut scope).into_iter().collect();

@@ -16,6 +16,7 @@ mod environment;
 mod file;
 pub mod graph;
 mod health;
+mod holding;
 mod init;
 mod interpolate;
 mod item;

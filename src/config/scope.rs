@@ -8,6 +8,7 @@ use crate::stack::ServiceName;
 use super::problem::{Place, Problem};
 use super::source::Source;
 use super::tree::Span;
+use crate::stack::{Holding, WatchMode};
 
 /// The variables that `${NAME}` sees: this process's environment, then `.env`.
 #[derive(Debug, Default)]
@@ -47,8 +48,19 @@ pub(super) struct Scope<'a> {
     pub(super) rules: Vec<(ServiceName, Place)>,
     /// Files that were read, or that would have been, besides the stack file.
     pub(super) also_read: Vec<PathBuf>,
+    /// How requests are held, and when saved files are acted upon, where a service does not say.
+    pub(super) defaults: Defaults,
     /// Whether the service being read is part of the chosen profiles. What is missing on disk for another is no problem.
     pub(super) active: bool,
+}
+
+/// What the top of the file says for every service.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Defaults {
+    /// How long and how many requests are held.
+    pub(super) hold: Holding,
+    /// When saved files are acted upon.
+    pub(super) watch_mode: WatchMode,
 }
 
 impl Scope<'_> {

@@ -13,7 +13,7 @@ use super::problem::quoted;
 use super::scope::Scope;
 use super::source::shown_here;
 use super::tree::{Span, Value};
-use super::{build, environment, health, ports, signal, volumes, watch, words};
+use super::{build, environment, health, holding, ports, signal, volumes, watch, words};
 
 /// A service as the file gives it, and where the parts stand that are checked against other services.
 #[derive(Debug)]
@@ -300,6 +300,11 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
         service.health = health::read(&item, of, scope);
         draft.health_span = Some(item.span().clone());
     }
+    let usual = scope.defaults.hold;
+    let hold = section.take("hold");
+    service.hold = hold
+        .and_then(|item| holding::read(&item, usual, scope))
+        .unwrap_or(usual);
     if let Some(trace) = section.take("trace").and_then(|item| item.boolean(scope)) {
         service.trace = trace;
     }
@@ -353,6 +358,10 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
     if let Some(item) = section.take("sync") {
         service.sync = sync(&item, service.build.is_some(), scope);
     }
+    let mode = section.take("watch_mode");
+    service.watch_mode = mode
+        .and_then(|item| watch::mode(&item, scope))
+        .unwrap_or(scope.defaults.watch_mode);
     let Some(item) = section.take("watch") else {
         return;
     };

@@ -2,13 +2,19 @@
 
 use std::path::Path;
 
-use crate::stack::{Reaction, Signal, Then, WatchRule};
+use crate::stack::{Reaction, Signal, Then, WatchMode, WatchRule};
 
 use super::item::{Item, Section};
 use super::scope::{Scope, normal};
 use super::signal;
 use super::tree::{Span, Value};
 use super::words;
+
+/// `"auto"` or `"manual"`.
+pub(super) fn mode(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<WatchMode> {
+    let modes = [WatchMode::Auto, WatchMode::Manual];
+    item.choice(&modes.map(|mode| (mode.word(), mode)), scope)
+}
 
 /// What a rule does, before its details are read.
 #[derive(Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stack::ServiceName;
+use crate::stack::{ServiceName, WatchMode};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,16 @@ pub enum Command {
     Stop { service: ServiceName },
     /// Start it (again); a job runs once more.
     Start { service: ServiceName },
+    /// Edits of all services, and of the stack file, wait from now on; or they wait no longer, and what was saved
+    /// meanwhile is applied, but for what services of mode `manual` have.
+    Hold { on: bool },
+    /// From now on, act upon the saved files of a service at once, or when asked. What waits is applied if it is at once.
+    SetMode {
+        service: ServiceName,
+        mode: WatchMode,
+    },
+    /// Apply the edits that wait: of this service, or of all and of the stack file.
+    Flush { service: Option<ServiceName> },
     /// Stop everything gracefully and end the session.
     Quit,
     /// Kill whatever is still there and end the session.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, CheckId, RunId, SyncCopy, SyncId, TerminalSize};
+use super::{BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize};
 use crate::stack::{Check, Runtime, Service, ServiceName, Stack, Then};
 
 /// One thing to do. Each is answered by an event that carries the same number, however it ends.
@@ -63,6 +63,13 @@ pub enum Effect {
         image: String,
         runs: Vec<RunId>,
         paths: Vec<String>,
+    },
+    /// Tell when one of these runs has answered a request well that it was given from now on. Answered by `FirstAnswer`,
+    /// once, if anybody asks; the next one of the same service takes its place.
+    AwaitAnswer {
+        service: ServiceName,
+        change: ChangeId,
+        runs: Vec<RunId>,
     },
     /// Try a smoke check once. Answered by `CheckEnded`.
     RunCheck { check: CheckId, spec: Arc<Check> },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, CheckId, Command, Moment, RunId, SyncId};
+use super::{BuildId, ChangeId, CheckId, Command, Moment, RunId, SyncId};
 use crate::stack::{ServiceName, Stack, Then};
 
 /// One fact.
@@ -60,6 +60,12 @@ pub enum Event {
     Compared {
         build: BuildId,
         difference: Option<String>,
+    },
+    /// A run that has this change answered a request well, for the first time since that change is live.
+    FirstAnswer {
+        service: ServiceName,
+        change: ChangeId,
+        run: RunId,
     },
     /// One try of a smoke check has ended.
     CheckEnded {

@@ -28,6 +28,10 @@ id!(
     RunId
 );
 id!(
+    /// One change, among those of its service.
+    ChangeId
+);
+id!(
     /// One copying of files into live runs.
     SyncId
 );

@@ -171,6 +171,8 @@ fn first_state(stack: Arc<Stack>, options: Options) -> State {
         prepared: false,
         terminal: TerminalSize::default(),
         terminal_told: true,
+        hold: None,
+        waiting_stack: None,
     }
 }
 

@@ -22,7 +22,9 @@ mod route;
 mod smoke;
 mod state;
 mod status;
+mod timeline;
 mod turn;
+mod waiting;
 
 pub use command::{Command, TerminalSize};
 pub use effect::{Effect, StartRun};
@@ -31,13 +33,15 @@ pub use event::{
     ProbeAnswer, Stamp, StartFailure, SyncCopy,
 };
 pub use hold::Hold;
-pub use ids::{BuildId, CheckId, RunId, SyncId};
+pub use ids::{BuildId, ChangeId, CheckId, RunId, SyncId};
 pub use machine::{Engine, Options};
 pub use moment::Moment;
-pub use notice::{Notice, Noticed, Verdict};
+pub use notice::{LiveSummary, Notice, Noticed, Stages, Verdict};
 pub use state::{
     Ahead, BuildState, CheckProgress, CheckState, Completion, Crashes, Given, Goal, Held, Image,
     PendingEdits, Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice,
     ServiceState, Smoke, State, Syncing, Wanted,
 };
 pub use status::Status;
+pub use timeline::{ChangeStory, Changes, Fate, Way};
+pub use waiting::WaitingEdits;

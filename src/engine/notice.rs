@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, Moment, RunId};
+use super::{BuildId, ChangeId, Moment, RunId};
 use crate::stack::ServiceName;
 
 /// A notice and when it was given.
@@ -151,8 +151,55 @@ pub enum Notice {
     ChangeLive {
         service: ServiceName,
         run: RunId,
+        change: ChangeId,
         ms: u64,
         last_save: Moment,
+        /// What brought it, in a word, and whether an image that was there already was taken.
+        way: Option<String>,
+        reused: bool,
+        /// Changes before it that never ran by themselves.
+        overtaken: usize,
+        /// How long it waited to be applied, if it did: `ms` counts from then.
+        waited_ms: Option<u64>,
+        stages: Stages,
+        /// Half of this service's changes of the session, and 95 of 100 of them, were live within this time.
+        p50_ms: u64,
+        p95_ms: u64,
+    },
+    /// A run that has a live change answered well for the first time.
+    ChangeServed {
+        service: ServiceName,
+        run: RunId,
+        change: ChangeId,
+        ms: u64,
+    },
+    /// Edits are acted upon at once, when asked, or not while all wait; `service` is `None` for all services.
+    Mode {
+        service: Option<ServiceName>,
+        mode: String,
+    },
+    /// A service (`None`: the stack file) was saved, and so many edits of it wait now.
+    EditsWait {
+        service: Option<ServiceName>,
+        edits: u32,
+        why: String,
+    },
+    /// The edits that waited are applied.
+    EditsApplied {
+        service: Option<ServiceName>,
+        edits: u32,
+    },
+    /// So many requests for a service have been held for a while.
+    RequestsHeld {
+        service: ServiceName,
+        held: usize,
+        ms: u64,
+    },
+    /// No request for the service is held any more; how many were at most, and for how long some were.
+    RequestsReleased {
+        service: ServiceName,
+        most: usize,
+        ms: u64,
     },
     /// Something works less well than it should, and what to do about it.
     Problem { what: String, remedy: String },
@@ -183,7 +230,41 @@ pub enum Notice {
         verdict: Verdict,
         why: Option<String>,
         left_behind: Vec<String>,
+        /// How fast changes went live, for each service that had any.
+        changes: Vec<LiveSummary>,
     },
+}
+
+/// The stages of a change, in milliseconds from its first save, or from when it was asked to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stages {
+    /// Nothing more was saved, and the engine was told.
+    pub settled: Option<u64>,
+    /// Its build began.
+    pub build_started: Option<u64>,
+    /// Its image was there.
+    pub built: Option<u64>,
+    /// Its files began to be copied.
+    pub sync_started: Option<u64>,
+    /// Its files were copied.
+    pub synced: Option<u64>,
+    /// Its runs had started.
+    pub started: Option<u64>,
+    /// Its runs were ready.
+    pub ready: Option<u64>,
+}
+
+/// How fast the changes of one service went live in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSummary {
+    /// The service.
+    pub service: ServiceName,
+    /// How many of its changes count.
+    pub live: usize,
+    /// Half of them were live within this time.
+    pub p50_ms: u64,
+    /// 95 of 100 were live within this time.
+    pub p95_ms: u64,
 }
 
 /// How a session ended.

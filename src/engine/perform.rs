@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::intent::Intent;
 use super::turn::{Turn, went_live};
 use super::{
-    BuildId, BuildState, CheckId, CheckProgress, Effect, Goal, Moment, Notice, Phase, QueuedSync,
-    Run, RunHealth, RunId, RunPhase, ServiceState, StartRun, State, SyncId, Syncing, Verdict,
-    Wanted, route,
+    BuildId, BuildState, CheckId, CheckProgress, Effect, Goal, LiveSummary, Moment, Notice, Phase,
+    QueuedSync, Run, RunHealth, RunId, RunPhase, ServiceState, StartRun, State, SyncId, Syncing,
+    Verdict, Wanted, route, waiting,
 };
 use crate::stack::{Runtime, ServiceName, Then};
 
@@ -128,6 +128,10 @@ fn choose(service: &mut ServiceState, runtime: Runtime, why: String, turn: &mut 
 }
 
 fn build(service: &mut ServiceState, build: BuildId, now: Moment, turn: &mut Turn) {
+    waiting::take_along(service, now, turn);
+    if !service.is_ahead() {
+        service.changes.build_began(build, now);
+    }
     service.build = BuildState::Building {
         build,
         content: service.content,
@@ -187,6 +191,9 @@ fn start(
         service.runs.iter().any(is_same)
     };
     let replaces = replaces.filter(of_same_kind);
+    if runtime == Runtime::Process {
+        waiting::take_along(service, now, turn);
+    }
     service.runs.push(Run {
         id,
         replica,
@@ -330,6 +337,9 @@ fn sync(service: &mut ServiceState, id: SyncId, now: Moment, turn: &mut Turn) {
             };
         }
     }
+    if let Some(edits) = edits {
+        service.changes.sync_began(edits.newest, now);
+    }
     let up = |run: &&Run| run.phase.is_up();
     let runs: Vec<RunId> = service.live().filter(up).map(|run| run.id).collect();
     if then == Then::Restart {
@@ -397,6 +407,12 @@ fn decide(state: &mut State, now: Moment, verdict: Verdict, why: Option<String>)
     }
 }
 
+/// How fast changes went live, for each service that had any.
+fn live_summaries(state: &State) -> Vec<LiveSummary> {
+    let services = state.services.values();
+    services.filter_map(ServiceState::live_summary).collect()
+}
+
 fn end(state: &mut State, turn: &mut Turn) {
     state.phase = Phase::Ended;
     let (verdict, why) = match &state.goal {
@@ -410,5 +426,6 @@ fn end(state: &mut State, turn: &mut Turn) {
         verdict,
         why,
         left_behind: Vec::new(),
+        changes: live_summaries(state),
     });
 }

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::turn::millis;
 use super::{
-    Ahead, BuildId, BuildState, Crashes, EngineLink, Goal, Moment, PendingEdits, Phase, Run,
-    RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
+    Action, Ahead, BuildId, BuildState, Changes, Crashes, EngineLink, Given, Goal, LiveSummary,
+    Moment, PendingEdits, Phase, Run, RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
 };
 use crate::stack::{Reaction, Runtime, Service, ServiceName, Then, WatchRule};
 
@@ -73,6 +75,7 @@ impl ServiceState {
     /// A service that has not begun.
     pub fn new(service: Arc<Service>) -> Self {
         Self {
+            mode: service.watch_mode,
             service,
             wanted: Wanted::Up,
             runtime: None,
@@ -94,6 +97,8 @@ impl ServiceState {
             sync: None,
             image_lacks_sync: false,
             live_times: Vec::new(),
+            changes: Changes::default(),
+            waiting: None,
             sync_queue: VecDeque::new(),
             ahead: Ahead::default(),
             given: IndexMap::new(),
@@ -189,6 +194,24 @@ impl ServiceState {
             .is_some_and(|completion| completion.exit.is_success())
     }
 
+    /// The time within which so many of 100 of its changes of this session were live; `None`: there was none.
+    pub fn live_within(&self, percent: usize) -> Option<Duration> {
+        let mut times = self.live_times.clone();
+        times.sort_unstable();
+        let place = (times.len() * percent).div_ceil(100).max(1) - 1;
+        times.get(place).copied()
+    }
+
+    /// How fast its changes went live in this session.
+    pub(super) fn live_summary(&self) -> Option<LiveSummary> {
+        Some(LiveSummary {
+            service: self.service.name.clone(),
+            live: self.live_times.len(),
+            p50_ms: millis(self.live_within(50)?),
+            p95_ms: millis(self.live_within(95)?),
+        })
+    }
+
     /// Forgets ends and failures, so that it is started at once.
     pub(super) fn forgive(&mut self) {
         self.crashes = Crashes::default();
@@ -204,11 +227,41 @@ impl ServiceState {
         self.completed = completed;
     }
 
+    /// Adds these saves to those that are not served yet.
+    pub(super) fn add_edits(&mut self, edits: PendingEdits) {
+        self.pending = Some(match self.pending {
+            Some(earlier) => earlier.and_then(edits),
+            None => edits,
+        });
+    }
+
+    /// A service with an image and no build has no other place to which synced files could go for a later container.
+    pub(super) fn remember(&mut self, actions: &[Action]) {
+        if self.service.build.is_some() || self.service.image.is_none() {
+            return;
+        }
+        self.givings += 1;
+        for action in actions {
+            let Action::Sync { copies, then } = action else {
+                continue;
+            };
+            for copy in copies {
+                let given = Given {
+                    copy: copy.clone(),
+                    then: then.clone(),
+                    giving: self.givings,
+                };
+                self.given.insert(copy.to.clone(), given);
+            }
+        }
+    }
+
     /// From now on a run must be newer than every run there is.
     pub(super) fn want_new_runs(&mut self) {
         self.generation += 1;
         self.sync_queue.clear();
         self.ahead = Ahead::default();
+        self.changes.overtake_older();
         self.forgive();
         if let Some(pending) = &mut self.pending {
             pending.generation = Some(self.generation);
@@ -281,6 +334,7 @@ impl PendingEdits {
             first_save: self.first_save.min(newer.first_save),
             newest_first_save: newer.newest_first_save,
             last_save: self.last_save.max(newer.last_save),
+            newest: self.newest.max(newer.newest),
             generation: newer.generation.or(self.generation),
         }
     }

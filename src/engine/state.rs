@@ -8,10 +8,11 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildFailure, BuildId, BuildStep, CheckId, CheckOutcome, EngineLink, Exit, Hold, Moment, Place,
-    ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize, Verdict,
+    BuildFailure, BuildId, BuildStep, ChangeId, Changes, CheckId, CheckOutcome, EngineLink, Exit,
+    Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize, Verdict,
+    WaitingEdits,
 };
-use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then};
+use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then, WatchMode};
 
 /// The truth of a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,10 @@ pub struct State {
     pub terminal: TerminalSize,
     /// Whether the world has been told of that size.
     pub terminal_told: bool,
+    /// Since when edits of all services wait, if they do.
+    pub hold: Option<Moment>,
+    /// The stack file as it was saved last while edits waited.
+    pub waiting_stack: Option<Arc<Stack>>,
 }
 
 /// Where the session stands.
@@ -151,8 +156,14 @@ pub struct ServiceState {
     pub sync: Option<Syncing>,
     /// Files were synced that the image lacks: a new container needs a new image first.
     pub image_lacks_sync: bool,
-    /// Times from save to live of this session, in order.
+    /// Times from save to live of this session, in order; the newest ones.
     pub live_times: Vec<Duration>,
+    /// Its newest changes, and how far each came.
+    pub changes: Changes,
+    /// Whether saved files are acted upon at once.
+    pub mode: WatchMode,
+    /// Saved files that are not acted upon until somebody asks for it.
+    pub waiting: Option<WaitingEdits>,
     /// Changes that wait to be synced.
     pub sync_queue: VecDeque<QueuedSync>,
     /// What the live runs were given ahead of their image, because it was inferred where it lands.
@@ -332,6 +343,8 @@ pub struct PendingEdits {
     pub newest_first_save: Moment,
     /// The last save.
     pub last_save: Moment,
+    /// The newest change among them.
+    pub newest: ChangeId,
     /// The generation that has them; `None`: a sync brings them.
     pub generation: Option<u64>,
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stack::Holding;
+
 /// Bounds of one relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How many requests for one service are held at once; more are refused with 503.
+    /// How many requests for one service are held at once, unless its [`Policy`] says otherwise; more are refused with 503.
     pub held: usize,
-    /// How long a request is held while no run is ready before it is refused with 503.
+    /// How long a request is held while no run is ready before it is refused with 503, unless its [`Policy`] says
+    /// otherwise.
     pub hold: Duration,
     /// How long a connection to a run that should be there, but refuses, is tried again before the answer is 502.
     pub reach: Duration,
@@ -37,6 +40,8 @@ pub struct Policy {
     pub trace: bool,
     /// Values that are masked wherever they occur in what is recorded.
     pub redact: Arc<[String]>,
+    /// How long and how many of them are held while no run is ready; `None`: as the relay's [`Limits`] say.
+    pub hold: Option<Holding>,
 }
 
 impl Default for Policy {
@@ -44,6 +49,7 @@ impl Default for Policy {
         Self {
             trace: true,
             redact: Arc::default(),
+            hold: None,
         }
     }
 }

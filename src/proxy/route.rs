@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::limits::Policy;
+use super::limits::{Limits, Policy};
 use super::live::{InFlight, Live};
 use super::target::{Target, Upstream};
-use crate::stack::ServiceName;
+use crate::stack::{Holding, ServiceName};
+use crate::telemetry::Telemetry;
 
 /// The least time between two held requests that go on.
 const RELEASE_GAP: Duration = Duration::from_millis(1);
@@ -20,11 +21,15 @@ const RELEASE_GAP: Duration = Duration::from_millis(1);
 pub struct Routes {
     services: Mutex<HashMap<ServiceName, Arc<Route>>>,
     lives: Mutex<HashMap<u64, Weak<Live>>>,
+    /// Where held requests are counted for those who watch.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// The route of one service.
 #[derive(Debug)]
 pub(super) struct Route {
+    service: ServiceName,
+    telemetry: Option<Arc<Telemetry>>,
     aim: watch::Sender<Aim>,
     policy: watch::Sender<Policy>,
     turn: AtomicUsize,
@@ -41,6 +46,14 @@ pub(super) enum Aim {
 }
 
 impl Routes {
+    /// Routes whose held requests are counted there.
+    pub fn counted_in(telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            telemetry: Some(telemetry),
+            ..Self::default()
+        }
+    }
+
     /// Sets where requests for this service go from now on; held requests go on at once. A run that is no longer among
     /// them gets no new request after this returns, and the idle connections to it are closed.
     pub fn set(&self, service: &ServiceName, target: Target) {
@@ -106,6 +119,8 @@ impl Routes {
         let mut services = locked(&self.services);
         let route = services.entry(service.clone()).or_insert_with(|| {
             Arc::new(Route {
+                service: service.clone(),
+                telemetry: self.telemetry.clone(),
                 aim: watch::Sender::new(Aim::Hold),
                 policy: watch::Sender::new(Policy::default()),
                 turn: AtomicUsize::new(0),
@@ -207,8 +222,22 @@ impl Route {
 
     /// Counts a request as held; `None` if `limit` are held already.
     pub(super) fn hold(&self, limit: usize) -> Option<Held<'_>> {
-        let held = Held(self);
-        (self.held.fetch_add(1, Ordering::Relaxed) < limit).then_some(held)
+        let is_free = |held: usize| (held < limit).then_some(held + 1);
+        let (relaxed, held) = (Ordering::Relaxed, &self.held);
+        held.fetch_update(relaxed, relaxed, is_free).ok()?;
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.held().begin(&self.service);
+            telemetry.touch();
+        }
+        Some(Held(self))
+    }
+
+    /// How long and how many requests are held: as was said of this service, else as the relay does.
+    pub(super) fn holding(&self, limits: &Limits) -> Holding {
+        self.policy.borrow().hold.unwrap_or(Holding {
+            time: limits.hold,
+            requests: u32::try_from(limits.held).unwrap_or(u32::MAX),
+        })
     }
 
     fn choose<'a>(
@@ -235,7 +264,12 @@ impl Route {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::Relaxed);
+        let Self(route) = self;
+        route.held.fetch_sub(1, Ordering::Relaxed);
+        if let Some(telemetry) = &route.telemetry {
+            telemetry.held().end(&route.service);
+            telemetry.touch();
+        }
     }
 }
 

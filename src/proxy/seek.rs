@@ -34,6 +34,8 @@ pub(super) struct Seeker<'a> {
 pub(super) enum Refusal {
     /// None became ready in time.
     NotReady { waited: Duration },
+    /// None is ready, and requests are not held.
+    NotHeld,
     /// Too many are held already.
     TooMany { held: usize },
     /// It is refused for this reason.
@@ -87,13 +89,16 @@ impl<'a> Seeker<'a> {
     }
 
     async fn wait(&mut self, prefer: Option<u64>) -> Result<InFlight, Refusal> {
-        let Some(_held) = self.route.hold(self.limits.held) else {
-            return Err(Refusal::TooMany {
-                held: self.limits.held,
-            });
+        let bounds = self.route.holding(self.limits);
+        if bounds.is_off() {
+            return Err(Refusal::NotHeld);
+        }
+        let most = usize::try_from(bounds.requests).unwrap_or(usize::MAX);
+        let Some(_held) = self.route.hold(most) else {
+            return Err(Refusal::TooMany { held: most });
         };
         let began = Instant::now();
-        let until = began + self.limits.hold.saturating_sub(self.held);
+        let until = began + bounds.time.saturating_sub(self.held);
         let decided = self.decided(prefer, until).await;
         self.held += began.elapsed();
         decided.unwrap_or(Err(Refusal::NotReady { waited: self.held }))
@@ -167,8 +172,15 @@ impl Refusal {
                     waited.as_secs_f64()
                 )
             }
+            Self::NotHeld => {
+                format!(
+                    "{callee} is not ready, and its requests are not held (`hold = false` in the stack file)"
+                )
+            }
             Self::TooMany { held } => {
-                format!("{callee} is not ready: {held} requests for it are held already")
+                let requests = if *held == 1 { "request" } else { "requests" };
+                let are = if *held == 1 { "is" } else { "are" };
+                format!("{callee} is not ready: {held} {requests} for it {are} held already")
             }
             Self::Refused(why) => format!("{callee} is not ready: {why}"),
             Self::Unreachable(why) => why.clone(),

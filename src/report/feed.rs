@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::held::HeldWatch;
 use super::sink::Sink;
 use crate::engine::{Command, Notice, Noticed};
 use crate::runtime::Input;
@@ -24,6 +25,7 @@ pub(super) struct Feed {
     changes: watch::Receiver<u64>,
     next_line: u64,
     next_exchange: u64,
+    held: HeldWatch,
     shown: Instant,
     fresh: bool,
     has_quit: bool,
@@ -36,6 +38,8 @@ pub(super) struct News {
     pub(super) exchanges: Vec<Arc<Exchange>>,
     /// Lines and exchanges that were dropped before they could be read.
     pub(super) missed: [(&'static str, u64); 2],
+    /// What there is to tell of held requests.
+    pub(super) held: Vec<Notice>,
 }
 
 impl Feed {
@@ -45,6 +49,7 @@ impl Feed {
             telemetry,
             next_line: 0,
             next_exchange: 0,
+            held: HeldWatch::default(),
             shown: Instant::now(),
             fresh: true,
             has_quit: false,
@@ -72,6 +77,9 @@ impl Feed {
             lines: followed.lines,
             exchanges: since.exchanges,
             missed: [("log lines", followed.missed), ("exchanges", since.missed)],
+            held: self
+                .held
+                .look(&self.telemetry.held(), self.shown.into_std()),
         }
     }
 
@@ -86,7 +94,15 @@ impl Feed {
                 sleep_until(self.shown + GAP).await;
                 return Input::Show;
             }
+            let next = self.held.next();
+            let held_long = async {
+                match next {
+                    Some(next) => sleep_until(next.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = held_long => self.fresh = true,
                 changed = self.changes.changed() => match changed {
                     Ok(()) => self.fresh = true,
                     Err(_) => std::future::pending().await,

@@ -59,6 +59,11 @@ impl View for Json {
         let exchanges = news.exchanges.iter();
         rows.extend(exchanges.map(|exchange| (exchange.ended(), of_exchange(exchange))));
         let now = self.clock.timestamp(self.clock.now());
+        rows.extend(
+            news.held
+                .iter()
+                .map(|told| (now, of_notice(told, &self.clock))),
+        );
         for (what, count) in news.missed.into_iter().filter(|(_, count)| *count > 0) {
             let dropped = Notice::Dropped {
                 service: None,

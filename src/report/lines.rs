@@ -86,6 +86,11 @@ impl View for Lines {
                 rows.extend(told.map(|told| (at, self.printer.told(at, &told))));
             }
         }
+        let now = shown.clock.timestamp(shown.clock.now());
+        for notice in &news.held {
+            let told = self.story.tell(notice, shown.state);
+            rows.extend(told.map(|told| (now, self.printer.told(now, &told))));
+        }
         for noticed in shown.notices {
             let at = shown.clock.timestamp(noticed.at);
             let told = self.story.tell(&noticed.notice, shown.state);

@@ -1,6 +1,8 @@
 //! The views without a screen: lines, JSON, smoke reports.
 
+mod edits;
 mod feed;
+mod held;
 mod json;
 mod junit;
 mod lines;

@@ -134,6 +134,7 @@ impl Gatherer {
                     verdict,
                     why,
                     left_behind,
+                    ..
                 } => Some((noticed.at, *verdict, why.clone(), left_behind.clone())),
                 _ => None,
             });

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::edits;
 use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
@@ -62,6 +63,14 @@ impl Story {
         }
         if is_told_otherwise(notice, state) {
             return None;
+        }
+        if let Some((service, tone, text)) = edits::waiting(notice) {
+            return Some(Told {
+                service,
+                tone,
+                text,
+                more: vec![],
+            });
         }
         of_run(notice)
             .or_else(|| self.of_change(notice, state))
@@ -202,18 +211,10 @@ impl Story {
             Notice::SyncFailed { service, why } => {
                 (service, Tone::Bad, format!("sync failed: {why}"))
             }
-            Notice::ChangeLive { service, ms, .. } => {
-                let edits = self.edits.remove(service).unwrap_or_default();
-                let what = if edits.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", some_paths(&edits, directory))
-                };
-                (
-                    service,
-                    Tone::Good,
-                    format!("change live after {}{what}", millis(*ms)),
-                )
+            Notice::ChangeLive { service, .. } => {
+                let saved = self.edits.remove(service);
+                let saved = saved.map(|paths| some_paths(&paths, directory));
+                (service, Tone::Good, edits::live(notice, saved.as_deref())?)
             }
             _ => return None,
         };
@@ -366,6 +367,7 @@ fn of_session(notice: &Notice) -> Option<Told> {
             verdict,
             why,
             left_behind,
+            changes,
         } => {
             let because = why
                 .as_ref()
@@ -374,6 +376,7 @@ fn of_session(notice: &Notice) -> Option<Told> {
             let left = left_behind
                 .iter()
                 .map(|what| format!("left behind: {what}"))
+                .chain(edits::summary(changes))
                 .collect();
             let (tone, word) = verdict_words(*verdict);
             (tone, format!("session {word}{because}"), left)

@@ -10,7 +10,7 @@ use std::future::Future;
 
 pub use clock::Clock;
 pub use pump::{Ended, Parts, run};
-pub use signals::{Interrupt, Interrupts};
+pub use signals::{Asked, Interrupt, Interrupts};
 pub use tape::{Tape, TapeError, TapeHead, replay};
 
 use crate::engine::{Command, Effect, Event, Noticed, State};

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Clock, Input, Interrupt, Interrupts, Shown, Tape, View, World, marks};
-use crate::engine::{Command, Effect, Engine, Event, Moment, Notice, Noticed, Verdict};
+use super::{Asked, Clock, Input, Interrupt, Interrupts, Shown, Tape, View, World, marks};
+use crate::engine::{
+    Command, Effect, Engine, Event, LiveSummary, Moment, Notice, Noticed, Verdict,
+};
 use crate::telemetry::Telemetry;
 
 /// What the loop is made of, besides the world and the view.
@@ -39,7 +41,7 @@ pub struct Ended {
 enum Woken {
     Event(Event),
     Input(Input),
-    Interrupt(Interrupt),
+    Asked(Asked),
 }
 
 /// Runs a session until nothing of it is left.
@@ -59,6 +61,7 @@ pub async fn run<W: World, V: View>(parts: Parts, world: &mut W, view: &mut V) -
         tape,
         interrupted_by: None,
         ending: None,
+        changes: Vec::new(),
     };
     pump.carry_out(Moment::START, effects, notices, world, view);
     while pump.ending.is_none() {
@@ -67,7 +70,7 @@ pub async fn run<W: World, V: View>(parts: Parts, world: &mut W, view: &mut V) -
             Woken::Input(Input::Command(command)) => {
                 pump.tell(Event::Command { command }, world, view);
             }
-            Woken::Interrupt(interrupt) => pump.interrupt(interrupt, world, view),
+            Woken::Asked(asked) => pump.asked(asked, world, view),
             Woken::Event(event) => pump.tell(event, world, view),
         }
     }
@@ -82,6 +85,8 @@ struct Pump {
     tape: Option<Tape>,
     interrupted_by: Option<Interrupt>,
     ending: Option<(Verdict, Option<String>)>,
+    /// How fast changes went live, for the last notice.
+    changes: Vec<LiveSummary>,
 }
 
 impl Pump {
@@ -99,17 +104,25 @@ impl Pump {
         // Keys and signals first: a flood of facts must not delay them.
         tokio::select! {
             biased;
-            interrupt = self.interrupts.next() => Woken::Interrupt(interrupt),
+            asked = self.interrupts.next() => Woken::Asked(asked),
             input = view.next_input() => Woken::Input(input),
             event = world.next_event() => Woken::Event(event),
             () = due => Woken::Event(Event::Deadline),
         }
     }
 
-    fn interrupt<W: World, V: View>(&mut self, interrupt: Interrupt, world: &mut W, view: &mut V) {
-        let again = self.interrupted_by.is_some();
-        self.interrupted_by.get_or_insert(interrupt);
-        let command = if again { Command::Kill } else { Command::Quit };
+    fn asked<W: World, V: View>(&mut self, asked: Asked, world: &mut W, view: &mut V) {
+        let command = match asked {
+            Asked::End(_) if self.interrupted_by.is_some() => Command::Kill,
+            Asked::End(interrupt) => {
+                self.interrupted_by = Some(interrupt);
+                Command::Quit
+            }
+            Asked::Apply => Command::Flush { service: None },
+            Asked::Hold => Command::Hold {
+                on: self.engine.state().hold.is_none(),
+            },
+        };
         self.tell(Event::Command { command }, world, view);
     }
 
@@ -141,7 +154,14 @@ impl Pump {
         let mut told = Vec::with_capacity(notices.len());
         for notice in notices {
             // The last notice waits until it is known whether anything was left behind.
-            if let Notice::SessionEnded { verdict, why, .. } = notice {
+            if let Notice::SessionEnded {
+                verdict,
+                why,
+                changes,
+                ..
+            } = notice
+            {
+                self.changes = changes;
                 self.ending = Some((verdict, why));
             } else {
                 told.push(Noticed { at: now, notice });
@@ -169,6 +189,7 @@ impl Pump {
             verdict,
             why: why.clone(),
             left_behind: left_behind.clone(),
+            changes: std::mem::take(&mut self.changes),
         };
         self.show(
             &[Noticed {

@@ -1,6 +1,7 @@
 //! Wiring: what each command puts together, and the exit code it ends with.
 
 mod addresses;
+mod answers;
 mod doctor;
 mod down;
 mod engine_side;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::addresses::{SharedDoors, keep_front_doors};
+use super::answers::FirstAnswers;
 use super::engine_side::EngineSide;
 use super::world::RealWorld;
 use super::{Failure, inspect, reload};
@@ -106,8 +107,9 @@ impl Opening {
             telemetry: Arc::clone(telemetry),
             clock: clock.clone(),
         };
-        let routes = Arc::new(Routes::default());
-        let doors = self.doors(&routes, &wires)?;
+        let routes = Arc::new(Routes::counted_in(Arc::clone(telemetry)));
+        let answers = Arc::new(FirstAnswers::default());
+        let doors = self.doors(&routes, &wires, &answers)?;
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
@@ -129,12 +131,25 @@ impl Opening {
             runs: HashMap::new(),
             missing: None,
             routed: HashMap::new(),
+            answers,
         })
     }
 
     /// The front doors, open before anything is built: a port that is taken is known at once.
-    fn doors(&self, routes: &Arc<Routes>, wires: &Wires) -> Result<Arc<SharedDoors>, Failure> {
-        let recorder = into_store(Arc::clone(&wires.telemetry));
+    fn doors(
+        &self,
+        routes: &Arc<Routes>,
+        wires: &Wires,
+        answers: &Arc<FirstAnswers>,
+    ) -> Result<Arc<SharedDoors>, Failure> {
+        let keep = into_store(Arc::clone(&wires.telemetry));
+        let (answers, told) = (Arc::clone(answers), wires.clone());
+        let recorder = move |exchange| {
+            if let Some(event) = answers.see(&exchange) {
+                told.tell(event);
+            }
+            keep(exchange);
+        };
         let doors = Doors::new(Arc::clone(routes), recorder, Limits::default());
         let doors = Arc::new(SharedDoors::new(doors));
         match keep_front_doors(&doors, &self.stack, self.any_port()) {

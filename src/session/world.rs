@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
+use super::answers::FirstAnswers;
 use super::engine_side::EngineSide;
 use super::exec;
 use crate::adapters::check::Checks;
@@ -50,6 +52,8 @@ pub(super) struct RealWorld {
     pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+    /// Answers that the engine waits for; every exchange is shown to it.
+    pub(super) answers: Arc<FirstAnswers>,
 }
 
 /// A run that has not ended.
@@ -109,6 +113,11 @@ impl World for RealWorld {
                 .engine
                 .containers
                 .compare(build, service, image, runs, paths),
+            Effect::AwaitAnswer {
+                service,
+                change,
+                runs,
+            } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::Forget { service } => {
@@ -116,6 +125,7 @@ impl World for RealWorld {
                 self.runtimes.remove(&service);
                 self.routes.forget(&service);
                 self.engine.containers.forget(&service);
+                self.answers.forget(&service);
                 for edge in self
                     .doors
                     .edges()
@@ -183,6 +193,7 @@ impl RealWorld {
             let policy = Policy {
                 trace: service.trace,
                 redact: Arc::clone(&redact),
+                hold: Some(service.hold),
             };
             self.routes.set_policy(&service.name, policy);
         }

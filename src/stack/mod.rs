@@ -6,6 +6,7 @@ mod address;
 mod command;
 mod graph;
 mod health;
+mod holding;
 mod name;
 mod service;
 mod smoke;
@@ -15,6 +16,7 @@ pub use address::{Address, AddressPart, EnvValue, Fragment, Reach};
 pub use command::CommandWords;
 pub use graph::{Cycle, Graph};
 pub use health::{Health, HttpProbe, Probe};
+pub use holding::Holding;
 pub use name::ServiceName;
 pub use service::{
     Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
@@ -23,7 +25,7 @@ pub use service::{
 pub use smoke::{
     Check, CheckKind, CommandExpect, HttpExpect, HttpRequest, RequestBody, TraceExpect,
 };
-pub use watch::{Reaction, Then, WatchRule};
+pub use watch::{Reaction, Then, WatchMode, WatchRule};
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, EnvValue, Health, Probe, ServiceName, WatchRule};
+use super::{CommandWords, EnvValue, Health, Holding, Probe, ServiceName, WatchMode, WatchRule};
 
 /// What a service runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,6 +54,10 @@ pub struct Service {
     pub watch: Vec<WatchRule>,
     /// What files of its build context mean that no watch rule takes.
     pub sync: SyncMode,
+    /// Whether saved files are acted upon at once.
+    pub watch_mode: WatchMode,
+    /// How long and how many requests wait while it is not ready.
+    pub hold: Holding,
     /// How many runs of it live side by side.
     pub replicas: u32,
     /// What happens when it exits by itself.
@@ -102,6 +106,8 @@ impl Service {
             volumes: Vec::new(),
             watch: Vec::new(),
             sync: SyncMode::default(),
+            watch_mode: WatchMode::default(),
+            hold: Holding::default(),
             replicas: 1,
             restart: RestartPolicy::default(),
             overlap: None,

@@ -17,6 +17,27 @@ pub struct WatchRule {
     pub ignore: Vec<String>,
 }
 
+/// When saved files are acted upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchMode {
+    /// At once.
+    #[default]
+    Auto,
+    /// When somebody asks for it; until then they are collected.
+    Manual,
+}
+
+impl WatchMode {
+    /// The word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// What a matching change causes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

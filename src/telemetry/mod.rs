@@ -9,6 +9,7 @@ mod exchange_fixture;
 mod exchange_rates;
 mod exchange_store;
 mod filter;
+mod held;
 mod level;
 mod log;
 mod log_query;
@@ -25,6 +26,7 @@ pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
+pub use held::{Held, HeldRequests};
 pub use level::Level;
 pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
 pub use log_query::{Direction, Page, Select};
@@ -39,6 +41,7 @@ pub struct Telemetry {
     logs: Mutex<Logs>,
     exchanges: Mutex<Exchanges>,
     series: Mutex<Series>,
+    held: Mutex<HeldRequests>,
     changed: watch::Sender<u64>,
 }
 
@@ -49,6 +52,7 @@ impl Telemetry {
             logs: Mutex::new(Logs::new(log_budget)),
             exchanges: Mutex::new(Exchanges::new(exchange_budget)),
             series: Mutex::new(Series::default()),
+            held: Mutex::new(HeldRequests::default()),
             changed: watch::Sender::new(0),
         }
     }
@@ -68,6 +72,11 @@ impl Telemetry {
     /// The samples. Keep the guard for one append or one query.
     pub fn series(&self) -> MutexGuard<'_, Series> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The held requests. Keep the guard for one count or one query.
+    pub fn held(&self) -> MutexGuard<'_, HeldRequests> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the readers that something was written. Cheap; many writes may be told of at once.

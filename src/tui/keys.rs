@@ -32,6 +32,10 @@ pub(super) enum Action {
     Restart,
     Rebuild,
     StopOrStart,
+    Hold,
+    EditMode,
+    Apply,
+    ApplyAll,
     Palette,
     Help,
     Mouse,
@@ -150,11 +154,15 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["2"] Action::Focus(Pane::Logs), "to the logs";
         ["3"] Action::Focus(Pane::Traces), "to the traces";
         ["4"] Action::Focus(Pane::Health), "to the health";
-        ["5"] Action::Focus(Pane::Build), "to the build";
+        ["5"] Action::Focus(Pane::Build), "to the build and the changes";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";
         ["s"] Action::StopOrStart, "stop the service, or start it", "stop";
+        ["u"] Action::Apply, "apply the edits that wait: of the service, or of all if it has none";
+        ["U"] Action::ApplyAll, "apply all edits that wait";
+        ["a"] Action::EditMode, "act upon edits of the service at once, or by hand";
+        ["p"] Action::Hold, "let all edits wait, or let them go";
         ["/"] Action::Search, "search in the logs", "search";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["l"] Action::Merge, "logs of all services, or of the chosen one";

@@ -1,5 +1,6 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
+mod edits;
 mod mouse;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
@@ -124,6 +125,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Restart => return command(ui, |service| Command::Restart { service }),
         Action::Rebuild => return rebuild(ui, known.state),
         Action::StopOrStart => return stop_or_start(ui, known.state),
+        Action::Hold => return Some(edits::hold(ui, known.state)),
+        Action::EditMode => return edits::mode(ui, known.state),
+        Action::Apply => return edits::apply(ui, known.state),
+        Action::ApplyAll => return edits::apply_all(ui, known.state),
         Action::Mouse => return Some(give_mouse(ui)),
         Action::NextTheme => return Some(Wish::NextTheme),
         Action::Redraw => return Some(Wish::Redraw),
@@ -435,7 +440,12 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         Command::Rebuild { .. } => Some(format!("rebuilding {service}")),
         Command::Stop { .. } => Some(format!("stopping {service}")),
         Command::Start { .. } => Some(format!("starting {service}")),
-        Command::Quit | Command::Kill | Command::Resize(_) => None,
+        Command::Hold { .. }
+        | Command::SetMode { .. }
+        | Command::Flush { .. }
+        | Command::Quit
+        | Command::Kill
+        | Command::Resize(_) => None,
     };
     Some(Wish::Command(command))
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::{BuildState, Hold, Moment, RunPhase, ServiceState, Status};
+use crate::engine::{BuildState, Hold, Moment, RunPhase, ServiceState, State, Status};
+use crate::stack::WatchMode;
 use crate::text;
 
 /// The symbol of a status: every one has its own shape, so that colour is never needed to tell them apart.
@@ -79,6 +80,28 @@ fn waiting(service: &ServiceState, now: Moment) -> (String, Option<Duration>) {
             Some(now.since(held.since)),
         ),
     }
+}
+
+/// That edits of this service wait, or would, and what applies them; `None` where they are acted upon at once.
+pub(super) fn waiting_edits(state: &State, service: &ServiceState) -> Option<String> {
+    let why = match (state.hold, service.mode) {
+        (Some(_), _) => "on hold",
+        (None, WatchMode::Manual) => "manual",
+        (None, WatchMode::Auto) => return None,
+    };
+    Some(match edits(service) {
+        Some(edits) => format!("{why}: {edits}, u applies them"),
+        None => format!("{why}: edits wait until u applies them"),
+    })
+}
+
+/// `3 edits wait`, if any do.
+pub(super) fn edits(service: &ServiceState) -> Option<String> {
+    let waiting = service.waiting.as_ref()?;
+    Some(match waiting.changes {
+        1 => "1 edit waits".into(),
+        count => format!("{count} edits wait"),
+    })
 }
 
 /// For how long what is under way has been so.

@@ -4,6 +4,7 @@ mod bad_luck;
 mod builds;
 mod containers;
 mod cut_off;
+mod edits;
 mod inferred;
 mod processes;
 mod session;

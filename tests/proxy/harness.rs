@@ -51,9 +51,13 @@ pub(crate) fn upstream(run: u64, address: SocketAddr) -> Upstream {
 impl Relay {
     /// A relay whose service has no run yet.
     pub(crate) async fn holding(limits: Limits) -> Self {
+        Self::with_routes(Arc::new(Routes::default()), limits).await
+    }
+
+    /// The same with these routes.
+    pub(crate) async fn with_routes(routes: Arc<Routes>, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = Arc::new(Routes::default());
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = oneshot::channel();
         let record = {

@@ -12,6 +12,7 @@ mod corpus;
 mod doors;
 mod go_between;
 mod harness;
+mod held;
 mod holding;
 mod messages;
 mod tracing;

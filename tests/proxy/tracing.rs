@@ -27,6 +27,7 @@ async fn an_exchange_tells_who_what_when_and_how_much_but_no_secret() {
     let policy = Policy {
         trace: true,
         redact: Arc::new(["swordfish".to_owned()]),
+        ..Policy::default()
     };
     relay.routes.set_policy(&orders(), policy);
     let mut caller = relay.connect().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boatyard::engine::{Action, Change, Command, EngineLink, Event, RuntimeChoice, SyncCopy};
-use boatyard::stack::{ServiceName, Signal, Then};
+use boatyard::stack::{ServiceName, Signal, Then, WatchMode};
 
 use crate::stacks;
 use crate::truth::SaveKind;
@@ -11,7 +11,8 @@ use crate::world::World;
 
 /// One random act.
 pub(crate) fn act(world: &mut World) {
-    match world.rng.between(0, 20) {
+    match world.rng.between(0, 23) {
+        20..=22 => modes(world),
         0..=9 => edit(world),
         10..=13 => command(world),
         14 | 15 => reload(world),
@@ -88,10 +89,38 @@ fn command(world: &mut World) {
     world.tell(Event::Command { command });
 }
 
+/// Edits are to wait, or not any more, or are applied.
+fn modes(world: &mut World) {
+    let service = some_service(world);
+    let mode = *world.rng.pick(&[WatchMode::Auto, WatchMode::Manual]);
+    let command = match world.rng.between(0, 6) {
+        0 => Command::Hold { on: true },
+        1 => Command::Hold { on: false },
+        2 => Command::Flush { service: None },
+        3 => Command::Flush {
+            service: Some(service),
+        },
+        _ => Command::SetMode { service, mode },
+    };
+    world.tell(Event::Command { command });
+}
+
+/// Nothing is to wait any more.
+pub(crate) fn apply_all(world: &mut World) {
+    for command in [
+        Command::Hold { on: false },
+        Command::Flush { service: None },
+    ] {
+        world.tell(Event::Command { command });
+    }
+}
+
 fn reload(world: &mut World) {
     let number = u64::try_from(world.now.0.as_nanos()).unwrap_or(0);
     let before: Vec<ServiceName> = world.stack.services.keys().cloned().collect();
-    world.stack = stacks::edited(&world.stack, number, &mut world.rng);
+    // A service that left and came back while reloads wait would be another one for the world, and the same for the engine.
+    let same = world.engine.state().hold.is_some();
+    world.stack = stacks::edited(&world.stack, number, same, &mut world.rng);
     for name in world.stack.services.keys() {
         // A service that is new has nothing of one that had the same name, not even while that one is stopping.
         if !before.contains(name) {

@@ -130,6 +130,7 @@ fn smoke(world: &mut World) {
 fn come_to_rest(world: &mut World) {
     world.chaos = false;
     actor::connect(world);
+    actor::apply_all(world);
     actor::reload_same(world);
     for _ in 0..8 {
         let until = world.now + Duration::from_secs(60);

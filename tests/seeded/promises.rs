@@ -1,9 +1,9 @@
 //! What the engine promises, looked at before each effect and after each step, against what is really there.
 
 use boatyard::engine::{
-    Effect, Hold, Moment, Notice, Phase, Run, RunPhase, ServiceState, StartRun, Wanted,
+    Effect, Fate, Hold, Moment, Notice, Phase, Run, RunPhase, ServiceState, StartRun, Wanted,
 };
-use boatyard::stack::{Runtime, ServiceName, Swap};
+use boatyard::stack::{Runtime, ServiceName, Swap, WatchMode};
 
 use crate::truth::SaveKind;
 use crate::world::World;
@@ -49,6 +49,12 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         | Effect::PaceProbe { .. }
         | Effect::Resize(_)
         | Effect::Forget { .. } => {}
+        Effect::AwaitAnswer { service, runs, .. } => {
+            for run in runs {
+                let truth = &world.truth.runs[run];
+                assert!(truth.ready, "{service}: {run} cannot answer");
+            }
+        }
     }
 }
 
@@ -81,7 +87,7 @@ fn starts(world: &World, start: &StartRun) {
     let has = *image.expect("a container with a build has an image");
     for (number, save) in (1_u64..).zip(world.truth.saves.get(name).into_iter().flatten()) {
         assert!(
-            has >= number || save.lost || save.kind == SaveKind::Restart,
+            has >= number || save.lost || save.waits || save.kind == SaveKind::Restart,
             "{name} was started with an image that lacks save {number}"
         );
     }
@@ -134,6 +140,8 @@ pub(crate) fn after_step(world: &World, notices: &[Notice]) {
         if state.phase != Phase::Ended {
             is_not_stuck(world, name, service);
         }
+        stages_are_in_order(name, service);
+        waits_only_if_asked(world, name, service);
         for run in world.truth.routes.get(name).into_iter().flatten() {
             let truth = &world.truth.runs[run];
             assert!(
@@ -154,7 +162,7 @@ fn no_stale_builds(world: &World) {
         let saves = world.truth.saves.get(name).into_iter().flatten();
         let is_newer = |(number, save): (u64, &crate::truth::Save)| {
             let is_in_image = matches!(save.kind, SaveKind::Rebuild | SaveKind::Infer { .. });
-            number > build.saves && !save.lost && is_in_image
+            number > build.saves && !save.lost && !save.waits && is_in_image
         };
         assert!(
             !(1_u64..).zip(saves).any(is_newer),
@@ -218,6 +226,48 @@ fn is_not_stuck(world: &World, name: &ServiceName, service: &ServiceState) {
     );
 }
 
+/// Each change has its stages in their order, as far as it came, and a fate that agrees with them.
+fn stages_are_in_order(name: &ServiceName, service: &ServiceState) {
+    for story in service.changes.newest_first() {
+        let stages = [
+            Some(story.first_save),
+            Some(story.settled),
+            story.applied,
+            story.begun,
+            story.made,
+            story.started,
+            story.ready,
+            story.live,
+            story.served,
+        ];
+        let came: Vec<Moment> = stages.into_iter().flatten().collect();
+        assert!(came.is_sorted(), "{name}: out of order: {story:?}");
+        let is_live = matches!(story.fate, Fate::Live { .. });
+        assert_eq!(is_live, story.live.is_some(), "{name}: {story:?}");
+        assert!(story.served.is_none() || is_live, "{name}: {story:?}");
+    }
+    assert!(service.changes.newest_first().len() <= 50);
+}
+
+/// Edits wait only while somebody wants it so, and then they are counted.
+fn waits_only_if_asked(world: &World, name: &ServiceName, service: &ServiceState) {
+    let state = world.engine.state();
+    let waiting = service.changes.newest_first();
+    let waiting = waiting.filter(|story| story.fate == Fate::Waiting).count();
+    let counted = service
+        .waiting
+        .as_ref()
+        .map_or(0, |edits| edits.changes as usize);
+    let is_wanted = state.hold.is_some() || service.mode == WatchMode::Manual;
+    assert!(
+        counted == 0 || is_wanted || !state.is_running(),
+        "{name}: edits wait, and nobody wants it"
+    );
+    if service.wanted != Wanted::Removed {
+        assert_eq!(waiting, counted.min(50), "{name}: edits are not counted");
+    }
+}
+
 /// What is called live is live.
 fn is_honest(world: &World, notice: &Notice) {
     let Notice::ChangeLive {
@@ -246,6 +296,13 @@ pub(crate) fn at_rest(world: &World) {
         assert!(
             !service.is_ahead() || service.has_completed(),
             "{shown}: nothing was compared"
+        );
+        assert!(service.waiting.is_none(), "{shown}: edits wait");
+        let mut stories = service.changes.newest_first();
+        assert!(
+            stories.all(|story| story.fate != Fate::UnderWay),
+            "{shown}: {:?}",
+            service.changes
         );
         if service.has_completed() {
             let run = world.truth.completed[name];

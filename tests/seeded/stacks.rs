@@ -80,8 +80,9 @@ pub(crate) fn give_images(stack: &mut Stack) {
     }
 }
 
-/// Another stack: one definition differs, one service more, or one that nobody needs less.
-pub(crate) fn edited(stack: &Stack, number: u64, rng: &mut Rng) -> Stack {
+/// Another stack: one definition differs, or (unless the services are to be the same) one service more, or one that
+/// nobody needs less.
+pub(crate) fn edited(stack: &Stack, number: u64, same: bool, rng: &mut Rng) -> Stack {
     let mut next = stack.clone();
     let names: Vec<ServiceName> = stack.services.keys().cloned().collect();
     let name = rng.pick(&names).clone();
@@ -89,7 +90,7 @@ pub(crate) fn edited(stack: &Stack, number: u64, rng: &mut Rng) -> Stack {
         let mut others = stack.services.values();
         others.any(|other| other.depends_on.contains_key(name))
     };
-    match rng.between(0, 6) {
+    match rng.between(if same { 2 } else { 0 }, 6) {
         0 if stack.services.len() > 2 && !is_needed(&name) => {
             next.services.shift_remove(&name);
         }

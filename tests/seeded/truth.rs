@@ -76,6 +76,8 @@ pub(crate) struct Save {
     pub(crate) kind: SaveKind,
     /// It could not be copied, and nothing else can bring it.
     pub(crate) lost: bool,
+    /// Nothing is done about it until a person asks for it.
+    pub(crate) waits: bool,
 }
 
 /// What a save asks for.
@@ -146,7 +148,7 @@ impl Truth {
         let saves = self.saves.get(&run.service.name)?;
         let numbered = (1_u64..).zip(saves);
         let mut missing = numbered.filter(|(number, save)| {
-            save.at <= until && !save.lost && !run.has(*number, &save.kind)
+            save.at <= until && !save.lost && !save.waits && !run.has(*number, &save.kind)
         });
         missing.next().map(|(number, _)| number)
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boatyard::engine::{
-    BuildFailure, BuildId, CheckOutcome, Effect, Engine, Event, Exit, Moment, Notice, Options,
-    Place, ProbeAnswer, RunId, StartFailure, StartRun, SyncId,
+    BuildFailure, BuildId, ChangeId, CheckOutcome, Command, Effect, Engine, Event, Exit, Moment,
+    Notice, Options, Place, ProbeAnswer, RunId, ServiceState, StartFailure, StartRun, SyncId,
 };
-use boatyard::stack::{Runtime, ServiceName, Stack, Then, WatchRule};
+use boatyard::stack::{Runtime, ServiceName, Stack, Then, WatchMode, WatchRule};
 
 use crate::promises;
 use crate::rng::Rng;
@@ -147,7 +147,13 @@ impl World {
         if self.story.is_some() {
             self.write(&format!("{} {event:?}", self.now.0.as_millis()));
         }
-        let is_reload = matches!(event, Event::StackReloaded { .. });
+        let is_reload = matches!(
+            event,
+            Event::StackReloaded { .. }
+                | Event::Command {
+                    command: Command::Hold { on: false } | Command::Flush { .. }
+                }
+        );
         let (effects, notices) = self.engine.handle(self.now, event);
         assert!(
             !is_stale || (effects.is_empty() && notices.is_empty()),
@@ -216,6 +222,10 @@ impl World {
             Event::Synced { sync, .. } => self.note_synced(*sync),
             Event::SyncFailed { sync, .. } => self.note_not_synced(*sync),
             Event::Compared { build, .. } => !self.comparing.remove(build),
+            Event::Command { command } => {
+                self.note_applied(command);
+                false
+            }
             _ => false,
         }
     }
@@ -314,13 +324,53 @@ impl World {
         false
     }
 
+    /// Whether edits of this service are not acted upon, as persons asked.
+    fn edits_wait(&self, service: &ServiceName) -> bool {
+        let state = self.engine.state();
+        let is_manual = |service: &ServiceState| service.mode == WatchMode::Manual;
+        state.hold.is_some() || state.services.get(service).is_some_and(is_manual)
+    }
+
+    /// A person asked for something that applies what waits of these services.
+    fn note_applied(&mut self, command: &Command) {
+        let state = self.engine.state();
+        let is_it = |name: &ServiceName| match command {
+            Command::Flush { service } => service.as_ref().is_none_or(|service| service == name),
+            Command::Hold { on: false } => {
+                let service = state.services.get(name);
+                service.is_some_and(|service| service.mode == WatchMode::Auto)
+            }
+            Command::SetMode { service, mode } => {
+                service == name && *mode == WatchMode::Auto && state.hold.is_none()
+            }
+            Command::Restart { service }
+            | Command::Rebuild { service }
+            | Command::Start { service } => service == name,
+            Command::Hold { on: true }
+            | Command::Stop { .. }
+            | Command::Quit
+            | Command::Kill
+            | Command::Resize(_) => false,
+        };
+        if !state.is_running() {
+            return;
+        }
+        for (name, saves) in &mut self.truth.saves {
+            if is_it(name) {
+                saves.iter_mut().for_each(|save| save.waits = false);
+            }
+        }
+    }
+
     /// A file was saved.
     pub(crate) fn save(&mut self, service: &ServiceName, kind: SaveKind) -> u64 {
+        let waits = self.edits_wait(service);
         let saves = self.truth.saves.entry(service.clone()).or_default();
         saves.push(Save {
             at: self.now,
             kind,
             lost: false,
+            waits,
         });
         saves.len() as u64
     }
@@ -380,6 +430,11 @@ impl World {
             Effect::CompareImage {
                 build, image, runs, ..
             } => self.compare(build, &image, &runs),
+            Effect::AwaitAnswer {
+                service,
+                change,
+                runs,
+            } => self.ask(service, change, &runs),
             Effect::RunCheck { check, .. } => self.check(check),
             Effect::Prepare { stack } => self.look_for_files(&stack),
             Effect::UseRuntime { .. } | Effect::Resize(_) => {}
@@ -517,6 +572,20 @@ impl World {
             if is_container && self.rng.percent(40) {
                 self.end(run, 1, Exit::code(137));
             }
+        }
+    }
+
+    /// Somebody may ask a run that has this change, and may be answered well.
+    fn ask(&mut self, service: ServiceName, change: ChangeId, runs: &[RunId]) {
+        if self.rng.percent(60) {
+            let run = *self.rng.pick(runs);
+            let after = self.rng.between(1, 2000);
+            let event = Event::FirstAnswer {
+                service,
+                change,
+                run,
+            };
+            self.plan(after, Planned::Event(event));
         }
     }
 

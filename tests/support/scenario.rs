@@ -26,7 +26,7 @@ use boatyard::engine::{Effect, Engine, Moment, Notice, Options, RuntimeChoice};
 use boatyard::stack::{
     Build, Check, CheckKind, CommandExpect, CommandWords, Condition, EnvValue, Health, Mount,
     MountKind, PortMapping, Probe, Protocol, Reaction, RestartPolicy, Service, ServiceName, Stack,
-    Then, WatchRule,
+    Then, WatchMode, WatchRule,
 };
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -86,6 +86,8 @@ struct ServiceWords {
     port: Option<u16>,
     /// A rule that syncs this folder below `/shop` to `/app`.
     syncs: Option<String>,
+    #[serde(default)]
+    watch_mode: WatchMode,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -232,6 +234,7 @@ impl ServiceWords {
         service.replicas = self.replicas;
         service.restart = self.restart;
         service.overlap = self.overlap;
+        service.watch_mode = self.watch_mode;
         if self.volume {
             service.volumes.push(Mount {
                 kind: MountKind::Volume("data".into()),

@@ -13,7 +13,7 @@ use boatyard::engine::{
     ProbeAnswer, RunId, RunPhase, ServiceState, StartFailure, State, SyncCopy, SyncId,
     TerminalSize,
 };
-use boatyard::stack::{Runtime, ServiceName, Signal, Stack, Then};
+use boatyard::stack::{Runtime, ServiceName, Signal, Stack, Then, WatchMode};
 
 /// The event that a line means; `None` for "begin", which is no event.
 pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
@@ -39,6 +39,17 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
             columns: columns.parse().unwrap(),
             rows: rows.parse().unwrap(),
         })),
+        ["hold"] => command(Command::Hold { on: true }),
+        ["release"] => command(Command::Hold { on: false }),
+        ["flush"] => command(Command::Flush { service: None }),
+        ["flush", service] => command(Command::Flush {
+            service: Some((*service).into()),
+        }),
+        [mode @ ("manual" | "auto"), service] => command(Command::SetMode {
+            service: (*service).into(),
+            mode: watch_mode(mode),
+        }),
+        ["served", whom] => served(whom, state),
         [verb @ ("restart" | "rebuild" | "stop" | "start"), service] => {
             command(service_command(verb, (*service).into()))
         }
@@ -57,6 +68,27 @@ pub(crate) fn reload(stack: Stack) -> Event {
 
 fn command(command: Command) -> Event {
     Event::Command { command }
+}
+
+fn watch_mode(word: &str) -> WatchMode {
+    match word {
+        "manual" => WatchMode::Manual,
+        _ => WatchMode::Auto,
+    }
+}
+
+/// The newest run answered well, and has the newest change that is live.
+fn served(whom: &str, state: &State) -> Event {
+    let service = service(whom, state);
+    let mut stories = service.changes.newest_first();
+    let story = stories.find(|story| story.live.is_some());
+    Event::FirstAnswer {
+        service: whom.into(),
+        change: story
+            .unwrap_or_else(|| panic!("{whom} has no live change"))
+            .change,
+        run: service.runs.last().unwrap().id,
+    }
 }
 
 fn service_command(verb: &str, service: ServiceName) -> Command {
@@ -332,6 +364,11 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::CompareImage {
             image, runs, paths, ..
         } => format!("compare {image} {} files with {}", paths.len(), list(runs)),
+        Effect::AwaitAnswer {
+            service,
+            change,
+            runs,
+        } => format!("await {service} {change} from {}", list(runs)),
         Effect::RunCheck { check, spec } => format!("check {check} {}", spec.name),
         Effect::Resize(size) => format!("resize {} {}", size.columns, size.rows),
         Effect::Forget { service } => format!("forget {service}"),

@@ -16,6 +16,8 @@ async fn main() -> std::io::Result<()> {
         Some("crashed") => fixture::crashed(),
         Some("waiting") => fixture::waiting(),
         Some("quitting") => fixture::quitting(),
+        Some("edited") => fixture::edited(),
+        Some("on-hold") => fixture::on_hold(),
         Some("refused") => fixture::refused(),
         _ => fixture::ready(),
     };

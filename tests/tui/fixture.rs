@@ -1,6 +1,9 @@
 //! Sessions made by hand: a shop of five services in every state a screen must tell.
 
+mod changes;
 mod telemetry;
+
+pub(crate) use changes::{edited, on_hold};
 
 use std::path::PathBuf;
 use std::sync::Arc;

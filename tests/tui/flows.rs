@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use boatyard::engine::{Command, Held, Hold, Moment, Phase, Wanted};
 use boatyard::runtime::{Input, View};
+use boatyard::stack::WatchMode;
 use boatyard::telemetry::{Stream, Telemetry};
 use crossterm::event::MouseEventKind;
 use tokio::time::timeout;
@@ -47,6 +48,48 @@ fn keys_ask_the_engine() {
     desk.press("G");
     assert_eq!(desk.press("b"), None, "db has no build");
     assert!(desk.find("db has no build").is_some());
+}
+
+#[test]
+fn keys_let_edits_wait_and_apply_them() {
+    let mut desk = desk(fixture::ready());
+    let service = || "orders".into();
+    desk.press("j");
+    assert_eq!(desk.press("p"), Some(Command::Hold { on: true }));
+    assert_eq!(desk.press("u"), None);
+    assert!(desk.find("no edits wait").is_some());
+    let mode = |mode| Command::SetMode {
+        service: service(),
+        mode,
+    };
+    assert_eq!(desk.press("a"), Some(mode(WatchMode::Manual)));
+    desk.scene.service("orders").mode = WatchMode::Manual;
+    desk.show();
+    assert_eq!(desk.press("a"), Some(mode(WatchMode::Auto)));
+    let mut desk = self::desk(fixture::on_hold());
+    assert!(
+        desk.find("on hold  edits wait (orders 3, payments 1)")
+            .is_some()
+    );
+    assert!(desk.find("held 4").is_some(), "in the header");
+    assert!(desk.find("held 3").is_some(), "of web");
+    assert_eq!(desk.press("p"), Some(Command::Hold { on: false }));
+    assert_eq!(
+        desk.press("u"),
+        Some(Command::Flush { service: None }),
+        "web has none, so those of all"
+    );
+    desk.press("j");
+    assert!(desk.find("3 edits wait, u applies them").is_some());
+    assert_eq!(
+        desk.press("u"),
+        Some(Command::Flush {
+            service: Some(service())
+        })
+    );
+    assert_eq!(desk.press("U"), Some(Command::Flush { service: None }));
+    let asked = desk.press(": a p p l y space a l l enter");
+    assert_eq!(asked, Some(Command::Flush { service: None }));
 }
 
 #[test]

@@ -28,6 +28,10 @@ const PICTURES: &[Picture] = &[
     ("trace", fixture::ready, "3 j j enter j"),
     ("help", fixture::ready, "3 ?"),
     ("palette", fixture::ready, ": r e b"),
+    ("changes", fixture::edited, "j 5"),
+    ("changes_alone", fixture::edited, "j j 5"),
+    ("changes_zoomed", fixture::edited, "j 5 z"),
+    ("on_hold", fixture::on_hold, "j"),
 ];
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
@@ -39,6 +43,36 @@ fn pictures() {
             let mut desk = Desk::new(scene(), width, height);
             desk.press(keys);
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), desk.text());
+        }
+    }
+}
+
+#[test]
+fn changes_are_told_on_a_wide_screen() {
+    for (name, scene, keys) in [
+        ("changes", fixture::edited as fn() -> Scene, "j 5"),
+        ("on_hold", fixture::on_hold, "j 5"),
+    ] {
+        let mut desk = Desk::new(scene(), 140, 40);
+        desk.press(keys);
+        insta::assert_snapshot!(format!("{name}_140x40"), desk.text());
+    }
+}
+
+#[test]
+fn the_stages_of_a_change_are_told_apart_in_every_theme() {
+    for name in themes() {
+        let options = Options {
+            theme: Some(name.to_owned()),
+            ..Options::default()
+        };
+        let mut desk = Desk::with(fixture::edited(), 140, 40, &options);
+        desk.press("j 5");
+        let ground = desk.cell("p50").bg;
+        let colours = ["▁settle", "▆make", "▄start", "▂ready"].map(|sign| desk.cell(sign).fg);
+        for (at, colour) in colours.iter().enumerate() {
+            assert_ne!(*colour, ground, "{name}");
+            assert!(!colours[..at].contains(colour), "{name}: {colours:?}");
         }
     }
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::stack::{
-    Build, CommandWords, Condition, EnvValue, Health, Mount, MountKind, PortMapping, Probe,
-    Protocol, Reaction, RestartPolicy, SecretSource, Service, SyncMode, Then, WatchRule,
+    Build, CommandWords, Condition, EnvValue, Health, Holding, Mount, MountKind, PortMapping,
+    Probe, Protocol, Reaction, RestartPolicy, SecretSource, Service, SyncMode, Then, WatchMode,
+    WatchRule,
 };
 
 use super::super::redact::looks_secret;
@@ -58,6 +59,14 @@ pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table 
     out.put_filled("watch", service.watch.iter().map(rule).collect());
     if service.sync == SyncMode::Auto {
         out.put("sync", "auto");
+    }
+    out.put_unless(
+        "watch_mode",
+        service.watch_mode.word(),
+        &WatchMode::default().word(),
+    );
+    if service.hold != Holding::default() {
+        out.put("hold", hold(service.hold));
     }
     life(service, &mut out);
     out
@@ -226,6 +235,16 @@ fn health(health: &Health) -> Table {
     out.put("retries", i64::from(health.retries));
     out.put("start_period", duration::show(health.start_period));
     out
+}
+
+fn hold(holding: Holding) -> Value {
+    if holding.is_off() {
+        return Value::from(false);
+    }
+    let mut out = Table::new();
+    out.put("time", duration::show(holding.time));
+    out.put("requests", i64::from(holding.requests));
+    Value::Table(out)
 }
 
 fn mount(mount: &Mount) -> Value {

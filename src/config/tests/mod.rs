@@ -6,6 +6,7 @@ mod meaning;
 mod messages;
 mod problems;
 mod round_trip;
+mod waiting;
 mod wrong_files;
 
 use std::path::{Path, PathBuf};

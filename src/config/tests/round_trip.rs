@@ -29,6 +29,8 @@ watch = [
 ]
 sync = "auto"
 replicas = 2
+watch_mode = "manual"
+hold = { time = "1500ms", requests = 7 }
 restart = "always"
 overlap = true
 stop_signal = "INT"
@@ -50,6 +52,7 @@ image = "postgres:${TAG}"
 health = { tcp = 5432 }
 
 [services.seed]
+hold = false
 run = ["python3", "seed.py"]
 directory = "orders"
 restart = "no"

@@ -35,6 +35,7 @@ pub(super) fn finished(
         return;
     };
     let took = now.since(since);
+    service.changes.built(build, cached, now);
     service.image = Some(Image {
         name: name.clone(),
         content,
@@ -88,6 +89,7 @@ pub(super) fn failed(
         service.no_container = Some(format!("its base image {base} cannot be had"));
     }
     if service.building().is_some() {
+        service.changes.failed(now, &failure.message);
         service.build = BuildState::Failed {
             build,
             content,
@@ -102,20 +104,22 @@ pub(super) fn cancelled(state: &mut State, now: Moment, build: BuildId) {
     let Some((service, content, _)) = ended(state, build) else {
         return;
     };
-    service.build = if is_given_up(service) || content != service.content {
-        BuildState::Wanted
-    } else {
-        BuildState::Failed {
-            build,
-            content,
-            at: now,
-            failure: BuildFailure {
-                step: None,
-                message: "the build was cancelled by somebody else".into(),
-                last_lines: Vec::new(),
-                missing_base: None,
-            },
-        }
+    if is_given_up(service) || content != service.content {
+        service.build = BuildState::Wanted;
+        return;
+    }
+    let message = "the build was cancelled by somebody else";
+    service.changes.failed(now, message);
+    service.build = BuildState::Failed {
+        build,
+        content,
+        at: now,
+        failure: BuildFailure {
+            step: None,
+            message: message.into(),
+            last_lines: Vec::new(),
+            missing_base: None,
+        },
     };
 }
 

@@ -2,8 +2,10 @@
 
 use super::super::turn::{Turn, millis, went_live};
 use super::super::{
-    Action, Change, Given, Moment, Notice, PendingEdits, QueuedSync, ServiceState, State, SyncCopy,
+    Action, Change, ChangeId, Fate, Given, Moment, Notice, PendingEdits, QueuedSync, RunId,
+    ServiceState, State, SyncCopy, Way,
 };
+use super::mode;
 use crate::stack::{Runtime, ServiceName, Then};
 
 /// Records a settled set of saved files. A smoke test and a session that ends take no notice of it.
@@ -22,23 +24,52 @@ pub(super) fn seen(state: &mut State, now: Moment, change: &Change, turn: &mut T
         paths: change.paths.clone(),
         first_save_ms_ago: millis(now.since(change.first_save)),
     });
+    let on_hold = state.hold.is_some();
     for name in &touched {
         if let Some(service) = state.services.get_mut(name) {
-            touch(service, change, now, turn);
+            arrived(service, change, on_hold, now, turn);
         }
     }
 }
 
-/// What one change asks of one service. A rebuild brings everything; a restart brings what a sync brings too, but for
-/// a container, whose image lacks the synced files.
-fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Turn) {
-    let name = service.service.name.clone();
-    let mine = change.actions.iter().filter(|(other, _)| *other == name);
+/// One change came to one service: it waits, or is acted upon at once.
+fn arrived(
+    service: &mut ServiceState,
+    change: &Change,
+    on_hold: bool,
+    now: Moment,
+    turn: &mut Turn,
+) {
+    let name = &service.service.name;
+    let mine = change.actions.iter().filter(|(other, _)| other == name);
+    let mine: Vec<Action> = mine.map(|(_, action)| action.clone()).collect();
+    if mode::must_wait(service, &mine, on_hold) {
+        return mode::collect(service, change, mine, (on_hold, now), turn);
+    }
+    let edits = PendingEdits {
+        first_save: change.first_save,
+        newest_first_save: change.first_save,
+        last_save: change.last_save,
+        newest: service.changes.seen(change, now, Fate::UnderWay),
+        generation: None,
+    };
+    touch(service, &mine, edits, now, turn);
+}
+
+/// What a change asks of one service. A rebuild brings everything; a restart brings what a sync brings too, but for a
+/// container, whose image lacks the synced files.
+pub(super) fn touch(
+    service: &mut ServiceState,
+    actions: &[Action],
+    edits: PendingEdits,
+    now: Moment,
+    turn: &mut Turn,
+) {
     let mut rebuild = false;
     let mut restart = false;
     let mut syncs = Vec::new();
     let mut inferred = Vec::new();
-    for (_, action) in mine {
+    for action in actions {
         match action {
             Action::Rebuild => rebuild = true,
             Action::Restart => restart = true,
@@ -46,16 +77,15 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
             Action::Infer { copies } => inferred.extend(copies),
         }
     }
-    add_edits(service, change);
-    for (copies, then) in &syncs {
-        remember(service, copies, then);
-    }
+    service.add_edits(edits);
+    service.remember(actions);
     let is_process = service.runtime == Some(Runtime::Process);
     rebuild |= !inferred.is_empty() && (is_process || restart);
     if rebuild && !is_process {
         return service.want_new_image();
     }
     if rebuild || (restart && (is_process || syncs.is_empty())) {
+        service.changes.goes(Way::Restart);
         return service.want_new_runs();
     }
     if restart {
@@ -65,10 +95,10 @@ fn touch(service: &mut ServiceState, change: &Change, now: Moment, turn: &mut Tu
         return in_place(service, &syncs, now, turn);
     }
     for (copies, then) in syncs {
-        queue(service, copies, then, change);
+        queue(service, copies, then, edits);
     }
     if !inferred.is_empty() {
-        super::infer::seen(service, inferred, edits_of(change));
+        super::infer::seen(service, inferred, edits);
     }
 }
 
@@ -104,38 +134,24 @@ pub(super) fn found(state: &mut State, name: &ServiceName, files: Vec<(SyncCopy,
     service.given = by_target.collect();
 }
 
-/// Adds these saves to those that are not served yet.
-fn add_edits(service: &mut ServiceState, change: &Change) {
-    let edits = edits_of(change);
-    service.pending = Some(match service.pending {
-        Some(earlier) => earlier.and_then(edits),
-        None => edits,
-    });
-}
-
-fn edits_of(change: &Change) -> PendingEdits {
-    PendingEdits {
-        first_save: change.first_save,
-        newest_first_save: change.first_save,
-        last_save: change.last_save,
-        generation: None,
-    }
-}
-
-/// A service with an image and no build has no other place to which synced files could go for a later container.
-fn remember(service: &mut ServiceState, copies: &[SyncCopy], then: &Then) {
-    if service.service.build.is_some() || service.service.image.is_none() {
+/// A run that has a live change answered well for the first time.
+pub(super) fn answered(
+    state: &mut State,
+    now: Moment,
+    name: &ServiceName,
+    (change, run): (ChangeId, RunId),
+    turn: &mut Turn,
+) {
+    let service = state.services.get_mut(name);
+    let Some(story) = service.and_then(|service| service.changes.served(change, now)) else {
         return;
-    }
-    service.givings += 1;
-    for copy in copies {
-        let given = Given {
-            copy: copy.clone(),
-            then: then.clone(),
-            giving: service.givings,
-        };
-        service.given.insert(copy.to.clone(), given);
-    }
+    };
+    turn.tell(Notice::ChangeServed {
+        service: name.clone(),
+        run,
+        change,
+        ms: millis(now.since(story.from())),
+    });
 }
 
 /// The files of a process are used where they are: it needs nothing, or a restart.
@@ -146,8 +162,10 @@ fn in_place(
     turn: &mut Turn,
 ) {
     if syncs.iter().any(|(_, then)| **then != Then::Nothing) {
+        service.changes.goes(Way::Restart);
         return service.want_new_runs();
     }
+    service.changes.goes(Way::InPlace);
     let is_settled = service
         .pending
         .is_some_and(|pending| pending.generation.is_none());
@@ -170,7 +188,7 @@ fn in_place(
 
 /// Files to be copied into live runs; without runs to copy them into, a new image or a new container has them. (A run that is
 /// just being started is given what it lacks when that is done.)
-fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &Change) {
+fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, edits: PendingEdits) {
     let has_build = service.service.build.is_some();
     if !can_take(service) {
         if has_build {
@@ -188,7 +206,7 @@ fn queue(service: &mut ServiceState, copies: &[SyncCopy], then: &Then, change: &
     service.sync_queue.push_back(QueuedSync {
         copies: copies.to_vec(),
         then: then.clone(),
-        edits: Some(edits_of(change)),
+        edits: Some(edits),
     });
 }
 

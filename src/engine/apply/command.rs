@@ -1,9 +1,11 @@
 //! What people and programs asked for. Unknown services are ignored: they may have left the stack meanwhile.
 
+use super::super::turn::Turn;
 use super::super::{Command, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted};
+use super::mode;
 use crate::stack::{Runtime, ServiceName};
 
-pub(super) fn given(state: &mut State, now: Moment, command: Command) {
+pub(super) fn given(state: &mut State, now: Moment, command: Command, turn: &mut Turn) {
     match command {
         Command::Quit => {
             let is_second = matches!(state.phase, Phase::Stopping { .. });
@@ -14,15 +16,25 @@ pub(super) fn given(state: &mut State, now: Moment, command: Command) {
             state.terminal_told &= state.terminal == size;
             state.terminal = size;
         }
-        Command::Restart { service } => with(state, &service, restart),
-        Command::Rebuild { service } => with(state, &service, rebuild),
+        Command::Restart { service } => with(state, &service, |service| {
+            mode::apply(service, now, turn);
+            restart(service);
+        }),
+        Command::Rebuild { service } => with(state, &service, |service| {
+            mode::apply(service, now, turn);
+            rebuild(service);
+        }),
         Command::Stop { service } => with(state, &service, |service| {
             service.wanted = Wanted::Stopped;
         }),
         Command::Start { service } => with(state, &service, |service| {
+            mode::apply(service, now, turn);
             service.wanted = Wanted::Up;
             service.forgive();
         }),
+        Command::Hold { on } => mode::hold(state, now, on, turn),
+        Command::SetMode { service, mode } => mode::set(state, now, &service, mode, turn),
+        Command::Flush { service } => mode::flush(state, now, service.as_ref(), turn),
     }
 }
 

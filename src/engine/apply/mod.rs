@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod infer;
 mod link;
+mod mode;
 mod probe;
 mod reload;
 mod run;
@@ -41,8 +42,13 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::Synced { sync, files } => sync::done(state, now, sync, files, turn),
         Event::SyncFailed { sync, why } => sync::failed(state, now, sync, why, turn),
         Event::Compared { build, difference } => infer::compared(state, build, difference, turn),
+        Event::FirstAnswer {
+            service,
+            change,
+            run,
+        } => change::answered(state, now, &service, (change, run), turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
-        Event::Command { command } => command::given(state, now, command),
+        Event::Command { command } => command::given(state, now, command, turn),
     }
 }

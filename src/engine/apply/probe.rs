@@ -100,4 +100,7 @@ pub(super) fn becomes_ready(
         run: run.id,
         ms: millis(now.since(run.asked)),
     });
+    if service.is_current(&service.runs[index]) {
+        service.changes.run_ready(now);
+    }
 }

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::super::turn::Turn;
 use super::super::{Moment, Notice, RunPhase, ServiceState, State, Wanted};
+use super::mode;
 use super::probe::becomes_ready;
 use crate::stack::{Protocol, Runtime, Service, ServiceName, Stack};
 
@@ -24,6 +25,20 @@ pub(super) fn reloaded(state: &mut State, now: Moment, stack: Arc<Stack>, turn: 
         return;
     }
     state.stack_problems.clear();
+    if state.hold.is_some() {
+        state.waiting_stack = Some(stack);
+        return turn.tell(Notice::EditsWait {
+            service: None,
+            edits: 1,
+            why: mode::HOLD.into(),
+        });
+    }
+    take_over(state, now, stack, turn);
+}
+
+/// Applies the difference between the stack and this one.
+pub(super) fn take_over(state: &mut State, now: Moment, stack: Arc<Stack>, turn: &mut Turn) {
+    let on_hold = state.hold.is_some();
     let mut before = std::mem::take(&mut state.services);
     let mut added = Vec::new();
     let mut changed = Vec::new();
@@ -37,7 +52,11 @@ pub(super) fn reloaded(state: &mut State, now: Moment, stack: Arc<Stack>, turn: 
                 take_back(&mut known, &mut added);
                 if *known.service != *definition {
                     changed.push(name.clone());
+                    let said = known.service.watch_mode;
                     redefine(&mut known, definition.clone(), now, turn);
+                    if said != definition.watch_mode {
+                        mode::change_mode(&mut known, definition.watch_mode, on_hold, now, turn);
+                    }
                 }
                 known
             }
@@ -75,6 +94,8 @@ fn remove(
         }
         service.wanted = Wanted::Removed;
         service.pending = None;
+        service.waiting = None;
+        service.changes.forget();
         service.sync_queue.clear();
         services.insert(name, service);
     }
@@ -126,6 +147,8 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
     let mut rest = service.clone();
     rest.watch.clear();
     rest.sync = neutral.sync;
+    rest.watch_mode = neutral.watch_mode;
+    rest.hold = neutral.hold;
     rest.ports.retain(|port| port.protocol == Protocol::Udp);
     rest.depends_on.clear();
     rest.build = None;

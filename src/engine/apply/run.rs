@@ -39,6 +39,9 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
     }
     service.start_failures = 0;
     service.start_failure = None;
+    if service.is_current(&service.runs[index]) {
+        service.changes.run_started(now);
+    }
     if service.runs[index].is_probed() {
         service.runs[index].phase = RunPhase::Probing { since: now };
     } else {
@@ -119,6 +122,9 @@ pub(super) fn failed(
         service.no_container = Some(format!("its image {image} cannot be had"));
     }
     service.start_failures += 1;
+    if service.start_failures >= START_TRIES {
+        service.changes.failed(now, &why.message);
+    }
     service.start_failure = Some((now, why));
     if service.start_failures < START_TRIES {
         let attempt = service.start_failures;
@@ -174,6 +180,9 @@ fn ended_by_itself(
         return service.want_new_image();
     }
     if is_done {
+        if !exit.is_success() {
+            service.changes.failed(now, &exit.cause());
+        }
         service.completed = Some(Completion {
             at: now,
             run: gone.id,
@@ -196,6 +205,8 @@ fn crashed(service: &mut ServiceState, gone: &Run, now: Moment, turn: &mut Turn)
     let attempts = service.crashes.count;
     if attempts >= ENDS {
         service.crashes.gave_up = true;
+        let cause = service.last_trouble();
+        service.changes.failed(now, &cause);
         turn.tell(Notice::GaveUp {
             service: service.service.name.clone(),
             attempts,

@@ -17,6 +17,9 @@ pub(super) fn done(state: &mut State, now: Moment, sync: SyncId, files: usize, t
         files,
         ms: millis(now.since(syncing.since)),
     });
+    if let Some(edits) = syncing.edits {
+        service.changes.synced(edits.newest, now);
+    }
     let has_more_to_wait_for = service
         .pending
         .is_some_and(|pending| pending.generation.is_some());
@@ -64,6 +67,9 @@ pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, 
     let Some((service, syncing)) = answered(state, sync) else {
         return;
     };
+    if let Some(edits) = syncing.edits {
+        service.changes.failed_up_to(edits.newest, now, &why);
+    }
     turn.tell(Notice::SyncFailed {
         service: service.service.name.clone(),
         why,
@@ -80,11 +86,15 @@ pub(super) fn failed(state: &mut State, now: Moment, sync: SyncId, why: String, 
         service.want_new_runs();
     } else if service.service.build.is_some() {
         replace_synced(service);
-    } else if service
-        .pending
-        .is_some_and(|pending| pending.generation.is_none())
+    } else if let Some(pending) = service.pending
+        && pending.generation.is_none()
     {
-        service.pending = queued_edits(service);
+        let rest = queued_edits(service);
+        let brought_all = |edits: PendingEdits| pending.newest <= edits.newest;
+        // What is neither queued nor brought by this waits for a run that is still to come.
+        if rest.is_some() || syncing.edits.is_some_and(brought_all) {
+            service.pending = rest;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::fixture::{Page, Session, exchange, probed, said, stack, started};
 use super::*;
-use crate::engine::{Event, Moment, Options, RunId, RuntimeChoice};
+use crate::engine::{ChangeId, Event, Moment, Options, RunId, RuntimeChoice, Stages};
 
 fn session(page: &Page, logs: bool) -> Session<Json> {
     let options = Options {
@@ -37,8 +37,16 @@ async fn a_session_in_json() {
     let live = Notice::ChangeLive {
         service: "orders".into(),
         run,
+        change: ChangeId(1),
         ms: 184,
         last_save: Moment::from_millis(100),
+        way: Some("restart".into()),
+        reused: false,
+        overtaken: 0,
+        waited_ms: None,
+        stages: Stages::default(),
+        p50_ms: 184,
+        p95_ms: 184,
     };
     session.show(284, vec![live]);
     drop(session);

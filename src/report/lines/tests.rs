@@ -7,8 +7,8 @@ use super::super::fixture::{Page, Session, probed, said, stack, started};
 use super::super::notices_test::documented;
 use super::*;
 use crate::engine::{
-    Action, BuildId, Change, Command, EngineLink, Event, Exit, Moment, Options, RunId,
-    RuntimeChoice, Verdict,
+    Action, BuildId, Change, ChangeId, Command, EngineLink, Event, Exit, LiveSummary, Moment,
+    Options, RunId, RuntimeChoice, Stages, Verdict,
 };
 use crate::telemetry::NewLine;
 
@@ -153,8 +153,23 @@ async fn sentences_take_in_what_was_told_before() {
     let live = Notice::ChangeLive {
         service: orders,
         run: RunId(3),
+        change: ChangeId(2),
         ms: 184,
         last_save: Moment::START,
+        way: Some("build".into()),
+        reused: false,
+        overtaken: 1,
+        waited_ms: None,
+        stages: Stages {
+            settled: Some(16),
+            build_started: Some(17),
+            built: Some(101),
+            started: Some(150),
+            ready: Some(183),
+            ..Stages::default()
+        },
+        p50_ms: 184,
+        p95_ms: 201,
     };
     session.show(0, vec![saved, step(1, true), step(2, true), step(3, false)]);
     session.show(
@@ -171,7 +186,7 @@ async fn sentences_take_in_what_was_told_before() {
             "orders ▸ step 3/7 RUN step 3",
             "orders ✓ build #7 ready in 1.2 s (2 of 7 steps cached)",
             "orders ✓ build #8 ready in 1.2 s (already built)",
-            "orders ✓ change live after 184 ms: a.py and 1 more",
+            "orders ✓ live in 184 ms (settled 16, built 101, started 150, ready 183, with 1 earlier change): a.py and 1 more",
         ]
     );
 }
@@ -236,6 +251,12 @@ async fn a_flood_is_shown_whole_or_counted() {
         verdict: Verdict::Passed,
         why: None,
         left_behind: vec![],
+        changes: vec![LiveSummary {
+            service: "web".into(),
+            live: 12,
+            p50_ms: 180,
+            p95_ms: 410,
+        }],
     };
     session.show(total + 1, vec![ended]);
     drop(session);
@@ -243,7 +264,10 @@ async fn a_flood_is_shown_whole_or_counted() {
     let lines = text.lines().filter(|line| line.ends_with("│ x")).count();
     assert_eq!(lines as u64, total);
     assert!(
-        text.trim_end().ends_with("session ended"),
+        text.contains("session ended\n")
+            && text
+                .trim_end()
+                .ends_with("web: 12 changes live, half within 180 ms, 95 of 100 within 410 ms"),
         "the end comes last"
     );
 }

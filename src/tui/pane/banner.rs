@@ -1,4 +1,5 @@
-//! Lines that must not be missed: a stack file that was refused, an engine that went away, what a stop still waits for.
+//! Lines that must not be missed: a stack file that was refused, an engine that went away, what a stop still
+//! waits for, that edits wait.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -49,7 +50,34 @@ pub(in crate::tui) fn words(state: &State) -> Vec<Words> {
             role: Role::Failed,
         });
     }
+    if state.hold.is_some() && state.is_running() {
+        words.push(Words {
+            lead: "on hold",
+            said: on_hold(state),
+            role: Role::Waiting,
+        });
+    }
     words
+}
+
+/// What waits while edits are not acted upon, and what would change that.
+fn on_hold(state: &State) -> String {
+    let waiting = state.services.values().filter_map(|service| {
+        let waiting = service.waiting.as_ref()?;
+        Some(format!("{} {}", service.service.name, waiting.changes))
+    });
+    let stack = state
+        .waiting_stack
+        .iter()
+        .map(|_| "the stack file".to_owned());
+    let waiting: Vec<String> = waiting.chain(stack).collect();
+    if waiting.is_empty() {
+        return "edits wait until they are applied; p lets them go again".into();
+    }
+    format!(
+        "edits wait ({}); U applies them all, p ends the hold",
+        waiting.join(", ")
+    )
 }
 
 /// What a stop still waits for, and what would end it at once.

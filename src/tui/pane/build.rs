@@ -6,13 +6,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Scene;
+use super::{Scene, changes};
 use crate::engine::{BuildFailure, BuildState, ServiceState};
 use crate::telemetry::{Filter, Select};
 use crate::text;
 use crate::tui::builds::{BuildStory, End, Outcome, Step};
 use crate::tui::draw::{Title, empty, lines, spread, title};
-use crate::tui::layout::Pane;
+use crate::tui::layout::{Pane, top};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
 
@@ -36,6 +36,7 @@ pub(in crate::tui) fn render(
         return;
     };
     let told = tell(scene, service, story, body.width);
+    let body = draw_changes(frame, body, scene, service, told.is_empty());
     if told.is_empty() {
         empty(frame, body, &why_empty(service), theme);
         return;
@@ -47,6 +48,30 @@ pub(in crate::tui) fn render(
         _ => scrolled.min(last),
     };
     lines(frame, body, told.into_iter().skip(first));
+}
+
+/// The newest changes above the build, and below them the room that is left for it. They give way to a build.
+fn draw_changes(
+    frame: &mut Frame<'_>,
+    body: Rect,
+    scene: Scene<'_>,
+    service: &ServiceState,
+    alone: bool,
+) -> Rect {
+    const LEAST: u16 = 6;
+    let most = match body.height {
+        height if alone => height.saturating_sub(2),
+        0..LEAST => 0,
+        height => (height / 3).clamp(2, 7),
+    };
+    let changes = changes::lines(scene, service, body.width, usize::from(most));
+    let rows = u16::try_from(changes.len()).unwrap_or(0);
+    if rows == 0 {
+        return body;
+    }
+    let (area, rest) = top(body, rows);
+    lines(frame, area, changes);
+    top(rest, 1).1
 }
 
 fn head<'a>(

@@ -79,7 +79,7 @@ fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>>
 fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let at = |moment| scene.clock.zoned(moment).strftime("%H:%M:%S").to_string();
-    let words = match (service.pending, service.live_up_to) {
+    let running = match (service.pending, service.live_up_to) {
         (Some(edits), _) => format!("edits up to {} on their way", at(edits.last_save)),
         (None, Some(up_to)) => match service.live_times.last() {
             Some(took) => format!(
@@ -90,6 +90,10 @@ fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
             None => format!("running edits up to {}", at(up_to)),
         },
         (None, None) => words::sentence(service, scene.now),
+    };
+    let words = match words::edits(service) {
+        Some(edits) => format!("{edits}, u applies them; {running}"),
+        None => running,
     };
     vec![
         Span::styled(

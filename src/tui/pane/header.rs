@@ -29,6 +29,13 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         Span::raw("  "),
     ];
     left.extend(counts(scene.state, theme, area.width >= 60));
+    let held = scene.telemetry.held().total();
+    if held > 0 {
+        left.push(Span::styled(
+            format!("held {held}   "),
+            theme.style(Role::Waiting),
+        ));
+    }
     let mut right = Vec::new();
     if area.width >= 30 {
         right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Scene;
+use super::{Scene, changes};
 use crate::engine::{Place, Run, RunPhase, ServiceState};
 use crate::stack::{Health, Probe, Runtime};
 use crate::telemetry::Sample;
@@ -12,6 +12,7 @@ use crate::text;
 use crate::tui::draw::{Title, empty, lines, sparkline, spread, title};
 use crate::tui::layout::Pane;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::words;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -57,6 +58,14 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
             format!(", live in {}", text::duration(*took))
         });
         told.push(pair(theme, "edits", &format!("up to {at}{took}"), room));
+        let left = room.saturating_sub(u16::try_from(LABEL).unwrap_or(0));
+        if let Some(bar) = changes::last_live(theme, service, left) {
+            let label = label(theme, "");
+            told.push(Line::from_iter(std::iter::once(label).chain(bar)));
+        }
+    }
+    if let Some(waits) = words::waiting_edits(scene.state, service) {
+        told.push(pair(theme, "mode", &waits, room));
     }
     for run in service.runs.iter().rev() {
         told.push(pair(theme, "run", &run_words(scene, run), room));

@@ -2,6 +2,7 @@
 
 pub(super) mod banner;
 pub(super) mod build;
+pub(super) mod changes;
 pub(super) mod footer;
 pub(super) mod header;
 pub(super) mod health;

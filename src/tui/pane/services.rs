@@ -9,6 +9,7 @@ use ratatui::widgets::Block;
 use super::Scene;
 use super::header::WINDOW;
 use crate::engine::{ServiceState, Status};
+use crate::stack::WatchMode;
 use crate::telemetry::Rates;
 use crate::text;
 use crate::tui::draw::{Title, empty, spread, title};
@@ -96,19 +97,34 @@ fn line<'a>(
         Status::Failed { .. } | Status::Unhealthy => style.bold(),
         _ => style,
     };
-    let left = vec![
+    let mut left = vec![
         Span::styled(words::symbol(status), weight),
         Span::raw(" "),
         Span::styled(name, theme.series(place).patch(Style::new().bold())),
         Span::raw("  "),
         Span::styled(standing, weight),
     ];
-    let right = match age {
+    if service.mode == WatchMode::Manual && service.waiting.is_none() {
+        left.push(Span::styled("  manual", theme.style(Role::Dim)));
+    }
+    let mut right = waiting(scene, service);
+    right.extend(match age {
         Some(age) => vec![Span::styled(words::age(age), theme.style(Role::Dim))],
-        None if status == Status::Ready => figures(scene, service, room),
+        None if status == Status::Ready && right.is_empty() => figures(scene, service, room),
         None => Vec::new(),
-    };
+    });
     (left, right)
+}
+
+/// Edits that wait to be applied, and requests that are held.
+fn waiting<'a>(scene: Scene<'_>, service: &ServiceState) -> Vec<Span<'a>> {
+    let held = scene.telemetry.held().of(&service.service.name);
+    let held = held.map(|held| format!("held {}", held.now));
+    let words = words::edits(service).into_iter().chain(held);
+    let style = scene.theme.style(Role::Waiting);
+    words
+        .map(|words| Span::styled(format!("{words}  "), style))
+        .collect()
 }
 
 /// How often it is asked and how fast it answers, when there is room and something to tell.
