@@ -120,6 +120,7 @@ async fn a_session_runs_to_its_end_and_its_tape_tells_it_again() {
             verdict: Verdict::Passed,
             why: None,
             left_behind: vec!["a network".into()],
+            changes: Vec::new(),
         },
         "the end is told once, with what is left"
     );
