@@ -4,7 +4,7 @@
 
 mod support;
 
-use boatyard::engine::{Effect, Engine, Notice};
+use boatyard::engine::{Effect, Engine, Notice, ServiceState};
 
 use support::scenario::{Outcome, Scenario};
 use support::words;
@@ -123,7 +123,7 @@ fn wrong_answers(engine: &Engine, outcome: &Outcome<'_>) -> Vec<String> {
             .state()
             .services
             .get(service)
-            .is_some_and(|service| service.is_serving())
+            .is_some_and(ServiceState::is_serving)
     };
     let is_awaited = |live: (_, _)| {
         outcome.effects.iter().any(|effect| {

@@ -25,20 +25,17 @@ pub struct Held {
 impl HeldRequests {
     /// A request of this service is held from now on.
     pub fn begin(&mut self, service: &ServiceName) {
-        match self.services.get_mut(service) {
-            Some(held) => {
-                held.now += 1;
-                held.most = held.most.max(held.now);
-            }
-            None => {
-                let held = Held {
-                    now: 1,
-                    most: 1,
-                    since: Instant::now(),
-                };
-                self.services.insert(service.clone(), held);
-            }
+        if let Some(held) = self.services.get_mut(service) {
+            held.now += 1;
+            held.most = held.most.max(held.now);
+            return;
         }
+        let held = Held {
+            now: 1,
+            most: 1,
+            since: Instant::now(),
+        };
+        self.services.insert(service.clone(), held);
     }
 
     /// One of them is held no longer.

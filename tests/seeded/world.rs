@@ -357,7 +357,9 @@ impl World {
         }
         for (name, saves) in &mut self.truth.saves {
             if is_it(name) {
-                saves.iter_mut().for_each(|save| save.waits = false);
+                for save in saves {
+                    save.waits = false;
+                }
             }
         }
     }

@@ -61,7 +61,7 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
         let left = room.saturating_sub(u16::try_from(LABEL).unwrap_or(0));
         if let Some(bar) = changes::last_live(theme, service, left) {
             let label = label(theme, "");
-            told.push(Line::from_iter(std::iter::once(label).chain(bar)));
+            told.push(std::iter::once(label).chain(bar).collect());
         }
     }
     if let Some(waits) = words::waiting_edits(scene.state, service) {
