@@ -52,7 +52,7 @@ pub(super) fn show(bytes: u64) -> String {
         ("MB", 1_000_000),
         ("kB", 1000),
     ] {
-        if bytes > 0 && bytes % factor == 0 {
+        if bytes > 0 && bytes.is_multiple_of(factor) {
             return format!("{}{unit}", bytes / factor);
         }
     }

@@ -127,7 +127,8 @@ mod tests {
     }
 
     fn sync(files: &[(&str, bool)], then: Then) -> Action {
-        let copy = |(to, is_there): &(&str, bool)| SyncCopy::new(is_there.then(|| (*to).into()), *to);
+        let copy =
+            |(to, is_there): &(&str, bool)| SyncCopy::new(is_there.then(|| (*to).into()), *to);
         let copies = files.iter().map(copy).collect();
         Action::Sync { copies, then }
     }

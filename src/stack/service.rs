@@ -21,6 +21,10 @@ pub enum Runtime {
 
 /// One service of the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the stack file"
+)]
 pub struct Service {
     /// Its name.
     pub name: ServiceName,

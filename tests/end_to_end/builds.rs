@@ -51,7 +51,10 @@ fn services_are_built_side_by_side_up_to_the_limit() {
     let mut stack = "name = \"NAME\"\nmax_builds = 2\n".to_owned();
     let names = ["a", "b", "c"];
     for name in names {
-        stack.push_str(&format!("[services.{name}]\nbuild = \"{name}\"\n"));
+        for line in [format!("[services.{name}]"), format!("build = \"{name}\"")] {
+            stack.push_str(&line);
+            stack.push('\n');
+        }
     }
     // A file of its own for each, lest two of them be one and the same content, which is built once.
     let files: Vec<(String, &str)> = names

@@ -128,7 +128,7 @@ async fn images_of_others_named_ones_and_used_ones_survive() {
     };
     yard.docker.tag_image(&named, Some(options)).await.unwrap();
     let used = version(&yard, "used").await.image().to_owned();
-    let user = container(&yard, &used).await;
+    let holder = container(&yard, &used).await;
     let foreign = foreign(&yard).await;
     for number in 0..4 {
         version(&yard, &number.to_string()).await;
@@ -152,7 +152,10 @@ async fn images_of_others_named_ones_and_used_ones_survive() {
         "what could not go is still found"
     );
     let nothing = None::<RemoveContainerOptions>;
-    yard.docker.remove_container(&user, nothing).await.unwrap();
+    yard.docker
+        .remove_container(&holder, nothing)
+        .await
+        .unwrap();
     drop(
         yard.docker
             .remove_image(&foreign, None::<RemoveImageOptions>, None)

@@ -100,7 +100,7 @@ impl Builds {
     async fn sweep_when_calm(&self) {
         let count = self.built.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::time::sleep(CALM).await;
-        if self.built.load(Ordering::Relaxed) == count || count % BUSY == 0 {
+        if self.built.load(Ordering::Relaxed) == count || count.is_multiple_of(BUSY) {
             self.workshop.sweep().await;
         }
     }

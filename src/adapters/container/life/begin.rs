@@ -195,15 +195,15 @@ impl Life {
         engine: &ContainerEngine,
         id: &str,
         sink: Sink,
-        helped: Option<Helped>,
+        with: Option<Helped>,
     ) -> Result<Pump, Unstarted> {
         let pump = self.attach_and_start(engine, id, sink).await?;
-        if let Some(helped) = helped {
+        if let Some(expected) = with {
             let start = &self.request.start;
-            let user = helped.user(&start.service);
+            let user = expected.user(&start.service);
             let link = self.shared.link.clone();
             let met = tokio::select! {
-                met = helped.meet() => met,
+                met = expected.meet() => met,
                 _ = ending::wait(&link, id) => Err("it ended at once".to_owned()),
             };
             let helper = match met {
