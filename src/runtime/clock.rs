@@ -13,6 +13,8 @@ pub struct Clock {
     began: Instant,
     began_at: Timestamp,
     zone: TimeZone,
+    /// It stands still at this moment, for pictures.
+    stopped: Option<Moment>,
 }
 
 impl Clock {
@@ -22,6 +24,7 @@ impl Clock {
             began: Instant::now(),
             began_at: Timestamp::now(),
             zone: TimeZone::system(),
+            stopped: None,
         }
     }
 
@@ -31,6 +34,7 @@ impl Clock {
             began: Instant::now(),
             began_at,
             zone: TimeZone::UTC,
+            stopped: None,
         }
     }
 
@@ -43,9 +47,18 @@ impl Clock {
         }
     }
 
+    /// The same, standing still at this moment.
+    #[must_use]
+    pub fn stopped_at(self, moment: Moment) -> Self {
+        Self {
+            stopped: Some(moment),
+            ..self
+        }
+    }
+
     /// Which moment it is.
     pub fn now(&self) -> Moment {
-        Moment(self.began.elapsed())
+        self.stopped.unwrap_or_else(|| Moment(self.began.elapsed()))
     }
 
     /// When this moment is, for a timer.

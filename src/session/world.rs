@@ -120,21 +120,7 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
-            Effect::Forget { service } => {
-                self.routed.remove(&service);
-                self.runtimes.remove(&service);
-                self.routes.forget(&service);
-                self.engine.containers.forget(&service);
-                self.answers.forget(&service);
-                for edge in self
-                    .doors
-                    .edges()
-                    .iter()
-                    .filter(|edge| edge.callee == service)
-                {
-                    self.doors.close(edge);
-                }
-            }
+            Effect::Forget { service } => self.forget(&service),
         }
     }
 
@@ -267,6 +253,23 @@ impl RealWorld {
                 run: start.run,
                 why: no_port(),
             }),
+        }
+    }
+
+    /// The service left the stack.
+    fn forget(&mut self, service: &ServiceName) {
+        self.routed.remove(service);
+        self.runtimes.remove(service);
+        self.routes.forget(service);
+        self.engine.containers.forget(service);
+        self.answers.forget(service);
+        for edge in self
+            .doors
+            .edges()
+            .iter()
+            .filter(|edge| edge.callee == *service)
+        {
+            self.doors.close(edge);
         }
     }
 

@@ -323,8 +323,13 @@ fn edit_web(copy: &Copy, moment: u64) {
 fn kill_moment_of_a_sync(copy: &Copy, session: &mut Session, moment: u64) {
     session.all("run-ready", &["orders"]);
     copy.edit("orders/app.py", |text| format!("{text}# {moment}\n"));
-    let notice = ["change-seen", "synced"][usize::from(moment % 8 == 4)];
-    session.notice(notice, "orders");
+    if moment.is_multiple_of(8) {
+        session.until("the save being seen", |value| {
+            value["notice"] == "change-seen"
+        });
+    } else {
+        session.notice("synced", "orders");
+    }
 }
 
 #[test]

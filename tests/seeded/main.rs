@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a failing seed is told")]
 
 mod actor;
+mod asking;
 mod finding;
 mod promises;
 mod rng;
