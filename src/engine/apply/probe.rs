@@ -93,12 +93,17 @@ pub(super) fn becomes_ready(
     turn: &mut Turn,
 ) {
     let run = &mut service.runs[index];
+    // After a restart by a sync, it is that start which took so long.
+    let asked = match run.phase {
+        RunPhase::Probing { since } if run.ready_at.is_some() => since,
+        _ => run.asked,
+    };
     run.phase = RunPhase::Ready { since: now };
     run.ready_at.get_or_insert(now);
     turn.tell(Notice::RunReady {
         service: service.service.name.clone(),
         run: run.id,
-        ms: millis(now.since(run.asked)),
+        ms: millis(now.since(asked)),
     });
     if service.is_current(&service.runs[index]) {
         service.changes.run_ready(now);

@@ -264,7 +264,9 @@ impl Story {
     fn place(&self, service: &ServiceName, number: usize) -> Option<String> {
         let mut mine = self.rules.iter().filter(|(name, _)| name == service);
         let (_, place) = mine.nth(number.checked_sub(1)?)?;
-        Some(format!("{}:{}", place.file.display(), place.line))
+        let file = place.file.canonicalize();
+        let file = file.unwrap_or_else(|_| place.file.clone());
+        Some(format!("{}:{}", self.shown(&file), place.line))
     }
 }
 
