@@ -201,10 +201,9 @@ async fn ends_and_signals_pass_through() {
         .await;
     rig.containers.stop(RunId(3), SHORT, false, async {});
     let exit = rig.exited(3).await;
-    assert_eq!(
-        (exit.code, exit.last_lines.last().unwrap().as_str()),
-        (Some(3), "bye")
-    );
+    assert_eq!(exit.code, Some(3));
+    // The shell may complain of its `sleep`, which got the signal too, before or after.
+    assert!(exit.last_lines.contains(&"bye".to_owned()), "{exit:?}");
     let mut missing = syncing("missing", "");
     missing.command = Some(CommandWords::Words(argv(&["/no/such/program"])));
     rig.start(4, &missing);
