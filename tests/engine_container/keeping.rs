@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boatyard::adapters::container::Aim;
 use boatyard::engine::{Event, Place, RunId};
-use boatyard::stack::{Reach, Service, ServiceName};
+use boatyard::stack::{Mount, MountKind, Reach, Service, ServiceName};
 use boatyard::telemetry::Stream;
 
 use crate::engine::{Rig, shell};
@@ -152,6 +152,63 @@ async fn connections_by_name_wait_while_nothing_serves() {
     rig.containers.aim(&ServiceName::from("web"), Aim::Refuse);
     let refused = async { while by_name(&rig, 9).await == "two" {} };
     tokio::time::timeout(SHORT, refused).await.unwrap();
+    rig.containers.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_without_a_helper_keeps_its_name_when_it_is_replaced() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let plain = |word: &str| {
+        let line = format!("mkdir -p /www; echo {word} >/www/word; exec httpd -f -p 8000 -h /www");
+        shell("web", &line)
+    };
+    rig.started(9, &shell("caller", "sleep 600")).await;
+    rig.started(1, &plain("one")).await;
+    until_by_name(&rig, 9, "one").await;
+    // As the engine hands over: the new run is started while the old one leaves.
+    rig.started(2, &plain("two")).await;
+    rig.containers.stop(RunId(1), SHORT, true, async {});
+    rig.exited(1).await;
+    until_by_name(&rig, 9, "two").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_fails_does_not_take_the_name_with_it() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    rig.started(9, &shell("caller", "sleep 600")).await;
+    let mut broken = server("one");
+    broken.volumes.push(Mount {
+        kind: MountKind::Bind("/no/such/folder".into()),
+        target: "/x".into(),
+        read_only: true,
+    });
+    rig.start(1, &broken);
+    rig.failed(1).await;
+    started_kept(&mut rig, 2, &server("two")).await;
+    until_by_name(&rig, 9, "two").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_goes_on_when_the_run_that_had_it_dies_beside_its_successor() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    rig.started(9, &shell("caller", "sleep 600")).await;
+    let mut service = server("one");
+    service.expose = vec![8000];
+    started_kept(&mut rig, 1, &service).await;
+    until_by_name(&rig, 9, "one").await;
+    let mut service = server("two");
+    service.expose = vec![8000];
+    started_kept(&mut rig, 2, &service).await;
+    aim_at(&rig, 2);
+    rig.containers.kill(RunId(1));
+    rig.exited(1).await;
+    until_by_name(&rig, 9, "two").await;
     rig.containers.finish().await;
 }
 

@@ -6,7 +6,6 @@
 //! is free again is lent to the next run, of whatever service. So a replacement does not wait for the engine to make a
 //! network interface, and two runs of one service can listen at the same port for as long as it takes to swap them.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +14,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 
-use super::abort::AbortOnDrop;
 use super::find::ContainerEngine;
 use super::helper::{Handle, Order};
 use super::holder::{self, Holder};
@@ -28,7 +26,7 @@ use crate::stack::{Service, ServiceName};
 /// Free namespaces that are kept although nobody is expected.
 const IDLE: usize = 2;
 
-/// Longest time that a start waits for a namespace that is being made.
+/// Longest time that a start, or the end of the session, waits for a namespace that is being made.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A replica of a service.
@@ -64,6 +62,8 @@ pub(super) struct Kept {
 #[derive(Debug, Default)]
 struct State {
     names: HashMap<Replica, Name>,
+    /// Runs that live while another container has their replica's name.
+    nameless: HashMap<Replica, HashSet<RunId>>,
     free: Vec<Holder>,
     /// How many holders are being made.
     making: usize,
@@ -86,19 +86,23 @@ pub(super) struct Keeper {
 /// Who has a replica's name.
 #[derive(Debug)]
 enum Name {
-    /// A run that serves itself.
-    Run(RunId),
-    /// A container whose run has left.
-    Keeper {
-        container: String,
-        _keeping: AbortOnDrop,
-    },
+    /// A run that serves itself. `can_stay`: its container can keep the name when the run leaves.
+    Run { run: RunId, can_stay: bool },
+    /// A container whose run has left; `None` while one is being made.
+    Keeper { container: Option<String> },
 }
 
 impl Kept {
     /// Whether this run has its replica's name.
-    pub(super) fn is_named(&self, replica: &Replica, run: RunId) -> bool {
-        matches!(self.state().names.get(replica), Some(Name::Run(named)) if *named == run)
+    pub(super) fn is_named(&self, replica: &Replica, named: RunId) -> bool {
+        matches!(self.state().names.get(replica), Some(Name::Run { run, .. }) if *run == named)
+    }
+
+    /// This run's container can stay under its name when the run leaves.
+    pub(super) fn can_stay(&self, replica: &Replica, named: RunId) {
+        if let Some(Name::Run { run, can_stay }) = self.state().names.get_mut(replica) {
+            *can_stay |= *run == named;
+        }
     }
 
     /// Decides in which namespace a run is to live. Waits for one that is just being made.
@@ -108,11 +112,7 @@ impl Kept {
         replica: &Replica,
         run: RunId,
     ) -> Namespace {
-        if !service.keep_network {
-            return Namespace::Named;
-        }
-        if let Entry::Vacant(free) = self.state().names.entry(replica.clone()) {
-            free.insert(Name::Run(run));
+        if !service.keep_network || self.state().gives_name(replica, run) {
             return Namespace::Named;
         }
         let waiting = async {
@@ -154,14 +154,6 @@ impl Kept {
         drop(state);
         self.freed.notify_waiters();
         None
-    }
-
-    /// A run that had a name has ended with its container.
-    pub(super) fn lost(&self, replica: &Replica, run: RunId) {
-        let mut state = self.state();
-        if matches!(state.names.get(replica), Some(Name::Run(named)) if *named == run) {
-            state.names.remove(replica);
-        }
     }
 
     fn is_kept_by(&self, replica: &Replica, container: &str) -> bool {
@@ -221,6 +213,39 @@ enum Taken {
 }
 
 impl State {
+    /// Whether this run gets its replica's name: unless whoever has it will stay under it.
+    fn gives_name(&mut self, replica: &Replica, run: RunId) -> bool {
+        match self.names.get(replica) {
+            Some(Name::Keeper { .. } | Name::Run { can_stay: true, .. }) => {
+                let nameless = self.nameless.entry(replica.clone()).or_default();
+                nameless.insert(run);
+                false
+            }
+            Some(Name::Run { .. }) | None => {
+                let name = Name::Run {
+                    run,
+                    can_stay: false,
+                };
+                self.names.insert(replica.clone(), name);
+                true
+            }
+        }
+    }
+
+    /// A run has left with its container. Whether others go on without the name that it had.
+    fn leaves_others(&mut self, replica: &Replica, left: RunId) -> bool {
+        let others = self.nameless.get_mut(replica);
+        let goes_on = others.is_some_and(|others| {
+            others.remove(&left);
+            !others.is_empty()
+        });
+        if !matches!(self.names.get(replica), Some(Name::Run { run, .. }) if *run == left) {
+            return false;
+        }
+        self.names.remove(replica);
+        goes_on && !self.over
+    }
+
     fn aim(&mut self, service: &ServiceName) -> &watch::Sender<Aim> {
         self.aims
             .entry(service.clone())
@@ -231,8 +256,8 @@ impl State {
 impl Name {
     fn keeper(&self) -> Option<&str> {
         match self {
-            Self::Run(_) => None,
-            Self::Keeper { container, .. } => Some(container),
+            Self::Run { .. } => None,
+            Self::Keeper { container } => container.as_deref(),
         }
     }
 }
@@ -259,30 +284,69 @@ async fn pass_on(helper: &Handle, ports: &[u16], mut aim: watch::Receiver<Aim>) 
     }
 }
 
-/// Keeps a replica's name: by this container, and when that is gone by others that are made for it.
-async fn keep_on(shared: Arc<Shared>, service: Arc<Service>, replica: Replica, keeper: Keeper) {
-    let mut keeper = keeper;
+/// Keeps a replica's name: by this container, or by others that are made for it where there is none (any more). Ends when the
+/// name is not to be kept any longer: whoever releases it removes the container, which ends its helper.
+async fn keep_on(
+    shared: Arc<Shared>,
+    service: Arc<Service>,
+    replica: Replica,
+    mut keeper: Option<Keeper>,
+) {
+    let mut ports = spec::tcp_ports(&service);
     loop {
-        let aim = shared.kept.state().aim(&replica.0).subscribe();
-        pass_on(&keeper.helper, &keeper.ports, aim).await;
-        if !shared.kept.is_kept_by(&replica, &keeper.container) {
-            return;
-        }
-        tracing::warn!(container = keeper.container, "what kept a name is gone");
-        remove_all(&shared, vec![keeper.container]).await;
-        let aliases = spec::aliases(&replica);
-        let Ok(holder) = holder::make(&shared, &service, aliases).await else {
-            // The next run gets the name.
-            shared.kept.state().names.remove(&replica);
-            return;
+        let current = match keeper.take() {
+            Some(keeper) => keeper,
+            None => match make_keeper(&shared, &service, &replica, ports).await {
+                Some(keeper) => keeper,
+                None => return,
+            },
         };
-        keeper = holder.into_keeper(keeper.ports);
-        let mut state = shared.kept.state();
-        match state.names.get_mut(&replica) {
-            Some(Name::Keeper { container, .. }) => container.clone_from(&keeper.container),
-            Some(Name::Run(_)) | None => return,
+        let aim = shared.kept.state().aim(&replica.0).subscribe();
+        pass_on(&current.helper, &current.ports, aim).await;
+        if !shared.kept.is_kept_by(&replica, &current.container) {
+            return;
         }
+        tracing::warn!(container = current.container, "what kept a name is gone");
+        let nobody = Name::Keeper { container: None };
+        shared.kept.state().names.insert(replica.clone(), nobody);
+        remove_all(&shared, vec![current.container]).await;
+        ports = current.ports;
     }
+}
+
+/// Makes a container that does nothing but keep a name; `None` if it cannot be made, or is not wanted any more.
+async fn make_keeper(
+    shared: &Arc<Shared>,
+    service: &Service,
+    replica: &Replica,
+    ports: Vec<u16>,
+) -> Option<Keeper> {
+    let _making = Making::begin(shared);
+    let made = holder::make(shared, service, spec::aliases(replica)).await;
+    let unwanted = {
+        let mut state = shared.kept.state();
+        let is_over = state.over;
+        match (made, state.names.get_mut(replica)) {
+            (Ok(holder), Some(Name::Keeper { container })) if container.is_none() && !is_over => {
+                let keeper = holder.into_keeper(ports);
+                container.replace(keeper.container.clone());
+                return Some(keeper);
+            }
+            (Ok(holder), _) => holder.id,
+            (Err(why), _) => {
+                tracing::warn!(
+                    why,
+                    service = replica.0.as_str(),
+                    "its name is kept by nobody"
+                );
+                // The next run gets it.
+                state.names.remove(replica);
+                return None;
+            }
+        }
+    };
+    remove_all(shared, vec![unwanted]).await;
+    None
 }
 
 /// From now on the container of a run that has left keeps its replica's name, and passes connections on. False: the session
@@ -297,45 +361,77 @@ pub(super) fn keep(
     if state.over {
         return false;
     }
-    let container = keeper.container.clone();
-    let keeping = keep_on(shared.clone(), service.clone(), replica.clone(), keeper);
     let name = Name::Keeper {
-        container,
-        _keeping: AbortOnDrop::spawn(keeping),
+        container: Some(keeper.container.clone()),
     };
-    state.names.insert(replica, name);
+    state.names.insert(replica.clone(), name);
+    tokio::spawn(keep_on(
+        shared.clone(),
+        service.clone(),
+        replica,
+        Some(keeper),
+    ));
     true
+}
+
+/// A run has ended with its container. If it had a name that others go on without, that is kept for them.
+pub(super) fn left(shared: &Arc<Shared>, service: &Arc<Service>, replica: &Replica, run: RunId) {
+    let mut state = shared.kept.state();
+    if state.leaves_others(replica, run) {
+        let nobody = Name::Keeper { container: None };
+        state.names.insert(replica.clone(), nobody);
+        let keeping = keep_on(shared.clone(), service.clone(), replica.clone(), None);
+        tokio::spawn(keeping);
+    }
+}
+
+/// One holder is being made, until this is dropped.
+struct Making(Arc<Shared>);
+
+impl Making {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        shared.kept.state().making += 1;
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.kept.state().making -= 1;
+        self.0.kept.freed.notify_waiters();
+    }
 }
 
 /// Has a namespace ready for the next run of a service, if that will need one. Returns at once.
 pub(super) fn prepare(shared: &Arc<Shared>, service: &Arc<Service>) {
-    {
+    let dead = {
         let mut state = shared.kept.state();
         let has_name = state.names.keys().any(|(name, _)| *name == service.name);
-        if !has_name || state.over || !service.helper {
+        if !has_name || state.over || !service.helper || !service.keep_network {
             return;
         }
         state.expecting.insert(service.name.clone());
-        if state.free.len() + state.making >= state.expecting.len() {
+        let free = state.free.iter().filter(|holder| holder.is_there()).count();
+        if free + state.making >= state.expecting.len() {
             return;
         }
-        state.making += 1;
-    }
+        let all = std::mem::take(&mut state.free).into_iter();
+        let (free, dead): (Vec<Holder>, Vec<Holder>) = all.partition(Holder::is_there);
+        state.free = free;
+        dead
+    };
     let (shared, service) = (shared.clone(), service.clone());
+    let making = Making::begin(&shared);
     tokio::spawn(async move {
-        let made = holder::make(&shared, &service, Vec::new()).await;
-        shared.kept.state().making -= 1;
-        match made {
+        let mut unwanted: Vec<String> = dead.into_iter().map(|holder| holder.id).collect();
+        match holder::make(&shared, &service, Vec::new()).await {
             Ok(holder) => {
-                if let (Some(unwanted), Some(engine)) =
-                    (shared.kept.give_back(holder), shared.link.engine())
-                {
-                    remove_container(&engine, &unwanted.id).await;
-                }
+                unwanted.extend(shared.kept.give_back(holder).map(|holder| holder.id));
             }
             Err(why) => tracing::debug!(why, "no namespace is kept ready"),
         }
-        shared.kept.freed.notify_waiters();
+        remove_all(&shared, unwanted).await;
+        drop(making);
     });
 }
 
@@ -346,7 +442,18 @@ pub(super) async fn forget(shared: &Shared, service: &ServiceName) {
 
 /// Removes all that is kept.
 pub(super) async fn finish(shared: &Shared) {
-    remove_all(shared, shared.kept.release_all()).await;
+    let kept = shared.kept.release_all();
+    let none_is_made = async {
+        loop {
+            let made = shared.kept.freed.notified();
+            if shared.kept.state().making == 0 {
+                return;
+            }
+            made.await;
+        }
+    };
+    drop(tokio::time::timeout(PATIENCE, none_is_made).await);
+    remove_all(shared, kept).await;
     shared.helpers.clear();
 }
 

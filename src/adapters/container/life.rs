@@ -305,12 +305,11 @@ impl Life {
     /// Removes the container and gives back what was lent.
     async fn clear_away(&mut self) {
         let engine = self.shared.link.engine();
-        if let Some(created) = self.container.take() {
-            self.shared.kept.lost(&self.replica(), self.run_id());
-            if let Some(engine) = &engine {
-                remove_container(engine, &created.id).await;
-            }
+        if let (Some(created), Some(engine)) = (self.container.take(), &engine) {
+            remove_container(engine, &created.id).await;
         }
+        let service = &self.request.start.service;
+        kept::left(&self.shared, service, &self.replica(), self.run_id());
         let unwanted = self
             .lent
             .take()

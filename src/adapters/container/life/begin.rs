@@ -39,6 +39,7 @@ impl Life {
             }
         };
         let helped = Helped::of(&self.shared, &network, &self.request, &facts).await;
+        let is_named = matches!(namespace, Namespace::Named);
         let how = How { helped, namespace };
         let pump = match self.start_as(&engine, &network, how).await {
             Err(Unstarted::Helpless(why)) => {
@@ -51,7 +52,11 @@ impl Life {
                 }
                 let how = How {
                     helped: None,
-                    namespace: self.lent.take().map_or(Namespace::Named, Namespace::Lent),
+                    namespace: match self.lent.take() {
+                        Some(holder) => Namespace::Lent(holder),
+                        None if is_named => Namespace::Named,
+                        None => Namespace::Nameless,
+                    },
                 };
                 self.start_as(&engine, &network, how).await?
             }
@@ -83,6 +88,10 @@ impl Life {
         );
         let pump = self.begin(engine, &id, sink, how.helped).await?;
         let kept = self.helper.is_some() && self.request.start.service.keep_network;
+        if kept {
+            let names = &self.shared.kept;
+            names.can_stay(&self.replica(), self.run_id());
+        }
         self.shared.wires.tell(Event::RunStarted {
             run: self.run_id(),
             place: Place::Container { id, name, kept },
