@@ -45,7 +45,11 @@ async fn files_come_and_go_in_an_image_without_any_tool() {
     service.command = Some(CommandWords::Words(argv(&[
         "/httpd", "-f", "-p", "8000", "-h", "/www",
     ])));
-    rig.started(1, &service).await;
+    // The server ends at once where its folder is not there.
+    std::fs::write(rig.folder.path().join("first"), "").unwrap();
+    start_with(&rig, 1, &service, vec![copy(&rig, "first", "/www/first")]);
+    rig.event(|event| matches!(event, Event::RunStarted { .. }).then_some(()))
+        .await;
     std::fs::write(rig.folder.path().join("a"), "one").unwrap();
     let copies = vec![copy(&rig, "a", "/www/deep/a")];
     rig.containers
