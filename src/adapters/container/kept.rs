@@ -26,6 +26,9 @@ use crate::stack::{Service, ServiceName};
 /// Free namespaces that are kept although nobody is expected.
 const IDLE: usize = 2;
 
+/// How long after a start the next namespace is made, if none is free.
+const CALM: Duration = Duration::from_secs(1);
+
 /// Longest time that a start, or the end of the session, waits for a namespace that is being made.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -321,7 +324,8 @@ async fn make_keeper(
     replica: &Replica,
     ports: Vec<u16>,
 ) -> Option<Keeper> {
-    let _making = Making::begin(shared);
+    shared.kept.state().making += 1;
+    let _making = Making(shared.clone());
     let made = holder::make(shared, service, spec::aliases(replica)).await;
     let unwanted = {
         let mut state = shared.kept.state();
@@ -385,15 +389,8 @@ pub(super) fn left(shared: &Arc<Shared>, service: &Arc<Service>, replica: &Repli
     }
 }
 
-/// One holder is being made, until this is dropped.
+/// One holder is being made, and was counted; until this is dropped.
 struct Making(Arc<Shared>);
-
-impl Making {
-    fn begin(shared: &Arc<Shared>) -> Self {
-        shared.kept.state().making += 1;
-        Self(shared.clone())
-    }
-}
 
 impl Drop for Making {
     fn drop(&mut self) {
@@ -404,24 +401,44 @@ impl Drop for Making {
 
 /// Has a namespace ready for the next run of a service, if that will need one. Returns at once.
 pub(super) fn prepare(shared: &Arc<Shared>, service: &Arc<Service>) {
-    let dead = {
+    let wanted = {
         let mut state = shared.kept.state();
-        let has_name = state.names.keys().any(|(name, _)| *name == service.name);
-        if !has_name || state.over || !service.helper || !service.keep_network {
+        if !state.names.keys().any(|(name, _)| *name == service.name) {
             return;
         }
         state.expecting.insert(service.name.clone());
-        let free = state.free.iter().filter(|holder| holder.is_there()).count();
-        if free + state.making >= state.expecting.len() {
+        state.expecting.len()
+    };
+    have_free(shared, service, wanted);
+}
+
+/// Has a namespace ready for whichever run is replaced next, once it has become calm: made while an image is being built, it
+/// would delay that.
+pub(super) fn prepare_when_calm(shared: &Arc<Shared>, service: &Arc<Service>) {
+    let (shared, service) = (shared.clone(), service.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(CALM).await;
+        have_free(&shared, &service, 1);
+    });
+}
+
+/// Begins to make one more namespace if fewer than wanted are free.
+fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
+    let dead = {
+        let mut state = shared.kept.state();
+        let free = state.free.iter().filter(|holder| holder.is_there());
+        let is_enough = free.count() + state.making >= wanted;
+        if is_enough || state.over || !service.helper || !service.keep_network {
             return;
         }
+        state.making += 1;
         let all = std::mem::take(&mut state.free).into_iter();
         let (free, dead): (Vec<Holder>, Vec<Holder>) = all.partition(Holder::is_there);
         state.free = free;
         dead
     };
+    let making = Making(shared.clone());
     let (shared, service) = (shared.clone(), service.clone());
-    let making = Making::begin(&shared);
     tokio::spawn(async move {
         let mut unwanted: Vec<String> = dead.into_iter().map(|holder| holder.id).collect();
         match holder::make(&shared, &service, Vec::new()).await {

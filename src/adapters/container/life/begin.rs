@@ -5,7 +5,7 @@ use super::super::ending;
 use super::super::find::ContainerEngine;
 use super::super::helped::{self, Helped, ImageFacts};
 use super::super::helper::Order as Inside;
-use super::super::kept::{Namespace, Replica};
+use super::super::kept::{self, Namespace, Replica};
 use super::super::model::{Container, StackNetwork};
 use super::super::output::Pump;
 use super::super::rejoin::attach;
@@ -91,6 +91,10 @@ impl Life {
         if kept {
             let names = &self.shared.kept;
             names.can_stay(&self.replica(), self.run_id());
+            let service = &self.request.start.service;
+            if service.build.is_some() {
+                kept::prepare_when_calm(&self.shared, service);
+            }
         }
         self.shared.wires.tell(Event::RunStarted {
             run: self.run_id(),
