@@ -1,8 +1,8 @@
 //! The helper inside: what it writes, starts, signals and reaps, and how one does without it.
 
 use boatyard::adapters::container::Surroundings;
-use boatyard::engine::{Event, RunId, StartRun, SyncCopy, SyncId};
-use boatyard::stack::{CommandWords, Reaction, Runtime, Service, Then, WatchRule};
+use boatyard::engine::{Event, Place, RunId, StartRun, SyncCopy, SyncId};
+use boatyard::stack::{CommandWords, Reaction, Runtime, Service, Signal, Then, WatchRule};
 use boatyard::telemetry::Stream;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
@@ -208,6 +208,22 @@ async fn ends_and_signals_pass_through() {
     assert_eq!(exit.code, Some(3));
     // The shell may complain of its `sleep`, which got the signal too, before or after.
     assert!(exit.last_lines.contains(&"bye".to_owned()), "{exit:?}");
+    let mut odd = syncing(
+        "odd",
+        "trap 'echo bye; exit 4' ALRM; trap 'echo seen' USR2; echo on; while :; do sleep 0.02; done",
+    );
+    odd.stop_signal = Signal("SIGALRM".into());
+    rig.started(6, &odd).await;
+    rig.until_log(|rig| rig.text(Stream::Stdout).contains(&"on".to_owned()))
+        .await;
+    let then = Then::Signal(Signal("SIGUSR2".into()));
+    rig.containers
+        .sync(SyncId(1), vec![RunId(6)], Vec::new(), then, at_once);
+    assert_eq!(synced(&mut rig, 1).await, Ok(0));
+    rig.until_log(|rig| rig.text(Stream::Stdout).contains(&"seen".to_owned()))
+        .await;
+    rig.containers.stop(RunId(6), SHORT, false, async {});
+    assert_eq!(rig.exited(6).await.code, Some(4));
     let mut missing = syncing("missing", "");
     missing.command = Some(CommandWords::Words(argv(&["/no/such/program"])));
     rig.start(4, &missing);
@@ -221,6 +237,26 @@ async fn ends_and_signals_pass_through() {
     rig.start(5, &nobody);
     let why = rig.failed(5).await.message;
     assert!(why.contains("no user ghost"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_ends_by_a_real_time_signal_has_no_helper_between() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let mut service = syncing("s", "sleep 600");
+    service.stop_signal = Signal("SIGRTMIN+3".into());
+    rig.start(1, &service);
+    let kept = rig
+        .event(|event| match event {
+            Event::RunStarted {
+                place: Place::Container { kept, .. },
+                ..
+            } => Some(*kept),
+            _ => None,
+        })
+        .await;
+    assert!(!kept, "nothing passes that signal on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

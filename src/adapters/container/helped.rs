@@ -11,11 +11,11 @@ use bollard::models::{ContainerCreateBody, Mount as EngineMount, MountType};
 use tokio::sync::oneshot;
 
 use super::find::ContainerEngine;
-use super::helper::{Contents, FileHead, Handle, Order, Ready};
+use super::helper::{Contents, FileHead, Handle, Order, Ready, can_send, passes_on};
 use super::model::{Request, Shared, StackNetwork};
 use super::words::status;
 use crate::engine::SyncCopy;
-use crate::stack::{CommandWords, Protocol, Reaction, Service};
+use crate::stack::{CommandWords, Protocol, Reaction, Service, Signal, Then};
 
 /// How long a helper may take to report after its container was started.
 const REPORTS_WITHIN: Duration = Duration::from_secs(5);
@@ -184,7 +184,26 @@ fn is_wished(service: &Service) -> bool {
         .ports
         .iter()
         .any(|port| port.protocol == Protocol::Udp);
-    service.helper && is_plain && !has_udp && (service.build.is_some() || syncs)
+    service.helper
+        && is_plain
+        && !has_udp
+        && signals_arrive(service)
+        && (service.build.is_some() || syncs)
+}
+
+/// Whether every signal that this service is to get reaches its program through a helper (real-time signals do not).
+fn signals_arrive(service: &Service) -> bool {
+    let mut sequels = service
+        .watch
+        .iter()
+        .filter_map(|rule| match &rule.reaction {
+            Reaction::Sync {
+                then: Then::Signal(signal),
+                ..
+            } => Some(signal),
+            Reaction::Sync { .. } | Reaction::Rebuild | Reaction::Restart => None,
+        });
+    passes_on(&service.stop_signal.0) && sequels.all(|signal| can_send(&signal.0))
 }
 
 /// Why there can be none although it is wished.
@@ -266,6 +285,14 @@ pub(super) async fn restart(helper: &Handle, service: &Service) -> Result<(), St
     let order = Order::Restart {
         signal: service.stop_signal.0.clone(),
         grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+    };
+    helper.ask(order, &[]).await.map(drop)
+}
+
+/// Sends the program a signal.
+pub(super) async fn signal(helper: &Handle, signal: &Signal) -> Result<(), String> {
+    let order = Order::Signal {
+        signal: signal.0.clone(),
     };
     helper.ask(order, &[]).await.map(drop)
 }

@@ -177,7 +177,10 @@ async fn follow(
             Some(helper) => helped::restart(helper, &container.service).await,
             None => restart(shared, run).await,
         },
-        Then::Signal(signal) => ending::send(shared, &container.id, &signal.0).await,
+        Then::Signal(signal) => match container.helper() {
+            Some(helper) => helped::signal(helper, signal).await,
+            None => ending::send(shared, &container.id, &signal.0).await,
+        },
         Then::Exec(command) => {
             let user = container.command_user();
             let result = exec(engine, &container.id, &command.argv(), user, TIME_LIMIT).await?;

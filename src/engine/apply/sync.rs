@@ -121,6 +121,8 @@ fn begin_anew(service: &mut ServiceState, given: &[RunId], now: Moment, turn: &m
         if run.is_probed() {
             run.phase = RunPhase::Probing { since: now };
             run.forget_health();
+            // Whoever asks anew tells every answer: it cannot look like one of the program before.
+            run.probe = None;
             any = true;
         } else {
             becomes_ready(service, index, now, turn);

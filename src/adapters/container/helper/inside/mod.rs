@@ -31,7 +31,7 @@ pub use self::program::{BECOME_WORD, become_main};
 pub const HELPER_WORD: &str = "__helper";
 
 /// Signals to the container that are meant for the program.
-const PASSED_ON: [Signal; 7] = [
+const PASSED_ON: [Signal; 12] = [
     Signal::TERM,
     Signal::INT,
     Signal::HUP,
@@ -39,7 +39,23 @@ const PASSED_ON: [Signal; 7] = [
     Signal::USR1,
     Signal::USR2,
     Signal::WINCH,
+    Signal::ALARM,
+    Signal::CONT,
+    Signal::TSTP,
+    Signal::IO,
+    Signal::POWER,
 ];
+
+/// Whether a signal of this name that is sent to the container reaches the program. (Nobody can keep `SIGKILL` from it.)
+pub(in super::super) fn passes_on(name: &str) -> bool {
+    let signal = program::signal_named(name);
+    signal.is_some_and(|signal| signal == Signal::KILL || PASSED_ON.contains(&signal))
+}
+
+/// Whether a helper that is told to can send the program a signal of this name.
+pub(in super::super) fn can_send(name: &str) -> bool {
+    program::signal_named(name).is_some()
+}
 
 /// How long a program that leaves may finish what came to it directly; whoever keeps a connection open does not count.
 const QUIET_WITHIN: Duration = Duration::from_millis(300);

@@ -159,6 +159,14 @@ pub(super) fn signal_named(name: &str) -> Option<Signal> {
         "TSTP" => Signal::TSTP,
         "TTIN" => Signal::TTIN,
         "TTOU" => Signal::TTOU,
+        "ILL" => Signal::ILL,
+        "TRAP" => Signal::TRAP,
+        "BUS" => Signal::BUS,
+        "FPE" => Signal::FPE,
+        "SEGV" => Signal::SEGV,
+        "CHLD" => Signal::CHILD,
+        "XCPU" => Signal::XCPU,
+        "XFSZ" => Signal::XFSZ,
         number => Signal::from_named_raw(number.parse().ok()?)?,
     })
 }
