@@ -138,6 +138,11 @@ pub enum Notice {
         attempt: u32,
         ms: u64,
     },
+    /// A service is replaced because one that it follows was.
+    RestartFollows {
+        service: ServiceName,
+        on: ServiceName,
+    },
     /// A service ended too often and is left alone until something changes.
     GaveUp { service: ServiceName, attempts: u32 },
     /// The health of a run changed.

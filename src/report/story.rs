@@ -306,6 +306,10 @@ fn of_end(notice: &Notice) -> Option<Told> {
             format!("starts again in {} (attempt {attempt})", millis(*ms)),
             vec![],
         ),
+        Notice::RestartFollows { service, on } => {
+            let text = format!("is restarted, because {on}, which it follows, was replaced");
+            (service, Tone::Plain, text, vec![])
+        }
         Notice::GaveUp { service, attempts } => {
             let text = format!("gave up after {attempts} attempts; save an edit or restart it");
             (service, Tone::Bad, text, vec![])

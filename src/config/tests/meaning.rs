@@ -412,6 +412,10 @@ fn dependencies() {
             "depends_on = { a = { required = false }, z = { required = false } }",
             json!({ "a": "ready" }),
         ),
+        (
+            "depends_on = { a = { restart = true }, b = { condition = \"started\", restart = false } }",
+            json!({ "a": { "condition": "ready", "restart": true }, "b": "started" }),
+        ),
     ];
     for (line, expected) in cases {
         let loaded = read_text(&format!("{text}{line}\n"));
