@@ -10,6 +10,7 @@ pub(super) mod help;
 pub(super) mod logs;
 pub(super) mod palette;
 pub(super) mod services;
+mod span_details;
 pub(super) mod tabs;
 pub(super) mod traces;
 pub(super) mod waterfall;
