@@ -36,7 +36,7 @@ pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
 pub use level::Level;
-pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
+pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told};
 pub use log_query::{Direction, Page, Select};
 pub use search::Search;
 pub use metric::{Buckets, MetricPoint, MetricValue};

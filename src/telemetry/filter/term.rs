@@ -17,7 +17,7 @@ use crate::text;
 pub(super) const FIELDS: &[(&str, &str)] = &[
     ("service", "who said it, called or was called"),
     ("level", "trace, debug, info, warn, error, fatal"),
-    ("stream", "stdout, stderr, build, mark"),
+    ("stream", "stdout, stderr, build, otlp, mark"),
     ("run", "number of the run"),
     ("caller", "who called; outside: nobody of the stack"),
     ("callee", "who was called"),
@@ -189,7 +189,9 @@ impl Subject for Line<'_> {
     }
 
     fn is_of_trace(&self, beginning: &str) -> bool {
-        self.text().to_ascii_lowercase().contains(beginning)
+        let told = self.line.of.as_ref();
+        told.is_some_and(|of| of.0.to_string().starts_with(beginning))
+            || self.text().to_ascii_lowercase().contains(beginning)
     }
 }
 
