@@ -32,8 +32,7 @@ impl Attributes {
     /// The value of this name.
     pub fn get(&self, name: &str) -> Option<&AttributeValue> {
         let mut all = self.0.iter();
-        all.find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        all.find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// The text of this name, if it is one.
@@ -172,7 +171,10 @@ mod tests {
             AttributeValue::Map(map.clone()).to_string(),
             "{a=[-1, 1.5, true, 00ff], b=x y}"
         );
-        assert_eq!((map.text("b"), map.text("a"), map.int("b")), (Some("x y"), None, None));
+        assert_eq!(
+            (map.text("b"), map.text("a"), map.int("b")),
+            (Some("x y"), None, None)
+        );
         assert!(map.heap() > 2 * size_of::<(String, AttributeValue)>());
     }
 }

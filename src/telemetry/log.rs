@@ -196,7 +196,12 @@ impl Logs {
         if let Some(last) = ring.lines.back() {
             line.at = line.at.max(last.line.at);
         }
-        let line = LogLine { seq, level, of, line };
+        let line = LogLine {
+            seq,
+            level,
+            of,
+            line,
+        };
         self.kept += line.cost();
         ring.bytes += line.cost();
         ring.lines.push_back(Arc::new(line));
@@ -221,7 +226,10 @@ impl Logs {
 
     /// How many lines of this service were dropped.
     pub fn dropped(&self, service: &ServiceName) -> u64 {
-        let own = self.services.iter().filter(|((name, _), _)| name == service);
+        let own = self
+            .services
+            .iter()
+            .filter(|((name, _), _)| name == service);
         own.map(|(_, ring)| ring.dropped).sum()
     }
 

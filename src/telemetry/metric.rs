@@ -94,14 +94,23 @@ impl Buckets {
             return None;
         }
         let exponent = 2_f64.powi(scale.saturating_neg());
-        let power = |offset: i32, index: usize| {
-            ((f64::from(offset) + index as f64) * exponent).exp2()
-        };
-        let mut buckets = Vec::with_capacity(below.len() + above.len() + 1);
+        let power =
+            |offset: i32, index: usize| ((f64::from(offset) + index as f64) * exponent).exp2();
+        // Where a bucket begins that does not begin where the one before it ends, an empty one ends.
+        let mut buckets = Vec::with_capacity(below.len() + above.len() + 4);
+        if !below.is_empty() {
+            buckets.push((-power(below_offset, below.len()), 0));
+        }
         for (index, count) in below.iter().enumerate().rev() {
             buckets.push((-power(below_offset, index), *count));
         }
+        if !below.is_empty() {
+            buckets.push((0.0, 0));
+        }
         buckets.push((0.0, zeros));
+        if !above.is_empty() {
+            buckets.push((power(above_offset, 0), 0));
+        }
         for (index, count) in above.iter().enumerate() {
             buckets.push((power(above_offset, index + 1), *count));
         }
@@ -191,11 +200,17 @@ mod tests {
         near(buckets.quantile(1.0), 20.0);
         let above = Buckets::explicit(&[10.0], &[1, 99]).unwrap();
         near(above.quantile(0.95), 10.0);
-        assert_eq!(Buckets::explicit(&[1.0], &[0, 0]).unwrap().quantile(0.5), None);
+        assert_eq!(
+            Buckets::explicit(&[1.0], &[0, 0]).unwrap().quantile(0.5),
+            None
+        );
         assert_eq!(Buckets::explicit(&[2.0, 1.0], &[1, 1, 1]), None);
         assert_eq!(Buckets::explicit(&[1.0], &[1]), None);
         // Without bounds all is known but the values.
-        assert_eq!(Buckets::explicit(&[], &[5]).unwrap().quantile(0.5), Some(0.0));
+        assert_eq!(
+            Buckets::explicit(&[], &[5]).unwrap().quantile(0.5),
+            Some(0.0)
+        );
     }
 
     #[test]
@@ -204,9 +219,10 @@ mod tests {
         let buckets = Buckets::exponential(0, 0, (0, &[]), (0, &[1, 2, 1])).unwrap();
         near(buckets.quantile(0.5), 3.0);
         near(buckets.quantile(1.0), 8.0);
+        near(buckets.quantile(0.0), 1.0);
         let around_zero = Buckets::exponential(1, 2, (0, &[1]), (0, &[1])).unwrap();
         assert_eq!(around_zero.count(), 4);
-        near(around_zero.quantile(0.5), 0.0 - 0.0);
+        near(around_zero.quantile(0.5), 0.0);
         near(around_zero.quantile(1.0), 2_f64.sqrt());
     }
 
@@ -215,11 +231,17 @@ mod tests {
         let before = Buckets::exponential(1, 0, (0, &[]), (0, &[1, 1, 1, 1])).unwrap();
         let shifted = Buckets::exponential(1, 0, (0, &[]), (-1, &[5, 1, 1, 3, 1])).unwrap();
         let added = shifted.since(&before).unwrap();
-        assert_eq!(added.0.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [0, 5, 0, 0, 2, 0]);
+        assert_eq!(
+            added.0.iter().map(|(_, count)| *count).collect::<Vec<_>>(),
+            [0, 0, 5, 0, 0, 2, 0]
+        );
         // Scale 0: two of the former buckets in each.
         let merged = Buckets::exponential(0, 0, (0, &[]), (0, &[2, 7])).unwrap();
         let added = merged.since(&before).unwrap();
-        assert_eq!(added.0.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [0, 0, 5]);
+        assert_eq!(
+            added.0.iter().map(|(_, count)| *count).collect::<Vec<_>>(),
+            [0, 0, 0, 5]
+        );
         assert_eq!(before.since(&merged), None, "counted anew");
     }
 

@@ -149,13 +149,15 @@ impl Metrics {
         if self.series.len() < Self::MOST {
             return Some(());
         }
-        let is_old = |at: Timestamp, age| now.duration_since(at) > jiff::SignedDuration::from_secs(age);
+        let is_old =
+            |at: Timestamp, age| now.duration_since(at) > jiff::SignedDuration::from_secs(age);
         // Whoever floods it with new series must not make it look through all of them for each.
         if self.full_at.is_some_and(|at| !is_old(at, 1)) {
             return None;
         }
         let oldest = self.series.iter().min_by_key(|(_, metric)| metric.newest);
-        let stale = oldest.filter(|(_, metric)| is_old(metric.newest, STALE.as_secs().cast_signed()));
+        let stale =
+            oldest.filter(|(_, metric)| is_old(metric.newest, STALE.as_secs().cast_signed()));
         let Some(key) = stale.map(|(key, _)| key.clone()) else {
             self.full_at = Some(now);
             return None;
@@ -168,7 +170,9 @@ impl Metrics {
 impl Metric {
     /// The figures it has, each with its points, the oldest first.
     pub fn figures(&self) -> impl Iterator<Item = (Figure, &VecDeque<(Timestamp, f64)>)> {
-        self.figures.iter().map(|(figure, points)| (*figure, points))
+        self.figures
+            .iter()
+            .map(|(figure, points)| (*figure, points))
     }
 
     /// When its newest point was measured.
@@ -185,26 +189,57 @@ impl Metric {
         let whole = point.span();
         let at = point.at;
         let counted_anew = point.since.is_some_and(|since| since > self.newest);
-        let last = if counted_anew { Last::None } else { std::mem::take(&mut self.last) };
-        let over = if matches!(last, Last::None) { whole } else { since_last };
+        let last = if counted_anew {
+            Last::None
+        } else {
+            std::mem::take(&mut self.last)
+        };
+        let over = if matches!(last, Last::None) {
+            whole
+        } else {
+            since_last
+        };
         self.newest = at;
         match point.value {
             MetricValue::Gauge(value) => self.put(Figure::Value, at, Some(value)),
-            MetricValue::Sum { value, monotonic: false, cumulative } => {
-                let before = if cumulative { 0.0 } else { last.sum().unwrap_or(0.0) };
+            MetricValue::Sum {
+                value,
+                monotonic: false,
+                cumulative,
+            } => {
+                let before = if cumulative {
+                    0.0
+                } else {
+                    last.sum().unwrap_or(0.0)
+                };
                 self.last = Last::Sum(before + value);
                 self.put(Figure::Value, at, Some(before + value));
             }
-            MetricValue::Sum { value, cumulative: false, .. } => {
-                self.put(Figure::Rate, at, whole.map(|over| value / over.as_secs_f64()));
+            MetricValue::Sum {
+                value,
+                cumulative: false,
+                ..
+            } => {
+                self.put(
+                    Figure::Rate,
+                    at,
+                    whole.map(|over| value / over.as_secs_f64()),
+                );
             }
             MetricValue::Sum { value, .. } => {
                 // A counter that went back began anew.
                 let before = last.sum().filter(|before| *before <= value).unwrap_or(0.0);
                 self.last = Last::Sum(value);
-                self.put(Figure::Rate, at, over.map(|over| (value - before) / over.as_secs_f64()));
+                self.put(
+                    Figure::Rate,
+                    at,
+                    over.map(|over| (value - before) / over.as_secs_f64()),
+                );
             }
-            MetricValue::Histogram { buckets, cumulative } => {
+            MetricValue::Histogram {
+                buckets,
+                cumulative,
+            } => {
                 let added = match &last {
                     Last::Buckets(before) if cumulative => buckets.since(before),
                     _ => None,
@@ -221,7 +256,11 @@ impl Metric {
                 self.last = Last::Count(count);
                 self.put(Figure::P50, at, p50);
                 self.put(Figure::P95, at, p95);
-                self.put(Figure::Rate, at, over.map(|over| (count - before) as f64 / over.as_secs_f64()));
+                self.put(
+                    Figure::Rate,
+                    at,
+                    over.map(|over| (count - before) as f64 / over.as_secs_f64()),
+                );
             }
         }
         Some(())
@@ -283,15 +322,24 @@ mod tests {
 
     fn told(metrics: &Metrics, figure: Figure) -> Vec<f64> {
         let web = "web".into();
-        let figures: Vec<_> = metrics.of(&web).flat_map(|(_, _, metric)| metric.figures()).collect();
+        let figures: Vec<_> = metrics
+            .of(&web)
+            .flat_map(|(_, _, metric)| metric.figures())
+            .collect();
         let wanted = figures.iter().filter(|(known, _)| *known == figure);
-        wanted.flat_map(|(_, points)| points.iter().map(|(_, value)| *value)).collect()
+        wanted
+            .flat_map(|(_, points)| points.iter().map(|(_, value)| *value))
+            .collect()
     }
 
     #[test]
     fn counters_tell_their_growth_and_survive_a_restart() {
         let mut metrics = Metrics::default();
-        let sum = |value| MetricValue::Sum { value, monotonic: true, cumulative: true };
+        let sum = |value| MetricValue::Sum {
+            value,
+            monotonic: true,
+            cumulative: true,
+        };
         for (seconds, value) in [(110, 20.0), (120, 70.0), (130, 5.0)] {
             assert!(metrics.push(point("requests", seconds, sum(value))));
         }
@@ -300,14 +348,21 @@ mod tests {
         anew.since = Some(at(140));
         metrics.push(anew);
         assert_eq!(told(&metrics, Figure::Rate), [2.0, 5.0, 0.5, 10.0]);
-        assert!(!metrics.push(point("requests", 150, sum(1.0))), "sent again");
+        assert!(
+            !metrics.push(point("requests", 150, sum(1.0))),
+            "sent again"
+        );
         assert_eq!(metrics.refused(), 1);
     }
 
     #[test]
     fn what_goes_up_and_down_is_a_value_and_what_is_sent_as_difference_is_added_up_or_is_a_rate() {
         let mut metrics = Metrics::default();
-        let sum = |value, monotonic, cumulative| MetricValue::Sum { value, monotonic, cumulative };
+        let sum = |value, monotonic, cumulative| MetricValue::Sum {
+            value,
+            monotonic,
+            cumulative,
+        };
         for (seconds, value) in [(110, 5.0), (120, -2.0)] {
             metrics.push(point("queue", seconds, sum(value, false, false)));
             metrics.push(point("open", seconds, sum(value, false, true)));
@@ -322,7 +377,10 @@ mod tests {
         let mut metrics = Metrics::default();
         for (seconds, counts) in [(110, [10, 0, 0]), (120, [10, 20, 0])] {
             let buckets = Buckets::explicit(&[10.0, 20.0], &counts).unwrap();
-            let value = MetricValue::Histogram { buckets, cumulative: true };
+            let value = MetricValue::Histogram {
+                buckets,
+                cumulative: true,
+            };
             metrics.push(point("latency", seconds, value));
         }
         assert_eq!(told(&metrics, Figure::P50), [5.0, 15.0]);
@@ -340,12 +398,19 @@ mod tests {
         for seconds in 0..400 {
             metrics.push(point("m1", 1000 + seconds, MetricValue::Gauge(1.0)));
         }
-        assert!(metrics.push(point("new", 2000, MetricValue::Gauge(7.0))), "in place of a stale one");
+        assert!(
+            metrics.push(point("new", 2000, MetricValue::Gauge(7.0))),
+            "in place of a stale one"
+        );
         assert_eq!(metrics.len(), Metrics::MOST);
         let web = "web".into();
         let (_, _, m1) = metrics.of(&web).find(|(name, _, _)| *name == "m1").unwrap();
         assert_eq!(m1.figures().next().unwrap().1.len(), Metrics::KEPT);
         metrics.push(point("nan", 3000, MetricValue::Gauge(f64::NAN)));
-        assert!(!told(&metrics, Figure::Value).iter().any(|value| value.is_nan()));
+        assert!(
+            !told(&metrics, Figure::Value)
+                .iter()
+                .any(|value| value.is_nan())
+        );
     }
 }

@@ -51,6 +51,17 @@ pub(super) struct OfTrace {
     pub(super) root: Arc<Span>,
 }
 
+/// What came since a follower last asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpansSince {
+    /// The spans, in the order in which they came.
+    pub spans: Vec<Arc<Span>>,
+    /// What to ask with next time.
+    pub cursor: u64,
+    /// How many came and were dropped again in between.
+    pub missed: u64,
+}
+
 impl Spans {
     /// None; at most `budget` bytes by [`Span::footprint`], but always the newest one.
     pub fn new(budget: usize) -> Self {
@@ -80,7 +91,10 @@ impl Spans {
         for span in spans {
             // What a message's spans share is charged to the first of them, which is also the first to go.
             let mut cost = span.footprint();
-            if scope.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &span.scope)) {
+            if scope
+                .as_ref()
+                .is_none_or(|known| !Arc::ptr_eq(known, &span.scope))
+            {
                 cost += span.scope.footprint();
                 scope = Some(Arc::clone(&span.scope));
             }
@@ -134,6 +148,18 @@ impl Spans {
         newest.filter(|one| filter(one)).take(n).cloned().collect()
     }
 
+    /// What came since `cursor`, which an earlier call gave; 0: everything that is kept.
+    pub fn since(&self, cursor: u64) -> SpansSince {
+        let from = cursor.clamp(self.first, self.next());
+        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        let spans = self.ring.iter().skip(skip);
+        SpansSince {
+            spans: spans.map(|(span, _)| Arc::clone(span)).collect(),
+            cursor: self.next(),
+            missed: from.saturating_sub(cursor),
+        }
+    }
+
     /// How many are kept.
     pub fn len(&self) -> usize {
         self.ring.len()
@@ -180,7 +206,9 @@ impl Spans {
             // Kept beyond the ring it would cost what nobody counts.
             let first = self.first;
             let root_is_gone = Arc::ptr_eq(&known.root, &oldest);
-            let next = usize::try_from(next - first).ok().and_then(|index| self.ring.get(index));
+            let next = usize::try_from(next - first)
+                .ok()
+                .and_then(|index| self.ring.get(index));
             if let (true, Some((span, _))) = (root_is_gone, next) {
                 known.root = Arc::clone(span);
             }
@@ -250,3 +278,7 @@ fn mask_text(redactor: &Redactor, text: &mut String) {
         *text = masked;
     }
 }
+
+#[cfg(test)]
+#[path = "span_store_tests.rs"]
+mod tests;

@@ -115,7 +115,9 @@ impl Forest {
         let mut children = vec![Vec::new(); order.len()];
         let mut parents = vec![None; order.len()];
         for (index, one) in order.iter().enumerate() {
-            let parent = one.parent().and_then(|parent| by_span.get(&parent).copied());
+            let parent = one
+                .parent()
+                .and_then(|parent| by_span.get(&parent).copied());
             if let Some(parent) = parent.filter(|parent| *parent != index) {
                 parents[index] = Some(parent);
                 children[parent].push(index);
@@ -144,7 +146,9 @@ fn self_time<'a>(own: &What, children: impl Iterator<Item = &'a What>) -> Durati
 
 fn services_of(rows: &[Row]) -> Vec<ServiceName> {
     let mut services: Vec<ServiceName> = Vec::new();
-    let first_caller = rows.first().and_then(|row| row.what.exchange()?.caller.as_ref());
+    let first_caller = rows
+        .first()
+        .and_then(|row| row.what.exchange()?.caller.as_ref());
     for service in first_caller
         .into_iter()
         .chain(rows.iter().map(|row| row.what.service()))

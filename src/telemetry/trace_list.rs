@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::Telemetry;
 use super::exchange::TraceId;
 use super::exchange_store::Exchanges;
 use super::span_store::{OfTrace, Spans};
 use super::trace::{Row, TraceSummary, between, waterfall};
 use super::what::What;
-use super::Telemetry;
 
 impl Telemetry {
     /// The newest `n` traces that pass the filter, by the end of the newest of their exchanges (or spans, where no relay

@@ -153,13 +153,25 @@ mod tests {
         assert_eq!(unpack(gzip(words), " GZIP").unwrap(), &words[..]);
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(words).unwrap();
-        assert_eq!(unpack(packed.finish().unwrap().into(), "deflate").unwrap(), &words[..]);
+        assert_eq!(
+            unpack(packed.finish().unwrap().into(), "deflate").unwrap(),
+            &words[..]
+        );
         assert_eq!(unpack(Bytes::from_static(words), "").unwrap(), &words[..]);
         let bomb = gzip(&vec![0; 4 * LARGEST]);
         assert!(bomb.len() < LARGEST / 50);
         assert_eq!(unpack(bomb, "gzip"), Err(BodyError::TooLarge));
-        assert!(matches!(unpack(Bytes::from_static(words), "gzip"), Err(BodyError::Broken(_))));
-        assert!(matches!(unpack(gzip(words).slice(..20), "gzip"), Err(BodyError::Broken(_))));
-        assert_eq!(unpack(Bytes::new(), "zstd"), Err(BodyError::UnknownCoding("zstd".into())));
+        assert!(matches!(
+            unpack(Bytes::from_static(words), "gzip"),
+            Err(BodyError::Broken(_))
+        ));
+        assert!(matches!(
+            unpack(gzip(words).slice(..20), "gzip"),
+            Err(BodyError::Broken(_))
+        ));
+        assert_eq!(
+            unpack(Bytes::new(), "zstd"),
+            Err(BodyError::UnknownCoding("zstd".into()))
+        );
     }
 }

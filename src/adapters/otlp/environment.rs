@@ -1,7 +1,5 @@
 //! What services are given so that OpenTelemetry in them reports here, with no configuration.
 
-use std::net::SocketAddr;
-
 use super::origin::{RUN, SERVICE};
 use crate::stack::ServiceName;
 
@@ -13,7 +11,7 @@ const TOLD: [&str; 4] = [
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
 ];
 
-/// The variables for a run that reaches the receiver at this address (of either port). What the service sets itself stays
+/// The variables for a run that reaches the receiver at this `HOST:PORT` (either port). What the service sets itself stays
 /// as it is, and one that says itself where to is told nothing but its name.
 ///
 /// The protocol is left to each SDK: both are spoken at this address, so that whichever exporter is installed works. So
@@ -22,7 +20,7 @@ const TOLD: [&str; 4] = [
 pub fn environment(
     service: &ServiceName,
     run: u64,
-    receiver: SocketAddr,
+    receiver: &str,
     has: impl Fn(&str) -> bool,
 ) -> Vec<(String, String)> {
     let attributes = format!("service.instance.id={service}-{run},{SERVICE}={service},{RUN}={run}");
@@ -47,7 +45,7 @@ mod tests {
     use super::*;
 
     fn given(has: &[&str]) -> Vec<String> {
-        let variables = environment(&"orders".into(), 7, ([127, 0, 0, 1], 4320).into(), |name| {
+        let variables = environment(&"orders".into(), 7, "127.0.0.1:4320", |name| {
             has.contains(&name)
         });
         let mut lines: Vec<String> = variables
@@ -69,7 +67,10 @@ mod tests {
             "OTEL_SERVICE_NAME=orders",
         ];
         assert_eq!(given(&[]), all);
-        assert_eq!(given(&["OTEL_SERVICE_NAME", "OTEL_BSP_SCHEDULE_DELAY"]).len(), 4);
+        assert_eq!(
+            given(&["OTEL_SERVICE_NAME", "OTEL_BSP_SCHEDULE_DELAY"]).len(),
+            4
+        );
         assert_eq!(given(&["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]), all[4..]);
     }
 }

@@ -150,7 +150,13 @@ mod tests {
         let framed = |bytes: &[u8]| unframe(Bytes::copy_from_slice(bytes), "");
         assert_eq!(framed(&[0, 0, 0, 0, 2, 7, 8]).ok().unwrap(), &[7, 8][..]);
         assert!(framed(&[0, 0, 0, 0, 0]).ok().unwrap().is_empty());
-        for wrong in [&[][..], &[0, 0, 0, 0], &[0, 0, 0, 0, 3, 7], &[0, 0, 0, 0, 1, 7, 8], &[2, 0, 0, 0, 0]] {
+        for wrong in [
+            &[][..],
+            &[0, 0, 0, 0],
+            &[0, 0, 0, 0, 3, 7],
+            &[0, 0, 0, 0, 1, 7, 8],
+            &[2, 0, 0, 0, 0],
+        ] {
             assert!(framed(wrong).is_err(), "{wrong:?}");
         }
     }

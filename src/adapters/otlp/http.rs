@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN,
+    RETRY_AFTER, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use prost::Message;
@@ -30,7 +31,13 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Respo
     let tell = encoding.unwrap_or(Encoding::Json);
     let mut answer = if !is_here {
         let why = "pages of other machines may not tell anything here".into();
-        failed(Failure { status: StatusCode::FORBIDDEN, why }, tell)
+        failed(
+            Failure {
+                status: StatusCode::FORBIDDEN,
+                why,
+            },
+            tell,
+        )
     } else if request.method() == Method::OPTIONS {
         preflight()
     } else {
@@ -72,7 +79,10 @@ fn signal(request: &Request<Incoming>) -> Result<Signal, Failure> {
 }
 
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
-    let kind = header(headers, &CONTENT_TYPE).split(';').next().unwrap_or_default();
+    let kind = header(headers, &CONTENT_TYPE)
+        .split(';')
+        .next()
+        .unwrap_or_default();
     match kind.trim().to_ascii_lowercase().as_str() {
         "application/x-protobuf" | "application/protobuf" => Some(Encoding::Protobuf),
         "application/json" => Some(Encoding::Json),
@@ -171,10 +181,15 @@ fn preflight() -> Response<Answer> {
     let mut answer = with_body(StatusCode::NO_CONTENT, Vec::new(), Encoding::Json);
     let headers = answer.headers_mut();
     headers.remove(CONTENT_TYPE);
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST"),
+    );
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("content-type, content-encoding, traceparent, tracestate, baggage"),
+        HeaderValue::from_static(
+            "content-type, content-encoding, traceparent, tracestate, baggage",
+        ),
     );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     answer
@@ -182,11 +197,16 @@ fn preflight() -> Response<Answer> {
 
 /// Whether a page comes from this machine, as those of the front doors do.
 fn is_of_this_machine(origin: &HeaderValue) -> bool {
-    let origin = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<Uri>().ok());
     origin.as_ref().and_then(Uri::host).is_some_and(|host| {
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let address = host.parse::<std::net::IpAddr>();
-        host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|ip| ip.is_loopback())
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || address.is_ok_and(|ip| ip.is_loopback())
     })
 }
 
@@ -217,7 +237,11 @@ mod tests {
             ("http://localhost.example.com", false),
             ("null", false),
         ] {
-            assert_eq!(is_of_this_machine(&HeaderValue::from_static(origin)), here, "{origin}");
+            assert_eq!(
+                is_of_this_machine(&HeaderValue::from_static(origin)),
+                here,
+                "{origin}"
+            );
         }
     }
 }

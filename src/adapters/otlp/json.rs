@@ -6,7 +6,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
@@ -34,9 +36,13 @@ fn drop_nulls(value: &mut Json) -> bool {
             let before = fields.len();
             fields.retain(|_, value| !value.is_null());
             let dropped = fields.len() < before;
-            fields.values_mut().fold(dropped, |found, value| drop_nulls(value) | found)
+            fields
+                .values_mut()
+                .fold(dropped, |found, value| drop_nulls(value) | found)
         }
-        Json::Array(values) => values.iter_mut().fold(false, |found, value| drop_nulls(value) | found),
+        Json::Array(values) => values
+            .iter_mut()
+            .fold(false, |found, value| drop_nulls(value) | found),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
     }
 }
@@ -55,8 +61,12 @@ trait FromNumber: Sized {
 
 /// A whole number that JSON writes as 1.0 or 1e9.
 fn whole(number: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and less than 2^53")]
-    let whole = (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole, and less than 2^53"
+    )]
+    let whole =
+        (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64);
     whole
 }
 
@@ -72,7 +82,9 @@ impl FromNumber for u64 {
         whole(number)?.try_into().ok()
     }
     fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok().or_else(|| Self::from_double(text.parse().ok()?))
+        text.parse()
+            .ok()
+            .or_else(|| Self::from_double(text.parse().ok()?))
     }
 }
 
@@ -116,15 +128,18 @@ impl<T: FromNumber> Visitor<'_> for Number<T> {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
-        T::from_unsigned(number).ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
+        T::from_unsigned(number)
+            .ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        T::from_signed(number).ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
+        T::from_signed(number)
+            .ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
-        T::from_double(number).ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
+        T::from_double(number)
+            .ok_or_else(|| E::custom(format_args!("{number} is not {}", T::EXPECTED)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
@@ -152,19 +167,27 @@ pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, 
     number(deserializer)
 }
 
-pub(super) fn some_double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+pub(super) fn some_double<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<f64>, D::Error> {
     number(deserializer).map(Some)
 }
 
-pub(super) fn some_signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub(super) fn some_signed<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
     number(deserializer).map(Some)
 }
 
-pub(super) fn unsigned_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+pub(super) fn unsigned_list<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<u64>, D::Error> {
     deserializer.deserialize_seq(Numbers(PhantomData))
 }
 
-pub(super) fn double_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+pub(super) fn double_list<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<f64>, D::Error> {
     deserializer.deserialize_seq(Numbers(PhantomData))
 }
 
@@ -221,7 +244,14 @@ impl Visitor<'_> for Enumeration {
 }
 
 pub(super) fn span_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-    let names = &["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    let names = &[
+        "UNSPECIFIED",
+        "INTERNAL",
+        "SERVER",
+        "CLIENT",
+        "PRODUCER",
+        "CONSUMER",
+    ];
     deserializer.deserialize_any(Enumeration("SPAN_KIND_", names))
 }
 
@@ -236,9 +266,31 @@ pub(super) fn temporality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 pub(super) fn severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
     let names = &[
-        "UNSPECIFIED", "TRACE", "TRACE2", "TRACE3", "TRACE4", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG4", "INFO", "INFO2",
-        "INFO3", "INFO4", "WARN", "WARN2", "WARN3", "WARN4", "ERROR", "ERROR2", "ERROR3", "ERROR4", "FATAL", "FATAL2",
-        "FATAL3", "FATAL4",
+        "UNSPECIFIED",
+        "TRACE",
+        "TRACE2",
+        "TRACE3",
+        "TRACE4",
+        "DEBUG",
+        "DEBUG2",
+        "DEBUG3",
+        "DEBUG4",
+        "INFO",
+        "INFO2",
+        "INFO3",
+        "INFO4",
+        "WARN",
+        "WARN2",
+        "WARN3",
+        "WARN4",
+        "ERROR",
+        "ERROR2",
+        "ERROR3",
+        "ERROR4",
+        "FATAL",
+        "FATAL2",
+        "FATAL3",
+        "FATAL4",
     ];
     deserializer.deserialize_any(Enumeration("SEVERITY_NUMBER_", names))
 }
@@ -246,21 +298,30 @@ pub(super) fn severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32
 /// An id in hexadecimal, or as Protocol Buffers would have it, in base64.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    let bytes = hex(text.as_bytes()).or_else(|| base64(text.as_bytes()));
-    let bytes = bytes.ok_or_else(|| D::Error::custom(format_args!("{text:?} is not a hexadecimal id")))?;
+    let bytes = hex(text.as_bytes())
+        .or_else(|| base64(text.as_bytes()).filter(|bytes| matches!(bytes.len(), 8 | 16)));
+    let bytes =
+        bytes.ok_or_else(|| D::Error::custom(format_args!("{text:?} is not a hexadecimal id")))?;
     Ok(Bytes::from(bytes))
 }
 
 fn hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
     };
     let mut pairs = pairs.iter();
-    pairs.try_fold(Vec::with_capacity(text.len() / 2), |mut bytes, [high, low]| {
-        bytes.push(digit(*high)? << 4 | digit(*low)?);
-        Some(bytes)
-    })
+    pairs.try_fold(
+        Vec::with_capacity(text.len() / 2),
+        |mut bytes, [high, low]| {
+            bytes.push(digit(*high)? << 4 | digit(*low)?);
+            Some(bytes)
+        },
+    )
 }
 
 /// Base64 (RFC 4648) in either alphabet, padded or not.
@@ -312,8 +373,12 @@ impl<'de> Visitor<'de> for AnyValueVisitor {
             let read = match &*name {
                 "stringValue" | "string_value" => Value::Text(fields.next_value()?),
                 "boolValue" | "bool_value" => Value::Bool(fields.next_value()?),
-                "intValue" | "int_value" => Value::Int(fields.next_value_seed(Number(PhantomData))?),
-                "doubleValue" | "double_value" => Value::Double(fields.next_value_seed(Number(PhantomData))?),
+                "intValue" | "int_value" => {
+                    Value::Int(fields.next_value_seed(Number(PhantomData))?)
+                }
+                "doubleValue" | "double_value" => {
+                    Value::Double(fields.next_value_seed(Number(PhantomData))?)
+                }
                 "arrayValue" | "array_value" => Value::List(fields.next_value()?),
                 "kvlistValue" | "kvlist_value" => Value::Map(fields.next_value()?),
                 "bytesValue" | "bytes_value" => {

@@ -21,7 +21,10 @@ pub(super) fn keep(store: &Store, request: LogsRequest) -> Refused {
     let mut lines: Vec<(NewLine, Told)> = Vec::new();
     for program in request.resource_logs {
         let origin = store.names.origin(program.resource);
-        let records = program.scope_logs.into_iter().flat_map(|library| library.log_records);
+        let records = program
+            .scope_logs
+            .into_iter()
+            .flat_map(|library| library.log_records);
         for record in records {
             told(record, &origin, &mut lines);
         }
@@ -72,14 +75,18 @@ fn level(number: i32) -> Option<Level> {
 
 /// What it says and its attributes, as people read it; never nothing.
 fn words(record: LogRecord) -> String {
-    let body = record.body.map_or(AttributeValue::Empty, AttributeValue::from);
+    let body = record
+        .body
+        .map_or(AttributeValue::Empty, AttributeValue::from);
     let attributes = attributes(record.attributes);
     let mut first = record.event_name;
     if !first.is_empty() {
         first.push(' ');
     }
     let body = body.to_string();
-    let (head, rest) = body.split_once('\n').map_or((&*body, None), |(head, rest)| (head, Some(rest)));
+    let (head, rest) = body
+        .split_once('\n')
+        .map_or((&*body, None), |(head, rest)| (head, Some(rest)));
     first.push_str(head);
     put_attributes(&mut first, &attributes);
     for below in [rest, attributes.text(BELOW)].into_iter().flatten() {
@@ -108,7 +115,8 @@ fn put_attributes(line: &mut String, attributes: &Attributes) {
 
 /// Whether a text can stand without quotes.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '=')
+    !text.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '=')
 }
 
 #[cfg(test)]
@@ -147,15 +155,18 @@ mod tests {
 
     #[test]
     fn severities_are_levels() {
-        assert_eq!([0, 1, 8, 9, 16, 17, 24, 25].map(level), [
-            None,
-            Some(Level::Trace),
-            Some(Level::Debug),
-            Some(Level::Info),
-            Some(Level::Warn),
-            Some(Level::Error),
-            Some(Level::Fatal),
-            None,
-        ]);
+        assert_eq!(
+            [0, 1, 8, 9, 16, 17, 24, 25].map(level),
+            [
+                None,
+                Some(Level::Trace),
+                Some(Level::Debug),
+                Some(Level::Info),
+                Some(Level::Warn),
+                Some(Level::Error),
+                Some(Level::Fatal),
+                None,
+            ]
+        );
     }
 }

@@ -36,7 +36,11 @@ pub(super) fn keep(store: &Store, request: MetricsRequest) -> Refused {
     let (mut points, mut refused) = (Vec::new(), Refused::default());
     for program in request.resource_metrics {
         let origin = store.names.origin(program.resource);
-        for metric in program.scope_metrics.into_iter().flat_map(|library| library.metrics) {
+        for metric in program
+            .scope_metrics
+            .into_iter()
+            .flat_map(|library| library.metrics)
+        {
             of_metric(metric, &origin, &mut points, &mut refused);
         }
     }
@@ -44,13 +48,19 @@ pub(super) fn keep(store: &Store, request: MetricsRequest) -> Refused {
     let mut series = store.telemetry.series();
     for point in points {
         if !series.metrics_mut().push(point) {
-            refused.add("a point was not newer than the one before it, or there are too many series");
+            refused
+                .add("a point was not newer than the one before it, or there are too many series");
         }
     }
     refused
 }
 
-fn of_metric(metric: Metric, origin: &Origin, points: &mut Vec<MetricPoint>, refused: &mut Refused) {
+fn of_metric(
+    metric: Metric,
+    origin: &Origin,
+    points: &mut Vec<MetricPoint>,
+    refused: &mut Refused,
+) {
     let about = About {
         origin,
         name: &metric.name,
@@ -58,7 +68,12 @@ fn of_metric(metric: Metric, origin: &Origin, points: &mut Vec<MetricPoint>, ref
     };
     let mut measured: Vec<Point> = Vec::new();
     if let Some(gauge) = metric.gauge {
-        measured.extend(gauge.data_points.into_iter().map(|point| number(point, MetricValue::Gauge)));
+        measured.extend(
+            gauge
+                .data_points
+                .into_iter()
+                .map(|point| number(point, MetricValue::Gauge)),
+        );
     }
     if let Some(sum) = metric.sum {
         let (monotonic, cumulative) = (sum.is_monotonic, sum.aggregation_temporality == CUMULATIVE);
@@ -67,7 +82,11 @@ fn of_metric(metric: Metric, origin: &Origin, points: &mut Vec<MetricPoint>, ref
             monotonic,
             cumulative,
         };
-        measured.extend(sum.data_points.into_iter().map(|point| number(point, value)));
+        measured.extend(
+            sum.data_points
+                .into_iter()
+                .map(|point| number(point, value)),
+        );
     }
     if let Some(histogram) = metric.histogram {
         let cumulative = histogram.aggregation_temporality == CUMULATIVE;
@@ -113,12 +132,16 @@ impl About<'_> {
 fn words(pairs: Vec<KeyValue>) -> String {
     let mut pairs = attributes(pairs).0;
     pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let words = pairs.iter().map(|(name, value): &(String, AttributeValue)| format!("{name}={value}"));
+    let words = pairs
+        .iter()
+        .map(|(name, value): &(String, AttributeValue)| format!("{name}={value}"));
     words.collect::<Vec<_>>().join(" ")
 }
 
 fn number(point: NumberDataPoint, value: impl FnOnce(f64) -> MetricValue) -> Point {
-    let number = point.as_double.or_else(|| point.as_int.map(|number| number as f64));
+    let number = point
+        .as_double
+        .or_else(|| point.as_int.map(|number| number as f64));
     Point {
         attributes: point.attributes,
         since: point.start_time_unix_nano,
@@ -136,14 +159,19 @@ fn explicit(point: HistogramDataPoint, cumulative: bool) -> Point {
         since: point.start_time_unix_nano,
         at: point.time_unix_nano,
         flags: point.flags | u32::from(point.bucket_counts.is_empty()),
-        value: buckets.map(|buckets| MetricValue::Histogram { buckets, cumulative }),
+        value: buckets.map(|buckets| MetricValue::Histogram {
+            buckets,
+            cumulative,
+        }),
     }
 }
 
 fn exponential(point: ExponentialHistogramDataPoint, cumulative: bool) -> Point {
     let side = |buckets: &'_ Option<ExponentialBuckets>| {
         let buckets = buckets.as_ref();
-        buckets.map_or((0, Vec::new()), |buckets| (buckets.offset, buckets.bucket_counts.clone()))
+        buckets.map_or((0, Vec::new()), |buckets| {
+            (buckets.offset, buckets.bucket_counts.clone())
+        })
     };
     let (below, above) = (side(&point.negative), side(&point.positive));
     let buckets = Buckets::exponential(
@@ -157,7 +185,10 @@ fn exponential(point: ExponentialHistogramDataPoint, cumulative: bool) -> Point 
         since: point.start_time_unix_nano,
         at: point.time_unix_nano,
         flags: point.flags,
-        value: buckets.map(|buckets| MetricValue::Histogram { buckets, cumulative }),
+        value: buckets.map(|buckets| MetricValue::Histogram {
+            buckets,
+            cumulative,
+        }),
     }
 }
 

@@ -115,7 +115,11 @@ impl Receiver {
 fn bind(ip: IpAddr, wanted: u16) -> io::Result<TcpListener> {
     let next = (0..TRIED).filter_map(|step| wanted.checked_add(step * 2));
     let mut tried = next.take_while(|_| wanted != 0).chain([0]);
-    let mut bind = || tried.next().map(|port| TcpListener::bind(SocketAddr::new(ip, port)));
+    let mut bind = || {
+        tried
+            .next()
+            .map(|port| TcpListener::bind(SocketAddr::new(ip, port)))
+    };
     loop {
         match bind() {
             Some(Err(error)) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -141,6 +145,7 @@ async fn serve_all(mut received: mpsc::UnboundedReceiver<TcpListener>, shared: S
 pub fn read_json(text: &[u8]) -> Result<(Vec<Span>, Option<String>), String> {
     let (names, mut refused) = (origin::Names::default(), Refused::default());
     let spans = spans::read(&names, json::read(text)?, &mut refused);
-    let left_out = (refused.count > 0).then(|| format!("{} left out: {}", refused.count, refused.why));
+    let left_out =
+        (refused.count > 0).then(|| format!("{} left out: {}", refused.count, refused.why));
     Ok((spans, left_out))
 }

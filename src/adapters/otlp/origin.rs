@@ -74,6 +74,7 @@ mod tests {
     #[test]
     fn names_are_harmless_and_bounded() {
         let names = Names::default();
+        assert_eq!(names.origin(None).service.as_str(), UNKNOWN);
         assert_eq!(names.name("a\x1b[31mb").as_str(), "ab");
         assert_eq!(names.name(&"x".repeat(5000)).as_str().len(), LONGEST);
         for n in 0..2 * MOST {
@@ -81,6 +82,5 @@ mod tests {
         }
         assert_eq!(names.name("s9999").as_str(), OTHERS);
         assert_eq!(names.name("s1").as_str(), "s1");
-        assert_eq!(names.origin(None).service.as_str(), UNKNOWN);
     }
 }

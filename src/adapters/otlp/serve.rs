@@ -86,7 +86,11 @@ async fn connection(stream: TcpStream, shared: Shared) {
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(4 * WINDOW);
     // A connection that breaks was told of by whatever its request was answered; there is nobody else to tell.
-    drop(builder.serve_connection(TokioIo::new(stream), service).await);
+    drop(
+        builder
+            .serve_connection(TokioIo::new(stream), service)
+            .await,
+    );
 }
 
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Answer> {

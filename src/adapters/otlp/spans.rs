@@ -46,14 +46,18 @@ fn of_library(library: ScopeSpans, origin: &Origin, spans: &mut Vec<Span>, refus
     for span in library.spans {
         match of_message(span, origin, &scope) {
             Some(span) => spans.push(span),
-            None => refused.add("a span needs a trace id of 16 bytes and a span id of 8, not all zero"),
+            None => {
+                refused.add("a span needs a trace id of 16 bytes and a span id of 8, not all zero")
+            }
         }
     }
 }
 
 fn of_message(span: Message, origin: &Origin, scope: &Arc<Scope>) -> Option<Span> {
     let started = message::time(span.start_time_unix_nano).unwrap_or(Timestamp::UNIX_EPOCH);
-    let took = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+    let took = span
+        .end_time_unix_nano
+        .saturating_sub(span.start_time_unix_nano);
     let event = |event: message::trace::Event| SpanEvent {
         at: message::time(event.time_unix_nano).unwrap_or(started),
         name: event.name,

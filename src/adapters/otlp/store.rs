@@ -65,7 +65,12 @@ impl Store {
     ///
     /// # Errors
     /// The request cannot be read: what is wrong with it. Nothing of it was kept.
-    pub(super) fn take(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Refused, String> {
+    pub(super) fn take(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        body: Bytes,
+    ) -> Result<Refused, String> {
         let refused = match signal {
             Signal::Traces => spans::keep(self, read::<TraceRequest>(encoding, body)?),
             Signal::Logs => logs::keep(self, read::<LogsRequest>(encoding, body)?),
@@ -76,7 +81,10 @@ impl Store {
     }
 }
 
-fn read<M: Message + Default + DeserializeOwned>(encoding: Encoding, body: Bytes) -> Result<M, String> {
+fn read<M: Message + Default + DeserializeOwned>(
+    encoding: Encoding,
+    body: Bytes,
+) -> Result<M, String> {
     match encoding {
         Encoding::Protobuf => M::decode(body).map_err(|error| error.to_string()),
         Encoding::Json => json::read(&body),

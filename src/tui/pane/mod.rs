@@ -3,6 +3,7 @@
 pub(super) mod banner;
 pub(super) mod build;
 pub(super) mod changes;
+mod figures;
 pub(super) mod footer;
 pub(super) mod header;
 pub(super) mod health;

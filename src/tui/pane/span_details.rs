@@ -49,17 +49,26 @@ pub(super) fn tell<'a>(scene: Scene<'_>, span: &Span, row: &Row, room: u16) -> V
     }
     if !span.scope.name.is_empty() {
         let scope = &span.scope;
-        told.push(pair("told by", &format!("{} {}", scope.name, scope.version)));
+        told.push(pair(
+            "told by",
+            &format!("{} {}", scope.name, scope.version),
+        ));
     }
     told.extend(attributes("·", &span.attributes, theme, room));
     for event in span.events.iter().take(TOLD) {
         let after = event.at.duration_since(span.started);
         let after = std::time::Duration::try_from(after).unwrap_or_default();
-        told.push(pair("event", &format!("{}  at {}", event.name, text::duration(after))));
+        told.push(pair(
+            "event",
+            &format!("{}  at {}", event.name, text::duration(after)),
+        ));
         told.extend(attributes("  ·", &event.attributes, theme, room));
     }
     for link in span.links.iter().take(TOLD) {
-        told.push(pair("link", &format!("trace {} span {}", link.trace, link.span)));
+        told.push(pair(
+            "link",
+            &format!("trace {} span {}", link.trace, link.span),
+        ));
         told.extend(attributes("  ·", &link.attributes, theme, room));
     }
     told

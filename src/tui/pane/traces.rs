@@ -92,10 +92,7 @@ fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>
     };
     let left = vec![
         Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)),
-        Span::styled(
-            format!("{:<5}", safe(how)),
-            theme.style(Role::Dim),
-        ),
+        Span::styled(format!("{:<5}", safe(how)), theme.style(Role::Dim)),
         Span::styled(safe(what), theme.style(Role::Text)),
     ];
     let mut right = Vec::new();

@@ -155,11 +155,7 @@ fn ticks<'a>(whole: f64, axis: u16, theme: &Theme) -> Vec<Span<'a>> {
 fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let (service, (how, what)) = (row.what.service(), asked(&row.what));
-    let place = scene
-        .state
-        .services
-        .get_index_of(service)
-        .unwrap_or(0);
+    let place = scene.state.services.get_index_of(service).unwrap_or(0);
     // What a service told of itself is lighter than what it was asked.
     let name = match &row.what {
         What::Exchange(_) => theme.series(place).bold(),
@@ -192,10 +188,17 @@ fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
 fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) -> Vec<Span<'a>> {
     let (from, to) = bar(row, whole, axis);
     let took = row.what.took().as_secs_f64();
-    let held = row.what.exchange().map_or(0.0, |one| one.held.as_secs_f64());
+    let held = row
+        .what
+        .exchange()
+        .map_or(0.0, |one| one.held.as_secs_f64());
     let share = if took > 0.0 { held / took } else { 0.0 };
     // What a service told of itself is drawn thinner than what a relay saw.
-    let block = if row.what.exchange().is_some() { "▆" } else { "▄" };
+    let block = if row.what.exchange().is_some() {
+        "▆"
+    } else {
+        "▄"
+    };
     // At most as many columns as the bar has.
     #[expect(
         clippy::cast_possible_truncation,

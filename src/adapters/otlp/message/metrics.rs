@@ -72,7 +72,10 @@ pub(in crate::adapters::otlp) struct Sum {
     #[serde(alias = "data_points")]
     pub(in crate::adapters::otlp) data_points: Vec<NumberDataPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregation_temporality", deserialize_with = "json::temporality")]
+    #[serde(
+        alias = "aggregation_temporality",
+        deserialize_with = "json::temporality"
+    )]
     pub(in crate::adapters::otlp) aggregation_temporality: i32,
     #[prost(bool, tag = "3")]
     #[serde(alias = "is_monotonic")]
@@ -87,7 +90,10 @@ pub(in crate::adapters::otlp) struct Histogram {
     #[serde(alias = "data_points")]
     pub(in crate::adapters::otlp) data_points: Vec<HistogramDataPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregation_temporality", deserialize_with = "json::temporality")]
+    #[serde(
+        alias = "aggregation_temporality",
+        deserialize_with = "json::temporality"
+    )]
     pub(in crate::adapters::otlp) aggregation_temporality: i32,
 }
 
@@ -99,7 +105,10 @@ pub(in crate::adapters::otlp) struct ExponentialHistogram {
     #[serde(alias = "data_points")]
     pub(in crate::adapters::otlp) data_points: Vec<ExponentialHistogramDataPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregation_temporality", deserialize_with = "json::temporality")]
+    #[serde(
+        alias = "aggregation_temporality",
+        deserialize_with = "json::temporality"
+    )]
     pub(in crate::adapters::otlp) aggregation_temporality: i32,
 }
 
