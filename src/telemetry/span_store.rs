@@ -136,10 +136,24 @@ impl Spans {
     }
 
     /// Every trace once, the one with the newest span first.
-    pub fn newest(&self) -> impl Iterator<Item = TraceId> + '_ {
+    pub(super) fn newest(&self) -> impl Iterator<Item = (TraceId, &OfTrace)> {
+        // Few traces with many spans are sorted, many with few are met one after another.
+        let few = self.by_trace.len() < self.ring.len() / 8;
+        let mut sorted: Vec<(TraceId, &OfTrace)> = Vec::new();
+        if few {
+            sorted.extend(self.by_trace.iter().map(|(trace, known)| (*trace, known)));
+            sorted.sort_by_key(|(_, known)| std::cmp::Reverse(known.positions.back()));
+        }
         let mut seen = HashSet::new();
-        let newest = self.ring.iter().rev();
-        newest.filter_map(move |(span, _)| seen.insert(span.trace).then_some(span.trace))
+        let met = self.ring.iter().rev().filter(move |_| !few);
+        let met = met.filter_map(move |(span, _)| {
+            let is_new = seen.insert(span.trace);
+            Some((
+                span.trace,
+                self.by_trace.get(&span.trace).filter(|_| is_new)?,
+            ))
+        });
+        sorted.into_iter().chain(met)
     }
 
     /// The newest `n` that pass the filter, the newest first.

@@ -117,6 +117,20 @@ fn a_follower_gets_each_once_and_what_is_sent_again_is_drawn_once() {
 }
 
 #[test]
+fn traces_are_met_newest_first_whether_few_or_many() {
+    for each in [1, 20] {
+        let mut spans = Spans::new(1 << 20);
+        for n in 0..10_u64 {
+            let of_one = (0..each).map(|id| span(n.into(), id + 1, None, "web", (n, n + 1)));
+            spans.push_all(of_one);
+        }
+        spans.push_all([span(4, 99, None, "web", (50, 51))]);
+        let met: Vec<u128> = spans.newest().map(|(trace, _)| trace.0).collect();
+        assert_eq!(met, [4, 9, 8, 7, 6, 5, 3, 2, 1, 0], "{each} spans each");
+    }
+}
+
+#[test]
 fn secrets_are_masked_however_deep() {
     let nested = AttributeValue::List(vec![AttributeValue::Map(
         [("k", AttributeValue::Text("a hunter2".into()))]

@@ -1,6 +1,7 @@
 //! Traces over both stores: what relays saw and what services told of themselves.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Telemetry;
 use super::exchange::TraceId;
@@ -9,6 +10,9 @@ use super::span_store::{OfTrace, Spans};
 use super::trace::{Row, TraceSummary, between, waterfall};
 use super::what::What;
 
+/// Spans come this much after their end, at most, as a rule.
+const LATE: Duration = Duration::from_secs(5);
+
 impl Telemetry {
     /// The newest `n` traces that pass the filter, by the end of the newest of their exchanges (or spans, where no relay
     /// saw any), the newest first.
@@ -16,18 +20,22 @@ impl Telemetry {
         let exchanges = self.exchanges();
         let spans = self.spans();
         let seen = exchanges.traces(n, |trace| filter(&with_spans(trace.clone(), &spans)));
-        let seen = seen.into_iter().map(|trace| with_spans(trace, &spans));
-        if spans.is_empty() {
-            return seen.collect();
-        }
+        let seen: Vec<_> = seen
+            .into_iter()
+            .map(|trace| with_spans(trace, &spans))
+            .collect();
+        let ended = |trace: &TraceSummary| trace.started.saturating_add(trace.duration).ok();
+        // What is older than all that have a place in the list is not looked for.
+        let oldest = seen.last().filter(|_| seen.len() >= n).and_then(ended);
+        let oldest = oldest.and_then(|oldest| oldest.saturating_sub(LATE).ok());
         let unseen = spans
             .newest()
-            .filter(|trace| !exchanges.has(*trace))
-            .filter_map(|trace| Some(of_spans(trace, spans.of(trace)?)))
+            .take_while(|(_, known)| oldest.is_none_or(|oldest| known.ended >= oldest))
+            .filter(|(trace, _)| !exchanges.has(*trace))
+            .map(|(trace, known)| of_spans(trace, known))
             .filter(|trace| filter(trace))
             .take(n);
-        let (mut seen, mut unseen) = (seen.peekable(), unseen.peekable());
-        let ended = |trace: &TraceSummary| trace.started.saturating_add(trace.duration).ok();
+        let (mut seen, mut unseen) = (seen.into_iter().peekable(), unseen.peekable());
         let next = std::iter::from_fn(|| match (seen.peek(), unseen.peek()) {
             (Some(one), Some(other)) if ended(one) < ended(other) => unseen.next(),
             (Some(_), _) => seen.next(),

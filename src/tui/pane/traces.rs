@@ -31,7 +31,12 @@ pub(in crate::tui) fn render(
         ];
     }
     if !list.is_empty() {
-        head.note = vec![Span::styled("newest first", theme.style(Role::Dim))];
+        let dropped = scene.telemetry.exchanges().dropped() + scene.telemetry.spans().dropped();
+        let words = match dropped {
+            0 => "newest first".to_owned(),
+            dropped => format!("newest first, {dropped} older parts dropped"),
+        };
+        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
     if list.is_empty() {
