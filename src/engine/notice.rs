@@ -206,6 +206,13 @@ pub enum Notice {
         most: usize,
         ms: u64,
     },
+    /// OpenTelemetry is received at these addresses, by either protocol at each; `taken` says who has the usual ports, if
+    /// others had to be used.
+    OtlpListening {
+        grpc: String,
+        http: String,
+        taken: Vec<String>,
+    },
     /// Something works less well than it should, and what to do about it.
     Problem { what: String, remedy: String },
     /// Something was lost, and how much.

@@ -350,6 +350,14 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
+        Notice::OtlpListening { grpc, http, taken } => {
+            let (tone, taken) = match taken.as_slice() {
+                [] => (Tone::Plain, String::new()),
+                taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
+            };
+            let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
+            (tone, text, vec![])
+        }
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
             (Tone::Bad, what.clone(), more)

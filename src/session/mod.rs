@@ -9,6 +9,7 @@ mod exec;
 mod failure;
 mod inspect;
 mod opening;
+mod otlp;
 mod reload;
 mod serve;
 mod smoke;

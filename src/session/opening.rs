@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::addresses::{SharedDoors, keep_front_doors};
 use super::answers::FirstAnswers;
 use super::engine_side::EngineSide;
+use super::otlp::Otlp;
 use super::world::RealWorld;
 use super::{Failure, inspect, reload};
 use crate::adapters::check::Checks;
@@ -115,6 +116,7 @@ impl Opening {
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
         Ok(RealWorld {
             engine: EngineSide::start(&wires, &self.identity),
+            otlp: Otlp::start(&wires),
             identity: self.identity.clone(),
             stack: Arc::clone(&self.stack),
             any_port: self.any_port(),

@@ -11,6 +11,7 @@ use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
 use super::engine_side::EngineSide;
 use super::exec;
+use super::otlp::Otlp;
 use crate::adapters::check::Checks;
 use crate::adapters::container::{Aim, sweep};
 use crate::adapters::probe::Probes;
@@ -41,6 +42,7 @@ pub(super) struct RealWorld {
     pub(super) routes: Arc<Routes>,
     pub(super) doors: Arc<SharedDoors>,
     pub(super) engine: EngineSide,
+    pub(super) otlp: Otlp,
     pub(super) processes: Processes,
     pub(super) probes: Probes,
     pub(super) checks: Checks,
@@ -173,6 +175,7 @@ impl RealWorld {
         self.stack = stack;
         let redactor = Redactor::new(&self.stack.redact);
         self.wires.telemetry.logs().mask(redactor.clone());
+        self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
         let redact: Arc<[String]> = self.stack.redact.clone().into();
         for service in self.stack.services.values() {
@@ -238,7 +241,8 @@ impl RealWorld {
             gateway: self.engine.gateway(),
         };
         let port = process_port.or_else(|| start.service.port());
-        let environment = caller.environment(&self.doors, &self.stack, port);
+        let mut environment = caller.environment(&self.doors, &self.stack, port);
+        environment.extend(self.otlp.environment(&start, self.engine.gateway()));
         let live = Live {
             service: Arc::clone(&start.service),
             runtime: start.runtime,

@@ -6,8 +6,12 @@ mod containers;
 mod cut_off;
 mod edits;
 mod inferred;
+mod otlp;
 mod processes;
 mod session;
 mod shop;
 mod terminal;
 mod workbench;
+
+#[path = "../support/otel.rs"]
+mod otel;

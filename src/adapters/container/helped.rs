@@ -35,7 +35,8 @@ pub(super) struct ImageFacts {
     entrypoint: Vec<String>,
     command: Vec<String>,
     pub(super) user: String,
-    environment: Vec<String>,
+    /// `NAME=VALUE` each.
+    pub(super) environment: Vec<String>,
     os: String,
     architecture: String,
 }

@@ -67,6 +67,20 @@ pub(super) struct Request {
     pub(super) extra_hosts: Vec<String>,
 }
 
+impl Request {
+    /// Takes back what was given for OpenTelemetry where the image sets it itself, unless the stack file does.
+    pub(super) fn leave_to_image(&mut self, sets: &[String]) {
+        let said = &self.start.service.environment;
+        let is_set = |name: &str| {
+            let pairs = sets.iter().filter_map(|pair| pair.split_once('='));
+            pairs.map(|(known, _)| known).any(|known| known == name)
+        };
+        self.environment.retain(|(name, _)| {
+            !name.starts_with("OTEL_") || said.contains_key(name) || !is_set(name)
+        });
+    }
+}
+
 /// What a run's task can be told.
 pub(super) enum Order {
     /// Wait until drained, send the stop signal, and kill after the grace time. `replaced`: another run takes its place.

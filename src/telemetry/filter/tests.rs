@@ -11,6 +11,7 @@ use crate::telemetry::{ExchangeStatus, Headers, Level, NewLine, SpanId, Stream, 
 
 fn line(service: &str, stream: Stream, text: &str) -> LogLine {
     LogLine {
+        of: None,
         seq: 0,
         level: Level::of_line(text.as_bytes()),
         line: NewLine {

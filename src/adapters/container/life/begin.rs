@@ -32,7 +32,10 @@ impl Life {
             .map_err(|error| self.failure(&error))?;
         let namespace = self.namespace().await;
         let facts = match self.facts(&engine).await {
-            Ok(facts) => facts,
+            Ok(facts) => {
+                self.request.leave_to_image(&facts.environment);
+                facts
+            }
             Err(why) => {
                 self.lend(namespace);
                 return Err(why);
