@@ -3,12 +3,14 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
+mod body;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
 mod exchange_rates;
 mod exchange_store;
 mod filter;
+pub mod grpc;
 mod held;
 mod level;
 mod log;
@@ -22,6 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub use body::{Body, BodyHead};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};

@@ -140,6 +140,11 @@ pub(in crate::tui) fn status(exchange: &Exchange, theme: &Theme) -> (String, Sty
         }
         ExchangeStatus::Http(code @ 400..) => (format!("!{code}"), theme.style(Role::Waiting)),
         ExchangeStatus::Http(code) => (format!(" {code}"), theme.style(Role::Ready)),
+        ExchangeStatus::Grpc(0) => (" ok ".into(), theme.style(Role::Ready)),
+        ExchangeStatus::Grpc(code) if exchange.is_error() => {
+            (format!("✗g{code:<2}"), theme.style(Role::Failed).bold())
+        }
+        ExchangeStatus::Grpc(code) => (format!("!g{code:<2}"), theme.style(Role::Waiting)),
         ExchangeStatus::CallerLeft => ("left".into(), theme.style(Role::Waiting)),
         ExchangeStatus::Failed(_) => ("✗ no".into(), theme.style(Role::Failed).bold()),
         ExchangeStatus::Bytes => (" tcp".into(), theme.style(Role::Dim)),
