@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
 };
-use hyper::http::{request, response};
+use hyper::http::request;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version, upgrade};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
-use super::headers::{continue_trace, kept, set_upgrade, strip_hop_by_hop};
+use super::headers::{continue_trace, is_event_stream, kept, set_upgrade, strip_hop_by_hop};
 use super::link::{Eager, Link, Links};
 use super::live::{InFlight, Live};
 use super::passage::{Answer, Passage, Relayed, Turn, root_cause};
@@ -97,7 +97,7 @@ impl Caller {
         }
         let mut body = Asked::new(body, &self.wire);
         if let Some(recording) = &recording {
-            body.count_in(&recording.asked);
+            body.count_in(&recording.bodies);
         }
         let gate = expects.then(Arc::<Gate>::default);
         if let Some(gate) = &gate {
@@ -309,7 +309,7 @@ impl Caller {
             ));
             return Response::from_parts(head, Answer::Own(None));
         }
-        if is_event_stream(&head) {
+        if is_event_stream(&head.headers) {
             passage.in_flight = None;
             passage.turn.wire().set_phase(Phase::Streaming);
         }
@@ -331,7 +331,8 @@ impl Caller {
                 Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
                 _ => ExchangeStatus::Http(refusal.status()),
             };
-            recording.end(status, answer.body().len() as u64);
+            recording.bodies.answered.pass(answer.body());
+            recording.end(status);
         }
         own(answer)
     }
@@ -400,11 +401,6 @@ fn prepare(head: &mut request::Parts, body: &Asked) {
 
 fn own(answer: Response<Bytes>) -> Response<Answer> {
     answer.map(|words| Answer::Own(Some(words)))
-}
-
-fn is_event_stream(head: &response::Parts) -> bool {
-    let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream"))
 }
 
 /// An interim answer as it stands on the wire.

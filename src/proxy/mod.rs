@@ -1,15 +1,18 @@
 //! The relay: one listener an edge, which passes requests on, holds them while nobody is ready, and records them.
 //!
 //! [`run`] is one relay; [`Doors`] opens and closes the relays of a session; [`Routes`] says where requests go. HTTP/1.x
-//! goes through hyper; whatever else a connection speaks is passed on as bytes. Nothing is ever buffered whole.
+//! goes through hyper, HTTP/2 with prior knowledge through h2; whatever else a connection speaks is passed on as bytes. Nothing is ever buffered whole.
 
 mod answer;
 mod asked;
+mod bodies;
 mod connection;
 mod doors;
 mod framing;
 mod headers;
+mod hello;
 mod http;
+mod http2;
 mod limits;
 mod link;
 mod listen;

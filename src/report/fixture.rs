@@ -78,6 +78,8 @@ pub(super) fn exchange(millis: u64) -> Exchange {
         response_bytes: 17,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: crate::telemetry::BodyHead::default(),
+        response_body: crate::telemetry::BodyHead::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::sink::Sink;
 use crate::engine::{Notice, Noticed};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::telemetry::{
-    AttributeValue, Exchange, ExchangeStatus, LogLine, Span, SpanStatus, Stream, Telemetry,
+    AttributeValue, Exchange, ExchangeStatus, LogLine, Span, SpanStatus, Stream, Telemetry, grpc,
 };
 use crate::text::{self, Redactor};
 
@@ -165,10 +165,18 @@ fn of_exchange(exchange: &Exchange) -> Value {
         ExchangeStatus::Http(code) => Some(code),
         _ => None,
     };
+    let code = match exchange.status {
+        ExchangeStatus::Grpc(code) => Some(code),
+        _ => None,
+    };
     let failure = match &exchange.status {
         ExchangeStatus::Failed(why) => Some(why.as_str()),
         ExchangeStatus::CallerLeft => Some("the caller left"),
-        ExchangeStatus::Http(_) | ExchangeStatus::Bytes | ExchangeStatus::Open => None,
+        ExchangeStatus::Grpc(code) if *code != 0 => Some(grpc::name(*code)),
+        ExchangeStatus::Http(_)
+        | ExchangeStatus::Grpc(_)
+        | ExchangeStatus::Bytes
+        | ExchangeStatus::Open => None,
     };
     json!({
         "notice": "exchange",
@@ -178,6 +186,7 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "method": exchange.method,
         "path": text::readable(exchange.path.as_bytes()),
         "status": status,
+        "grpc_status": code,
         "failure": failure,
         "started": time(exchange.started),
         "ms": exchange.took.as_secs_f64() * 1000.0,

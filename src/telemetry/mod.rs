@@ -4,12 +4,14 @@
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
 mod attribute;
+mod body;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
 mod exchange_rates;
 mod exchange_store;
 mod filter;
+pub mod grpc;
 mod held;
 mod level;
 mod log;
@@ -30,6 +32,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use attribute::{AttributeValue, Attributes};
+pub use body::{Body, BodyHead};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};

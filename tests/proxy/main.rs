@@ -14,6 +14,7 @@ mod go_between;
 mod harness;
 mod held;
 mod holding;
+mod http2;
 mod messages;
 mod tracing;
 #[path = "../support/until.rs"]

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use crate::stack::ServiceName;
 use crate::telemetry::exchange::{Exchange, ExchangeStatus};
+use crate::telemetry::grpc;
 use crate::telemetry::level::Level;
 use crate::telemetry::log::LogLine;
 use crate::telemetry::search::Search;
@@ -202,6 +203,9 @@ impl Subject for Exchange {
         let (method, path) = (&self.method, &self.path);
         Cow::Owned(match &self.status {
             ExchangeStatus::Http(code) => format!("{method} {path} {code} {from} {to}"),
+            ExchangeStatus::Grpc(code) => {
+                format!("{method} {path} {code} {} {from} {to}", grpc::name(*code))
+            }
             ExchangeStatus::Failed(why) => format!("{method} {path} {why} {from} {to}"),
             ExchangeStatus::CallerLeft | ExchangeStatus::Bytes | ExchangeStatus::Open => {
                 format!("{method} {path} {from} {to}")
@@ -229,6 +233,7 @@ impl Subject for Exchange {
             NumberField::Bytes => Some(self.response_bytes as f64),
             NumberField::Status => match self.status {
                 ExchangeStatus::Http(code) => Some(f64::from(code)),
+                ExchangeStatus::Grpc(code) => Some(f64::from(grpc::as_http(code))),
                 ExchangeStatus::Failed(_) => Some(502.0),
                 ExchangeStatus::CallerLeft => Some(499.0),
                 ExchangeStatus::Bytes | ExchangeStatus::Open => None,

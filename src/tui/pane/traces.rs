@@ -149,6 +149,11 @@ pub(in crate::tui) fn status(part: &What, theme: &Theme) -> (String, Style) {
     };
     match &exchange.status {
         ExchangeStatus::Http(code) => http(*code, false, theme),
+        ExchangeStatus::Grpc(0) => (" ok ".into(), theme.style(Role::Ready)),
+        ExchangeStatus::Grpc(code) if exchange.is_error() => {
+            (format!("✗g{code:<2}"), theme.style(Role::Failed).bold())
+        }
+        ExchangeStatus::Grpc(code) => (format!("!g{code:<2}"), theme.style(Role::Waiting)),
         ExchangeStatus::CallerLeft => ("left".into(), theme.style(Role::Waiting)),
         ExchangeStatus::Failed(_) => ("✗ no".into(), theme.style(Role::Failed).bold()),
         ExchangeStatus::Bytes => (" tcp".into(), theme.style(Role::Dim)),

@@ -9,7 +9,7 @@ use ratatui::widgets::Block;
 use super::Scene;
 use super::span_details;
 use super::traces::{asked, safe, status};
-use crate::telemetry::{Exchange, ExchangeStatus, Headers, Row, What};
+use crate::telemetry::{Exchange, ExchangeStatus, Headers, Row, What, grpc};
 use crate::text;
 use crate::tui::draw::{Title, clip, empty, lines, spread, title};
 use crate::tui::layout::{Pane, bottom, top};
@@ -242,6 +242,9 @@ fn tell<'a>(scene: Scene<'_>, exchange: &Exchange, row: &Row, room: u16) -> Vec<
         ExchangeStatus::Failed(why) => format!("none: {why}"),
         ExchangeStatus::CallerLeft => "the caller left before its end".into(),
         ExchangeStatus::Http(code) => format!("{code} by run #{}", exchange.run),
+        ExchangeStatus::Grpc(code) => {
+            format!("gRPC {code} {} by run #{}", grpc::name(*code), exchange.run)
+        }
         ExchangeStatus::Bytes => "a connection of bytes, closed".into(),
         ExchangeStatus::Open => "under way".into(),
     };
