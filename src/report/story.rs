@@ -350,14 +350,7 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
-        Notice::OtlpListening { grpc, http, taken } => {
-            let (tone, taken) = match taken.as_slice() {
-                [] => (Tone::Plain, String::new()),
-                taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
-            };
-            let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
-            (tone, text, vec![])
-        }
+        Notice::OtlpListening { grpc, http, taken } => otlp(grpc, http, taken),
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
             (Tone::Bad, what.clone(), more)
@@ -401,6 +394,15 @@ fn of_session(notice: &Notice) -> Option<Told> {
         text,
         more,
     })
+}
+
+fn otlp(grpc: &str, http: &str, taken: &[String]) -> (Tone, String, Vec<String>) {
+    let (tone, taken) = match taken {
+        [] => (Tone::Plain, String::new()),
+        taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
+    };
+    let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
+    (tone, text, vec![])
 }
 
 fn of_stack_file(notice: &Notice) -> Option<Told> {
