@@ -18,6 +18,8 @@ use boatyard::stack::Reach;
 mod frames;
 
 const MIB: usize = 1 << 20;
+/// What the ends move at once; small, because it is their memory that is looked at too.
+const PIECE: usize = 64 << 10;
 /// Sizes of the bodies: the first makes every buffer that there will be.
 const BODIES: [usize; 2] = [16 * MIB, 1024 * MIB];
 
@@ -37,17 +39,18 @@ fn read_head(stream: &mut TcpStream) {
 
 /// Sends a whole body, and gives back the most memory that was held meanwhile.
 fn send(stream: &mut TcpStream, body: usize) -> usize {
-    let piece = vec![0xa5; MIB];
     let mut most = 0;
     for _ in 0..body / MIB {
-        stream.write_all(&piece).unwrap();
+        for _ in 0..MIB / PIECE {
+            stream.write_all(&[0xa5; PIECE]).unwrap();
+        }
         most = most.max(resident());
     }
     most
 }
 
 fn receive(stream: &mut TcpStream, body: usize) {
-    let (mut buffer, expected) = (vec![0; MIB], vec![0xa5; MIB]);
+    let (mut buffer, expected) = ([0; PIECE], [0xa5; PIECE]);
     let mut left = body;
     while left > 0 {
         let read = stream.read(&mut buffer).unwrap();
