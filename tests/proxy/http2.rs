@@ -273,6 +273,7 @@ async fn a_run_that_does_not_speak_it_gets_the_callers_bytes() {
     // The first was the relay's own question.
     drop(told.recv().await.unwrap());
     assert_eq!(told.recv().await.unwrap(), PREFACE);
+    drop(caller);
     assert_eq!(relay.exchange().await.status, ExchangeStatus::Bytes);
 }
 

@@ -16,6 +16,7 @@ mod held;
 mod holding;
 mod http2;
 mod messages;
+mod smuggling;
 mod tracing;
 #[path = "../support/until.rs"]
 mod until;
