@@ -25,6 +25,7 @@ pub(super) struct Feed {
     changes: watch::Receiver<u64>,
     next_line: u64,
     next_exchange: u64,
+    lost: u64,
     held: HeldWatch,
     shown: Instant,
     fresh: bool,
@@ -49,6 +50,7 @@ impl Feed {
             telemetry,
             next_line: 0,
             next_exchange: 0,
+            lost: 0,
             held: HeldWatch::default(),
             shown: Instant::now(),
             fresh: true,
@@ -72,11 +74,13 @@ impl Feed {
         let since = self.telemetry.exchanges().since(self.next_exchange);
         self.next_line = followed.next;
         self.next_exchange = since.cursor;
+        let missed = since.missed + since.lost - self.lost;
+        self.lost = since.lost;
         self.fresh = followed.lines.len() == limit;
         News {
             lines: followed.lines,
             exchanges: since.exchanges,
-            missed: [("log lines", followed.missed), ("exchanges", since.missed)],
+            missed: [("log lines", followed.missed), ("exchanges", missed)],
             held: self
                 .held
                 .look(&self.telemetry.held(), self.shown.into_std()),

@@ -123,6 +123,11 @@ impl Ready {
         (&self.kit.folder, MOUNTED_AT)
     }
 
+    /// The words that start our binary in a container, up to its own first argument.
+    pub(in super::super) fn words(&self) -> Vec<String> {
+        self.kit.words()
+    }
+
     /// The words that start a helper in a container, up to `--user` and what follows, and what it will report as.
     pub(in super::super) fn expect(&self) -> (Vec<String>, oneshot::Receiver<Handle>) {
         let key = key();
