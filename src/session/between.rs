@@ -42,7 +42,8 @@ impl Between {
         let (tell, news) = mpsc::unbounded_channel();
         let folder = containers.relay_folder();
         let open = || Mesh::open(&folder, record, Arc::clone(&wires.telemetry), tell);
-        let opened = (choice != RuntimeChoice::Process).then(open).transpose();
+        let is_of_use = choice != RuntimeChoice::Process && containers.can_relay();
+        let opened = is_of_use.then(open).transpose();
         let mesh = opened.unwrap_or_else(|error| {
             wires.tell(unseen(&error.to_string()));
             None

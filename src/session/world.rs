@@ -310,8 +310,8 @@ impl RealWorld {
         };
         let (here, there) = (self.routes.drained(run.0), self.between.drained(run.0));
         let drained = async move {
-                tokio::join!(here, there);
-            };
+            tokio::join!(here, there);
+        };
         match live.runtime {
             Runtime::Container => self
                 .engine

@@ -172,7 +172,10 @@ impl Kept {
     /// A lent namespace is free again; one that is not needed any more comes back, to be removed.
     pub(super) fn give_back(&self, mut holder: Holder) -> Option<Holder> {
         let mut state = self.state();
-        let alike = state.free.iter().filter(|free| free.origin == holder.origin);
+        let alike = state
+            .free
+            .iter()
+            .filter(|free| free.origin == holder.origin);
         let most = match holder.origin {
             Some(_) => 1,
             None => state.expecting.len().max(IDLE),
@@ -466,7 +469,10 @@ pub(super) fn prepare_when_calm(shared: &Arc<Shared>, service: &Arc<Service>) {
 
 /// Begins to make one more namespace if fewer than wanted are free.
 fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
-    let origin = shared.relays.has(&service.name).then(|| service.name.clone());
+    let origin = shared
+        .relays
+        .has(&service.name)
+        .then(|| service.name.clone());
     let dead = {
         let mut state = shared.kept.state();
         let alike = |holder: &&Holder| holder.is_there() && holder.origin == origin;
@@ -509,12 +515,18 @@ pub(super) async fn forget(shared: &Shared, service: &ServiceName) {
 
 /// Removes all that is kept.
 pub(super) async fn finish(shared: &Shared) {
-    shared.relays.end();
+    shared.relays.end().await;
     let kept = shared.kept.release_all();
     let none_is_made = async {
         loop {
             let made = shared.kept.freed.notified();
-            if shared.kept.state().making.values().all(|making| *making == 0) {
+            if shared
+                .kept
+                .state()
+                .making
+                .values()
+                .all(|making| *making == 0)
+            {
                 return;
             }
             made.await;

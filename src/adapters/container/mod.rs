@@ -162,7 +162,12 @@ impl Containers {
     /// does not come up (any more).
     pub fn keep_relay(&self, order: RelayOrder, failed: impl Fn(String) + Send + 'static) {
         let keeping = relays::keep(self.shared.clone(), order, failed);
-        self.shared.relays.keep(AbortOnDrop::spawn(keeping));
+        self.shared.relays.keep(keeping);
+    }
+
+    /// Whether there is a binary of ours that may run inside containers.
+    pub fn can_relay(&self) -> bool {
+        self.shared.helpers.is_wished()
     }
 
     /// The names of these services are to go to a relay that is not there yet: their starts wait for

@@ -82,7 +82,12 @@ pub(super) fn address(
     network: &StackNetwork,
 ) -> Option<IpAddr> {
     let networks = container.network_settings.as_ref()?.networks.as_ref()?;
-    networks.get(&network.name)?.ip_address.as_ref()?.parse().ok()
+    networks
+        .get(&network.name)?
+        .ip_address
+        .as_ref()?
+        .parse()
+        .ok()
 }
 
 /// By the exact name and our labels: the engine's own name filter matches parts of names.

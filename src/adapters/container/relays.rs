@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, Mount as EngineMount, MountType};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use futures_util::future::join_all;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::abort::AbortOnDrop;
 use super::ending;
 use super::find::ContainerEngine;
 use super::helped::kit_mount;
@@ -39,6 +40,9 @@ const AGAIN: Duration = Duration::from_millis(150);
 
 /// Longest time that a start waits for the relay which is to have its service's name.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest time that the end of the session waits for relays to be removed.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a relay's container is made of.
 #[derive(Debug, Clone)]
@@ -73,7 +77,8 @@ pub enum Seen {
 pub(super) struct Relays {
     names: watch::Sender<HashMap<ServiceName, Name>>,
     watcher: OnceLock<Box<dyn Fn(Seen) + Send + Sync>>,
-    keeping: Mutex<Vec<AbortOnDrop>>,
+    keeping: Mutex<Vec<JoinHandle<()>>>,
+    over: watch::Sender<bool>,
 }
 
 /// Who has a service's name.
@@ -132,16 +137,26 @@ impl Relays {
         }
     }
 
-    /// Ends the keeping of all relays; gives how to wait for nothing.
-    pub(super) fn end(&self) {
-        self.keeping().clear();
+    /// Ends all relays, and waits until their containers are gone. None is made any more.
+    pub(super) async fn end(&self) {
+        self.over.send_replace(true);
+        let keeping = std::mem::take(&mut *self.keeping());
+        // What is left then is found by the sweep that follows.
+        drop(timeout(ENDS_WITHIN, join_all(keeping)).await);
     }
 
-    pub(super) fn keep(&self, task: AbortOnDrop) {
-        self.keeping().push(task);
+    pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.keeping().push(tokio::spawn(task));
     }
 
-    fn keeping(&self) -> std::sync::MutexGuard<'_, Vec<AbortOnDrop>> {
+    /// Ends when the session does.
+    async fn over(&self) {
+        let mut over = self.over.subscribe();
+        // The sender is a field of `self`, so it cannot have been dropped.
+        drop(over.wait_for(|over| *over).await);
+    }
+
+    fn keeping(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,11 +169,20 @@ pub(super) async fn keep(
 ) {
     let mut in_a_row = 0;
     loop {
-        let engine = shared.link.up().await;
+        let engine = tokio::select! {
+            engine = shared.link.up() => engine,
+            () = shared.relays.over() => return,
+        };
+        if let Some(why) = obstacle(&shared, &engine).await {
+            return failed(why);
+        }
         let began = Instant::now();
         let why = match make(&shared, &engine, &order).await {
             Ok(id) => {
-                let ended = ending::wait(&shared.link, &id).await;
+                let ended = tokio::select! {
+                    ended = ending::wait(&shared.link, &id) => ended,
+                    () = shared.relays.over() => return remove_container(&engine, &id).await,
+                };
                 let engine = engine.clone();
                 // Its successor need not wait for that.
                 tokio::spawn(async move { remove_container(&engine, &id).await });
@@ -170,6 +194,9 @@ pub(super) async fn keep(
             Err(why) => why,
         };
         tracing::info!(why, "a relay's container is not there (any more)");
+        if *shared.relays.over.borrow() {
+            return;
+        }
         if began.elapsed() >= LIVED {
             in_a_row = 0;
             continue;
@@ -185,6 +212,15 @@ pub(super) async fn keep(
     }
 }
 
+/// Why there can never be one here.
+async fn obstacle(shared: &Shared, engine: &ContainerEngine) -> Option<String> {
+    let network = shared.ensure_network(engine).await;
+    if network.is_ok_and(|network| !network.direct) {
+        return Some("the container engine is not on this machine".into());
+    }
+    shared.helpers.ready().await.err()
+}
+
 async fn make(
     shared: &Arc<Shared>,
     engine: &ContainerEngine,
@@ -192,9 +228,6 @@ async fn make(
 ) -> Result<String, String> {
     let network = shared.ensure_network(engine).await;
     let network = network.map_err(|error| reason(&error))?;
-    if !network.direct {
-        return Err("the container engine is not on this machine".into());
-    }
     let image = holder::ensure_image(engine).await;
     image.map_err(|error| reason(&error))?;
     let ready = shared.helpers.ready().await?;

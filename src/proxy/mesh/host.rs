@@ -215,7 +215,11 @@ impl Mesh {
             ports: new,
         };
         let has = |relay: &&mut Relay| relay.services.contains(service);
-        state.relays.iter_mut().filter(has).for_each(|relay| relay.tell(&told));
+        state
+            .relays
+            .iter_mut()
+            .filter(has)
+            .for_each(|relay| relay.tell(&told));
     }
 
     /// An address on the network belongs to a service, or to nobody any more.
@@ -370,7 +374,10 @@ async fn welcome(stream: UnixStream, number: u64, inner: Weak<Inner>) {
     let Ok(Ok(Some(Word::Hello { key }))) = timeout(GREETS_WITHIN, next(&mut reader)).await else {
         return;
     };
-    let Some((relay, told, up)) = inner.upgrade().and_then(|inner| inner.take_in(&key, number)) else {
+    let Some((relay, told, up)) = inner
+        .upgrade()
+        .and_then(|inner| inner.take_in(&key, number))
+    else {
         return;
     };
     let news = inner.upgrade().map(|inner| inner.news.clone());
@@ -452,7 +459,11 @@ impl Inner {
         let Some(known) = state.relays.get_mut(relay) else {
             return;
         };
-        if known.line.as_ref().is_some_and(|line| line.number != number) {
+        if known
+            .line
+            .as_ref()
+            .is_some_and(|line| line.number != number)
+        {
             return;
         }
         self.hold_nothing(known.line.take());
@@ -504,7 +515,12 @@ impl Inner {
             let ports = state.ports.get(*service);
             ports.is_some_and(|ports| ports.contains(&port))
         };
-        services.into_iter().flatten().filter(is_there).cloned().collect()
+        services
+            .into_iter()
+            .flatten()
+            .filter(is_there)
+            .cloned()
+            .collect()
     }
 
     /// Counts what a relay holds, where views look for it.

@@ -24,10 +24,10 @@ use super::super::relay::{Relay, Stage};
 use super::super::route::Routes;
 use super::super::target::Edge;
 use super::callers::Callers;
+use super::line;
 use super::named::{Named, named};
 use super::outbox::{Outbox, outbox};
 use super::words::{Told, Word, next};
-use super::line;
 use crate::stack::ServiceName;
 use crate::telemetry::Telemetry;
 
@@ -129,11 +129,7 @@ struct Port {
 }
 
 impl Inside {
-    fn new(
-        telemetry: Arc<Telemetry>,
-        words: mpsc::UnboundedSender<Word>,
-        outbox: Outbox,
-    ) -> Self {
+    fn new(telemetry: Arc<Telemetry>, words: mpsc::UnboundedSender<Word>, outbox: Outbox) -> Self {
         let (stage, stages) = watch::channel(Stage::Open);
         let (alive, last) = mpsc::channel(1);
         let relay = Relay {

@@ -137,7 +137,9 @@ fn server_name(bytes: &[u8]) -> Result<Option<String>, TooShort> {
         if kind == SERVER_NAME {
             let mut list = extension.counted(2).unwrap_or(Cursor(&[]));
             let name = list.take(1).and_then(|_| list.counted(2));
-            return Ok(name.ok().map(|name| String::from_utf8_lossy(name.0).into_owned()));
+            return Ok(name
+                .ok()
+                .map(|name| String::from_utf8_lossy(name.0).into_owned()));
         }
     }
     Ok(None)

@@ -52,6 +52,11 @@ impl Helpers {
         }
     }
 
+    /// Whether anything of ours is to run inside containers.
+    pub(in super::super) fn is_wished(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// The kit and the socket; why there are none, in words.
     pub(in super::super) async fn ready(&self) -> Result<Ready, String> {
         let Some(program) = self.program.clone() else {

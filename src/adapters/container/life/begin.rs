@@ -1,10 +1,10 @@
 //! How a run begins: its container is made, given its files, attached to, and started.
 
+use super::super::abort::AbortOnDrop;
 use super::super::create::{Created, create, facts};
 use super::super::ending;
 use super::super::find::ContainerEngine;
 use super::super::helped::{self, Helped, ImageFacts};
-use super::super::abort::AbortOnDrop;
 use super::super::helper::{Order as Inside, listening_in};
 use super::super::kept::{self, Namespace, Replica};
 use super::super::model::{Container, StackNetwork};
