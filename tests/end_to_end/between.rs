@@ -247,19 +247,19 @@ const BYTES: &str = r#"
 name = "NAME"
 [services.first]
 image = "boatyard-test/busybox"
-command = "while true; do echo first speaks | nc -l -p 9000; done"
+command = ["sh", "-c", "while true; do echo first speaks | nc -l -p 9000; done"]
 expose = [9000]
 [services.second]
 image = "boatyard-test/busybox"
-command = "while true; do echo second speaks | nc -l -p 9000; done"
+command = ["sh", "-c", "while true; do echo second speaks | nc -l -p 9000; done"]
 expose = [9000]
 [services.plain]
 image = "boatyard-test/busybox"
-command = "mkdir -p /www; echo plain >/www/x; exec httpd -f -p 7000 -h /www"
+command = ["sh", "-c", "mkdir -p /www; echo plain >/www/x; exec httpd -f -p 7000 -h /www"]
 trace = false
 [services.late]
 image = "boatyard-test/busybox"
-command = "mkdir -p /www; echo late >/www/x; exec httpd -f -p 7001 -h /www"
+command = ["sh", "-c", "mkdir -p /www; echo late >/www/x; exec httpd -f -p 7001 -h /www"]
 [services.asker]
 image = "boatyard-test/busybox"
 command = "sleep 1000"
