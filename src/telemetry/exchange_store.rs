@@ -88,8 +88,8 @@ impl Exchanges {
     }
 
     /// How often one service was seen to call another in this session.
-    pub fn calls(&self, caller: &ServiceName, callee: &ServiceName) -> u64 {
-        let edge = (caller.clone(), callee.clone());
+    pub fn calls(&self, from: &ServiceName, to: &ServiceName) -> u64 {
+        let edge = (from.clone(), to.clone());
         self.edges.get(&edge).copied().unwrap_or(0)
     }
 

@@ -246,12 +246,12 @@ fn no_request_by_name_fails_during_ten_rebuilds_of_the_callee() {
 const BYTES: &str = r#"
 name = "NAME"
 [services.first]
-image = "boatyard-test/busybox"
-command = ["sh", "-c", "while true; do echo first speaks | nc -l -p 9000; done"]
+image = "boatyard-test/python"
+command = ["python3", "-c", "SPEAKS", "first speaks"]
 expose = [9000]
 [services.second]
-image = "boatyard-test/busybox"
-command = ["sh", "-c", "while true; do echo second speaks | nc -l -p 9000; done"]
+image = "boatyard-test/python"
+command = ["python3", "-c", "SPEAKS", "second speaks"]
 expose = [9000]
 [services.plain]
 image = "boatyard-test/busybox"
@@ -266,14 +266,35 @@ command = "sleep 1000"
 init = true
 "#;
 
+/// Says its word to whoever connects.
+const SPEAKS: &str = "import socketserver as s, sys; s.ThreadingTCPServer(('', 9000), \
+    type('Speaks', (s.StreamRequestHandler,), {'handle': lambda self: self.wfile.write(sys.argv[1].encode())})).serve_forever()";
+
+fn bytes(before: &str) -> Cleaned {
+    let stack = format!("{before}{}", BYTES.trim_start());
+    Cleaned(Copy::with(&stack.replace("SPEAKS", SPEAKS), &[]))
+}
+
+/// Reads on until a run of each of them listens.
+fn listening(session: &mut Session, copy: &Cleaned) {
+    session.all("run-ready", &["first", "second", "plain", "late", "asker"]);
+    for service in ["first", "second"] {
+        wait_until(service, || {
+            let line = format!("nc -w 5 {service} 9000 </dev/null");
+            let said = inside(&copy.0, "asker", &["sh", "-c", &line]);
+            said.ends_with("speaks").then_some(())
+        });
+    }
+}
+
 #[test]
 fn protocols_that_say_no_name_share_a_port_and_what_is_not_traced_keeps_its_name() {
     if !engine() {
         return;
     }
-    let copy = Cleaned(Copy::with(BYTES, &[]));
+    let copy = bytes("");
     let mut session = Session::start(&copy.0, ENGINE);
-    session.all("run-ready", &["first", "second", "plain", "late", "asker"]);
+    listening(&mut session, &copy);
     let ask = |name: &str, port: &str| {
         let line = format!("nc -w 5 {name} {port} </dev/null");
         inside(&copy.0, "asker", &["sh", "-c", &line])
@@ -309,12 +330,9 @@ fn a_whole_stack_can_be_left_alone() {
     if !engine() {
         return;
     }
-    let copy = Cleaned(Copy::with(
-        &format!("trace = false\n{}", BYTES.trim_start()),
-        &[],
-    ));
+    let copy = bytes("trace = false\n");
     let mut session = Session::start(&copy.0, ENGINE);
-    session.all("run-ready", &["first", "second", "plain", "late", "asker"]);
+    listening(&mut session, &copy);
     let line = "nc -w 5 first 9000 </dev/null";
     assert_eq!(
         inside(&copy.0, "asker", &["sh", "-c", line]),

@@ -447,7 +447,8 @@ pub(super) fn prepare(shared: &Arc<Shared>, service: &Arc<Service>) {
         let is_relayed = shared.relays.has(&service.name);
         let mut state = shared.kept.state();
         let is_kept = state.names.keys().any(|(name, _)| *name == service.name);
-        if !is_kept && !(is_relayed && shared.serves(&service.name)) {
+        let is_replaced = is_kept || (is_relayed && shared.serves(&service.name));
+        if !is_replaced {
             return;
         }
         state.expecting.insert(service.name.clone());

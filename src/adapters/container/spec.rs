@@ -68,7 +68,7 @@ pub(super) fn body(
     let mut body = plain_body(request, identity, network, with_init);
     match &how.namespace {
         Namespace::Named if how.relayed => {
-            set_aliases(&mut body, Some(origins(&request.start.service.name)));
+            set_aliases(&mut body, Some(&origins(&request.start.service.name)));
         }
         Namespace::Named => {}
         Namespace::Nameless => set_aliases(&mut body, None),
@@ -89,11 +89,11 @@ pub(super) fn body(
     body
 }
 
-fn set_aliases(body: &mut ContainerCreateBody, aliases: Option<Vec<String>>) {
+fn set_aliases(body: &mut ContainerCreateBody, aliases: Option<&Vec<String>>) {
     let endpoints = body.networking_config.as_mut();
     let endpoints = endpoints.and_then(|config| config.endpoints_config.as_mut());
     for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
-        endpoint.aliases.clone_from(&aliases);
+        endpoint.aliases = aliases.cloned();
     }
 }
 

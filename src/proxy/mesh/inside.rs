@@ -229,14 +229,14 @@ impl Inside {
     }
 
     async fn relay(self, stream: TcpStream, peer: SocketAddr, port: u16) {
-        let caller = self.0.callers.at(peer.ip()).await;
+        let from = self.0.callers.at(peer.ip()).await;
         let at = self.at(port);
-        let callee = match at.as_slice() {
+        let to = match at.as_slice() {
             [] => None,
             [only] => Some(only.clone()),
-            many => self.choose(&stream, caller.as_ref(), many).await,
+            many => self.choose(&stream, from.as_ref(), many).await,
         };
-        let Some(callee) = callee else {
+        let Some(to) = to else {
             if at.len() > 1 {
                 self.undecided(port);
             }
@@ -245,8 +245,8 @@ impl Inside {
             return;
         };
         let edge = Arc::new(Edge {
-            caller,
-            callee,
+            caller: from,
+            callee: to,
             port,
         });
         connection::relay(self.0.relay.clone(), edge, stream).await;
@@ -263,8 +263,8 @@ impl Inside {
         let declared = || {
             let table = self.table();
             let calls = table.calls.get(caller?)?;
-            let mut called = many.iter().filter(|service| calls.contains(*service));
-            called.next().filter(|_| called.next().is_none()).cloned()
+            let mut fitting = many.iter().filter(|service| calls.contains(*service));
+            fitting.next().filter(|_| fitting.next().is_none()).cloned()
         };
         let asked = timeout(PATIENCE, asked_for(stream, declared().is_some())).await;
         let by_name = asked.ok().flatten().and_then(|host| {

@@ -57,13 +57,13 @@ pub(super) async fn tell_held(telemetry: Arc<Telemetry>, words: mpsc::UnboundedS
                 .collect()
         };
         let gone = said.keys().filter(|service| !now.contains_key(*service));
-        let mut changed: Vec<(ServiceName, usize)> = gone.map(|gone| (gone.clone(), 0)).collect();
-        changed.extend(
+        let mut news: Vec<(ServiceName, usize)> = gone.map(|gone| (gone.clone(), 0)).collect();
+        news.extend(
             now.iter()
                 .filter(|(service, count)| said.get(*service) != Some(*count))
                 .map(|(service, count)| (service.clone(), *count)),
         );
-        for (service, now) in changed {
+        for (service, now) in news {
             if words.send(Word::Held { service, now }).is_err() {
                 return;
             }
