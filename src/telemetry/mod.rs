@@ -5,6 +5,7 @@
 
 mod attribute;
 mod body;
+mod declared;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
+pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};

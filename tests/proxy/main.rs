@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it skipped or measured"
 )]
 
+mod between;
 mod bytes;
 #[path = "../support/corpus.rs"]
 mod corpus;
