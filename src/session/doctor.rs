@@ -265,7 +265,10 @@ fn ports(stack: &Stack) -> Vec<Finding> {
 fn otlp() -> Finding {
     let taken = super::otlp::taken_ports();
     if taken.is_empty() {
-        return Finding::good("OpenTelemetry", "ports 4317 (gRPC) and 4318 (HTTP) are free");
+        return Finding::good(
+            "OpenTelemetry",
+            "ports 4317 (gRPC) and 4318 (HTTP) are free",
+        );
     }
     let words: Vec<String> = taken.into_iter().map(|(_, words)| words).collect();
     let remedy = "the next free ports are used instead, and services are told; programs outside the stack are not";

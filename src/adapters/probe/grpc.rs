@@ -63,7 +63,9 @@ pub(super) async fn ask(
         service: service.to_owned(),
     });
     if let Ok(untraced) = question::untraced().parse() {
-        request.metadata_mut().insert(question::TRACEPARENT, untraced);
+        request
+            .metadata_mut()
+            .insert(question::TRACEPARENT, untraced);
     }
     let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
     let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
