@@ -168,7 +168,6 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
         "GET /a b HTTP/1.1",
         "GET /a HTTP/1.1 HTTP/1.1",
         "G(T /a HTTP/1.1",
-        " GET /a HTTP/1.1",
     ] {
         let mut caller = relay.connect().await;
         let request = format!("{line}\r\nHost: a\r\n\r\n{AFTER}");
