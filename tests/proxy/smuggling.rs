@@ -159,6 +159,12 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
         let told = String::from_utf8_lossy(&told.lock().unwrap()).into_owned();
         assert_eq!(told, "", "{headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_request_line_that_is_none_is_refused() {
+    let (run, told) = keeping().await;
+    let relay = Relay::to(run.address).await;
     for line in [
         "GET /a",
         "GET /a HTTP/1.2x",
@@ -176,6 +182,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
         let answer = read_to_end(&mut caller).await;
         assert!(!answer.starts_with("HTTP/1.1 2"), "{line:?}: {answer:?}");
     }
+    assert!(told.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
