@@ -53,7 +53,7 @@ pub(super) async fn serve(
 ) {
     let state = Arc::new(WireState::default());
     let wire = Wire::new(stream, read_before, Arc::clone(&state));
-    let mut stage = relay.stage.clone();
+    let mut shutdown = relay.stage.clone();
     let links = Links::new(eager);
     let mut drivers = Drivers::of(&links);
     let caller = Arc::new(Caller {
@@ -77,13 +77,13 @@ pub(super) async fn serve(
     let is_over = tokio::select! {
         biased;
         () = served(connection.as_mut(), &mut drivers) => true,
-        () = Stage::reached(&mut stage, Stage::Closing) => state.phase() == Phase::Streaming,
+        () = Stage::reached(&mut shutdown, Stage::Closing) => state.phase() == Phase::Streaming,
     };
     if !is_over {
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             () = served(connection.as_mut(), &mut drivers) => {}
-            () = Stage::reached(&mut stage, Stage::Over) => {}
+            () = Stage::reached(&mut shutdown, Stage::Over) => {}
         }
     }
     drivers.let_go();
