@@ -235,7 +235,7 @@ impl ServiceWords {
         service.follows = self
             .follows
             .iter()
-            .map(|name| ServiceName::new(name))
+            .map(ServiceName::new)
             .collect();
         service.health = self.probe.as_ref().map(ProbeWords::health);
         service.replicas = self.replicas;
