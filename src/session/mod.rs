@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod doctor;
+mod doing;
 mod down;
 mod engine_side;
 mod exec;
@@ -13,6 +14,7 @@ mod otlp;
 mod reload;
 mod serve;
 mod smoke;
+mod traces;
 mod why;
 mod world;
 
@@ -66,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Up(up) => serve::up(&global, &up),
         Command::Watch(watch) => serve::watch(&global, &watch),
         Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
+        Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format } => inspect::config(&global, format),

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
+use super::doing::{Recorded, export, save_check, send_again};
 use super::engine_side::EngineSide;
 use super::exec;
 use super::otlp::Otlp;
@@ -18,13 +19,16 @@ use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
+use crate::config;
 use crate::engine::{
     BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
     RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
 use crate::proxy::{Policy, Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack, Then};
+use crate::stack::{
+    Callers, Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then,
+};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -37,6 +41,8 @@ pub(super) struct RealWorld {
     pub(super) stack: Arc<Stack>,
     /// A front door's port that is taken is replaced by the next free one.
     pub(super) any_port: bool,
+    /// How the stack file is found and read.
+    pub(super) options: config::Options,
     /// Which runtime was asked for.
     pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
@@ -54,6 +60,8 @@ pub(super) struct RealWorld {
     pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+    /// What is done to requests for services on purpose.
+    pub(super) faults: HashMap<ServiceName, Arc<[Fault]>>,
     /// Answers that the engine waits for; every exchange is shown to it.
     pub(super) answers: Arc<FirstAnswers>,
 }
@@ -122,6 +130,21 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
+            Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
+            Effect::Replay {
+                trace,
+                span,
+                request,
+            } => {
+                let recorded = Recorded { trace, span };
+                send_again(&self.wires, (&self.doors, &self.stack), &recorded, request);
+            }
+            Effect::SaveCheck { check } => save_check(&self.wires, self.options.clone(), check),
+            Effect::Export {
+                traces,
+                format,
+                file,
+            } => export(&self.wires, &traces, format, file),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -177,18 +200,57 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let redact: Arc<[String]> = self.stack.redact.clone().into();
-        for service in self.stack.services.values() {
-            let policy = Policy {
-                trace: service.trace,
-                redact: Arc::clone(&redact),
-                hold: Some(service.hold),
-            };
-            self.routes.set_policy(&service.name, policy);
+        let stack = Arc::clone(&self.stack);
+        let redact: Arc<[String]> = stack.redact.clone().into();
+        for service in stack.services.values() {
+            self.set_policy(service, &redact);
         }
         self.keep_front_doors();
         self.watch();
         self.find_files();
+    }
+
+    fn set_policy(&self, service: &Service, redact: &Arc<[String]>) {
+        let policy = Policy {
+            trace: service.trace,
+            redact: Arc::clone(redact),
+            hold: Some(service.hold),
+            faults: self.faults.get(&service.name).cloned().unwrap_or_default(),
+        };
+        self.routes.set_policy(&service.name, policy);
+    }
+
+    fn set_faults(&mut self, service: &ServiceName, faults: Vec<Fault>) {
+        if faults.is_empty() {
+            self.faults.remove(service);
+        } else {
+            self.tell_unseen(service, &faults);
+            self.faults.insert(service.clone(), faults.into());
+        }
+        let stack = Arc::clone(&self.stack);
+        if let Some(service) = stack.service(service) {
+            self.set_policy(service, &stack.redact.clone().into());
+        }
+    }
+
+    /// Says which of these faults can have no effect: what goes from container to container passes no relay.
+    fn tell_unseen(&self, service: &ServiceName, faults: &[Fault]) {
+        let is_container = |name: &ServiceName| {
+            self.runtimes.get(name) == Some(&Runtime::Container)
+        };
+        for fault in faults {
+            if let Callers::Service(from) = &fault.from
+                && is_container(from)
+                && is_container(service)
+            {
+                self.wires.tell(Event::Problem {
+                    what: format!(
+                        "the fault for requests from {from} to {service} has no effect: requests between containers pass no relay"
+                    ),
+                    remedy: "with `--runtime process` it has".into(),
+                });
+            }
+        }
     }
 
     /// A reload has opened them already, unless somebody took a port in between.
@@ -263,6 +325,7 @@ impl RealWorld {
     /// The service left the stack.
     fn forget(&mut self, service: &ServiceName) {
         self.routed.remove(service);
+        self.faults.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
         self.engine.containers.forget(service);

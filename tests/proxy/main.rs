@@ -10,6 +10,7 @@ mod bytes;
 #[path = "../support/corpus.rs"]
 mod corpus;
 mod doors;
+mod faults;
 mod go_between;
 mod harness;
 mod held;

@@ -439,7 +439,12 @@ impl World {
             } => self.ask(service, change, &runs),
             Effect::RunCheck { check, .. } => self.check(check),
             Effect::Prepare { stack } => self.look_for_files(&stack),
-            Effect::UseRuntime { .. } | Effect::Resize(_) => {}
+            Effect::UseRuntime { .. }
+            | Effect::Resize(_)
+            | Effect::SetFaults { .. }
+            | Effect::Replay { .. }
+            | Effect::SaveCheck { .. }
+            | Effect::Export { .. } => {}
             Effect::Forget { service } => {
                 self.truth.saves.remove(&service);
                 self.truth.completed.remove(&service);
