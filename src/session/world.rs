@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
 use super::between::Between;
+use super::doing::{Recorded, export, save_check, send_again};
 use super::engine_side::EngineSide;
 use super::exec;
 use super::otlp::Otlp;
@@ -19,13 +20,14 @@ use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
+use crate::config;
 use crate::engine::{
     BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
     RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
-use crate::proxy::{Policy, Routes, Target, Upstream};
+use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack, Then};
+use crate::stack::{Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -38,6 +40,8 @@ pub(super) struct RealWorld {
     pub(super) stack: Arc<Stack>,
     /// A front door's port that is taken is replaced by the next free one.
     pub(super) any_port: bool,
+    /// How the stack file is found and read.
+    pub(super) options: config::Options,
     /// Which runtime was asked for.
     pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
@@ -57,6 +61,8 @@ pub(super) struct RealWorld {
     pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+    /// What is done to requests for services on purpose.
+    pub(super) faults: HashMap<ServiceName, Arc<[Fault]>>,
     /// Answers that the engine waits for; every exchange is shown to it.
     pub(super) answers: Arc<FirstAnswers>,
 }
@@ -126,6 +132,21 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
+            Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
+            Effect::Replay {
+                trace,
+                span,
+                request,
+            } => {
+                let recorded = Recorded { trace, span };
+                send_again(&self.wires, (&self.doors, &self.stack), &recorded, request);
+            }
+            Effect::SaveCheck { check } => save_check(&self.wires, self.options.clone(), check),
+            Effect::Export {
+                traces,
+                format,
+                file,
+            } => export(&self.wires, &traces, format, file),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -181,15 +202,10 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let redact: Arc<[String]> = self.stack.redact.clone().into();
-        for service in self.stack.services.values() {
-            let policy = Policy {
-                trace: service.trace,
-                redact: Arc::clone(&redact),
-                hold: Some(service.hold),
-            };
-            self.between.describe(service, policy.clone());
-            self.routes.set_policy(&service.name, policy);
+        let stack = Arc::clone(&self.stack);
+        let redact: Arc<[String]> = stack.redact.clone().into();
+        for service in stack.services.values() {
+            self.set_policy(service, &redact);
         }
         self.between.bring_up(&self.stack);
         self.keep_front_doors();
@@ -269,6 +285,7 @@ impl RealWorld {
     /// The service left the stack.
     fn forget(&mut self, service: &ServiceName) {
         self.routed.remove(service);
+        self.faults.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
         self.between.forget(service);

@@ -3,8 +3,11 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
+mod as_span;
 mod attribute;
 mod body;
+mod compare;
+mod curl;
 mod declared;
 mod exchange;
 #[cfg(test)]
@@ -19,6 +22,7 @@ mod log;
 mod log_query;
 mod metric;
 mod metric_store;
+mod repeat;
 mod search;
 mod series;
 mod span;
@@ -32,8 +36,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub use as_span::{as_exchange, as_span};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
+pub use compare::{Answer, compare};
+pub use curl::{Curl, curl, quoted};
 pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
@@ -45,6 +52,7 @@ pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told
 pub use log_query::{Direction, Page, Select};
 pub use metric::{Buckets, MetricPoint, MetricValue};
 pub use metric_store::{Figure, Metric, Metrics};
+pub use repeat::{Repeat, check_of, repeat};
 pub use search::Search;
 pub use series::{Sample, Series};
 pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};

@@ -208,6 +208,7 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_headers: headers,
         request_body: boatyard::telemetry::BodyHead::default(),
         response_body: boatyard::telemetry::BodyHead::default(),
+        injected: None,
     });
     scene
 }
