@@ -5,6 +5,8 @@
 
 mod attribute;
 mod body;
+mod compare;
+mod critical;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
@@ -18,12 +20,15 @@ mod log;
 mod log_query;
 mod metric;
 mod metric_store;
+mod route;
 mod search;
 mod series;
 mod span;
 mod span_store;
 mod trace;
 mod trace_context;
+mod trace_finder;
+mod trace_lines;
 mod trace_list;
 mod what;
 
@@ -33,8 +38,10 @@ use tokio::sync::watch;
 
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
+pub use compare::{Pair, compare};
+pub use critical::critical_path;
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
-pub use exchange_rates::Rates;
+pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
@@ -43,12 +50,15 @@ pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told
 pub use log_query::{Direction, Page, Select};
 pub use metric::{Buckets, MetricPoint, MetricValue};
 pub use metric_store::{Figure, Metric, Metrics};
+pub use route::{Around, RouteFigures, RouteKey, route};
 pub use search::Search;
 pub use series::{Sample, Series};
 pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use span_store::{Spans, SpansSince};
 pub use trace::{Row, TraceSummary, summarise, waterfall};
 pub use trace_context::TraceContext;
+pub use trace_finder::{Probes, TraceFinder};
+pub use trace_lines::{LinesOfPart, Link, TraceOfLine};
 pub use what::What;
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.

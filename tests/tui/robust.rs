@@ -21,7 +21,7 @@ const SCENES: [fn() -> Scene; 8] = [
     fixture::refused,
 ];
 
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 51] = [
     "j",
     "k",
     "up",
@@ -62,6 +62,17 @@ const KEYS: [&str; 40] = [
     "backspace",
     "ctrl-l",
     "space",
+    "6",
+    "c",
+    "v",
+    "o",
+    "h",
+    "-",
+    "+",
+    "[",
+    "]",
+    "left",
+    "right",
 ];
 
 proptest! {
@@ -206,7 +217,10 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_bytes: 0,
         request_headers: headers.clone(),
         response_headers: headers,
-        request_body: boatyard::telemetry::BodyHead::default(),
+        request_body: boatyard::telemetry::BodyHead {
+            bytes: any(12).into_bytes().into(),
+            ..boatyard::telemetry::BodyHead::default()
+        },
         response_body: boatyard::telemetry::BodyHead::default(),
     });
     scene
