@@ -44,7 +44,11 @@ pub fn compare(left: &[Row], right: &[Row]) -> Vec<Pair> {
         index.map_or_else(Vec::new, |index| children[index].clone())
     };
     let mut pairs = Vec::with_capacity(left.len().max(right.len()));
-    let mut open = vec![Work::Below(roots(left), roots(right), 0)];
+    let mut open = match (&roots(left)[..], &roots(right)[..]) {
+        // Whatever was asked, it is the traces themselves that are compared.
+        (&[ours], &[theirs]) => vec![Work::Told(Some(ours), Some(theirs), 0)],
+        (ours, theirs) => vec![Work::Below(ours.to_vec(), theirs.to_vec(), 0)],
+    };
     while let Some(work) = open.pop() {
         match work {
             Work::Below(ours, theirs, depth) => {

@@ -41,6 +41,16 @@ pub fn critical_path(rows: &[Row]) -> Vec<Option<Duration>> {
     waited
 }
 
+/// Whether the part in this row outlived the one above it, so that nobody waited for its end: fire and forget.
+pub fn outlives(rows: &[Row], index: usize) -> bool {
+    let row = &rows[index];
+    let above = rows[..index]
+        .iter()
+        .rev()
+        .find(|above| above.depth < row.depth);
+    above.is_some_and(|above| row.depth > 0 && end(row) > end(above).saturating_add(SLACK))
+}
+
 /// The rows right below each row, by index.
 pub(super) fn children(rows: &[Row]) -> Vec<Vec<usize>> {
     let mut children = vec![Vec::new(); rows.len()];
@@ -82,6 +92,17 @@ mod tests {
         assert_eq!(waited, expected, "{given:?}");
         let sum: Duration = waited.into_iter().flatten().sum();
         assert_eq!(sum, rows[0].what.took(), "the whole time is told");
+    }
+
+    #[test]
+    fn only_what_ends_later_outlives() {
+        let rows = waterfall(&[
+            Arc::new(timed((1, 1, None), "web", 0, 20)),
+            Arc::new(timed((1, 2, Some(1)), "mail", 5, 500)),
+            Arc::new(timed((1, 3, Some(2)), "db", 6, 400)),
+        ]);
+        let outliving: Vec<_> = (0..3).map(|index| outlives(&rows, index)).collect();
+        assert_eq!(outliving, [false, true, false]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ use tokio::sync::watch;
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
 pub use compare::{Pair, compare};
-pub use critical::critical_path;
+pub use critical::{critical_path, outlives};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};

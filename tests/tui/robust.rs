@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boatyard::engine::{Exit, Hold, Moment, ProbeAnswer, StartFailure};
-use boatyard::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Stream, TraceId};
+use boatyard::telemetry::{BodyHead, Exchange, ExchangeStatus, Headers, SpanId, Stream, TraceId};
 use crossterm::event::{Event, MouseButton, MouseEventKind};
 use proptest::prelude::*;
 
@@ -217,13 +217,17 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_bytes: 0,
         request_headers: headers.clone(),
         response_headers: headers,
-        request_body: boatyard::telemetry::BodyHead {
-            bytes: any(12).into_bytes().into(),
-            ..boatyard::telemetry::BodyHead::default()
-        },
-        response_body: boatyard::telemetry::BodyHead::default(),
+        request_body: body(any(12)),
+        response_body: BodyHead::default(),
     });
     scene
+}
+
+fn body(words: String) -> BodyHead {
+    BodyHead {
+        bytes: words.into_bytes().into(),
+        ..BodyHead::default()
+    }
 }
 
 #[test]

@@ -58,14 +58,14 @@ const VIEWS: &[Picture] = &[
     ("trace_alone", fixture::ready, "3 z j j enter j j"),
     ("trace_details", fixture::ready, "3 z j j enter j enter"),
     ("trace_folded", fixture::ready, "3 z j j enter j left"),
-    ("trace_lines", fixture::ready, "3 z j j enter j o"),
+    ("trace_lines", fixture::ready, "3 z G k k enter j o"),
     (
         "trace_searched",
         fixture::ready,
         "3 z j j enter / s t o c k",
     ),
     ("trace_change", fixture::edited, "3 z j j enter v"),
-    ("compare", fixture::ready, "3 z j j c j j j c j j"),
+    ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
     ("map", fixture::ready, "6"),
 ];
 

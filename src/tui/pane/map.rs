@@ -29,7 +29,10 @@ pub(in crate::tui) fn render(
     let now = scene.clock.timestamp(scene.now);
     let seen = scene.telemetry.exchanges().edges(WINDOW, now);
     let layers = layers(&scene.state.stack, seen);
-    let words = format!("the last {}, p50/p95", text::duration(WINDOW));
+    let words = format!(
+        "{} s, p50/p95   ╌▷ not observed   + not declared",
+        WINDOW.as_secs()
+    );
     let head = Title {
         of: vec![Span::styled("map of services", theme.style(Role::Strong))],
         note: vec![Span::styled(words, theme.style(Role::Dim))],
@@ -82,7 +85,7 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
         room,
     ))];
     if let Some(entered) = &node.entered {
-        let words = Span::styled("⇢ from this machine ", theme.style(Role::Dim));
+        let words = Span::styled("⇢ outside ", theme.style(Role::Dim));
         let mut spans = vec![Span::raw("  "), words];
         spans.extend(traffic(entered, theme));
         card.push(Line::from(clip(spans, room)));
@@ -123,10 +126,10 @@ fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<S
             theme.style(Role::Dim),
         )),
         Some(seen) => {
-            spans.extend(traffic(seen, theme));
             if !call.declared {
-                spans.push(Span::styled("  not declared", theme.style(Role::Waiting)));
+                spans.push(Span::styled("+ ", theme.style(Role::Waiting).bold()));
             }
+            spans.extend(traffic(seen, theme));
         }
     }
     spans
@@ -141,24 +144,27 @@ fn traffic<'a>(edge: &EdgeRates, theme: &Theme) -> Vec<Span<'a>> {
             theme.style(Role::Dim),
         )];
     }
-    let mut spans = vec![
-        Span::styled(format!("{}/s ", per_second(rates)), theme.style(Role::Text)),
-        Span::styled(
-            format!(
-                "{}/{}",
-                text::duration(rates.p50),
-                text::duration(rates.p95)
-            ),
-            theme.style(Role::Dim),
-        ),
-    ];
+    let mut spans = vec![Span::styled(
+        format!("{}/s ", per_second(rates)),
+        theme.style(Role::Text),
+    )];
     if rates.errors > 0.0 {
         spans.push(Span::styled(
-            format!(" ✗{:.0} %", (rates.errors * 100.0).max(1.0)),
+            format!("✗{:.0} % ", (rates.errors * 100.0).max(1.0)),
             theme.style(Role::Failed).bold(),
         ));
     }
+    spans.push(Span::styled(times(rates), theme.style(Role::Dim)));
     spans
+}
+
+/// Both times, the unit once if it is the same.
+fn times(rates: &Rates) -> String {
+    let (p50, p95) = (text::duration(rates.p50), text::duration(rates.p95));
+    match (p50.split_once(' '), p95.split_once(' ')) {
+        (Some((half, unit)), Some((_, same))) if unit == same => format!("{half}/{p95}"),
+        _ => format!("{p50}/{p95}"),
+    }
 }
 
 fn per_second(rates: &Rates) -> String {

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use super::Scene;
 use super::traces::{asked, safe, select, status};
 use super::{exchange_details, span_details};
-use crate::telemetry::{Level, LogLine, RouteFigures, Row, What};
+use crate::telemetry::{Level, LogLine, RouteFigures, Row, What, outlives};
 use crate::text;
 use crate::tui::draw::{Title, clip, empty, lines, title};
 use crate::tui::layout::{Pane, bottom, top};
@@ -96,10 +96,19 @@ pub(super) fn whole<'a>(rows: impl Iterator<Item = &'a Row>) -> Duration {
 fn details<'a>(scene: Scene<'_>, open: &OpenTrace, row: &Row, room: u16) -> Vec<Line<'a>> {
     let at = open.items.get(open.at).map(Item::row);
     let waited = at.and_then(|at| open.waited.get(at).copied().flatten());
-    match &row.what {
+    let mut told = match &row.what {
         What::Exchange(one) => exchange_details::tell(scene, one, row, waited, room),
         What::Span(span) => span_details::tell(scene, span, row, waited, room),
+    };
+    if at.is_some_and(|at| outlives(&open.rows, at)) {
+        let words = "as a link ↗: its caller had ended before, and did not wait for it";
+        let place = told.len().min(3);
+        told.insert(
+            place,
+            exchange_details::pair("joined", words, scene.theme, room),
+        );
     }
+    told
 }
 
 /// The route of the trace before and after the last change, if that is asked for.
@@ -190,7 +199,7 @@ fn draw_items(frame: &mut Frame<'_>, body: Rect, pane: Rect, scene: Scene<'_>, o
     let whole = whole(open.rows.iter()).as_secs_f64();
     let (ruler, body) = top(body, 1);
     let names = if columns.own {
-        format!("{:>13}{:>9}   ", "took", "itself")
+        format!("{:>14}{:>8}   ", "took", "itself")
     } else {
         " ".repeat(16)
     };
@@ -232,7 +241,14 @@ fn part<'a>(
 ) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let row = &open.rows[at];
-    let mut spans = label(scene, row, folded, open.is_hit(row), columns.words);
+    let mut spans = label(
+        scene,
+        row,
+        folded,
+        open.is_hit(row),
+        outlives(&open.rows, at),
+        columns.words,
+    );
     let (status, style) = status(&row.what, theme);
     spans.push(Span::styled(format!("{status} "), style));
     // On the critical path: nothing else was waited for meanwhile.
@@ -303,12 +319,24 @@ fn ticks<'a>(whole: f64, axis: u16, theme: &Theme) -> Vec<Span<'a>> {
     vec![Span::styled(words, theme.style(Role::Dim))]
 }
 
+/// How a part hangs below the one above it: by a call that was waited for, by one that was not, or by the trace alone
+/// (its caller is known, the request it belongs to is not).
+fn branch(depth: usize, detached: bool, linked: bool) -> &'static str {
+    match (depth, detached, linked) {
+        (_, true, _) => "┄ ",
+        (0, false, _) => "",
+        (_, false, true) => "↗ ",
+        (_, false, false) => "└ ",
+    }
+}
+
 /// The service and what it was asked, below its caller.
 fn label<'a>(
     scene: Scene<'_>,
     row: &Row,
     folded: usize,
     found: bool,
+    linked: bool,
     room: usize,
 ) -> Vec<Span<'a>> {
     let theme = scene.theme;
@@ -320,12 +348,7 @@ fn label<'a>(
         What::Span(_) => theme.series(place),
     };
     let indent = "  ".repeat(row.depth.min(room / 6));
-    let branch = match (row.depth, row.detached) {
-        // Its caller is known, the request it belongs to is not: joined by nothing but the trace.
-        (_, true) => "┄ ",
-        (0, false) => "",
-        (_, false) => "└ ",
-    };
+    let branch = branch(row.depth, row.detached, linked);
     let (name, sign) = if found {
         (theme.style(Role::Strong).patch(theme.found()), "›")
     } else {
