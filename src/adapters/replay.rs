@@ -74,9 +74,18 @@ fn message(
     };
     let mut message = Request::builder()
         .method(request.method.as_str())
-        .uri(if path.starts_with('?') { format!("/{path}") } else { path.to_owned() })
+        .uri(if path.starts_with('?') {
+            format!("/{path}")
+        } else {
+            path.to_owned()
+        })
         .header("traceparent", trace.to_string());
-    let given = |name: &str| request.headers.keys().any(|known| known.eq_ignore_ascii_case(name));
+    let given = |name: &str| {
+        request
+            .headers
+            .keys()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
     for (name, value) in &request.headers {
         if !name.eq_ignore_ascii_case("traceparent") {
             message = message.header(name, value);
@@ -106,7 +115,14 @@ pub fn as_kept(mut answer: Answer, mask: impl Fn(&str) -> String) -> Answer {
     }
     let lines = answer.headers.iter().map(|(name, value)| {
         let is_secret = SECRET.contains(&name.to_ascii_lowercase().as_str());
-        (name.to_owned(), if is_secret { "***".to_owned() } else { mask(value) })
+        (
+            name.to_owned(),
+            if is_secret {
+                "***".to_owned()
+            } else {
+                mask(value)
+            },
+        )
     });
     answer.headers = lines.collect();
     answer
@@ -153,11 +169,19 @@ mod tests {
             .unwrap();
         let said = server.await.unwrap().to_lowercase();
         assert!(said.starts_with("post /orders?x=1 http/1.1\r\n"), "{said}");
-        assert!(said.contains("x-a: 1") && said.contains(&format!("host: {address}")), "{said}");
-        assert!(said.contains(&format!("traceparent: {}", replayed.trace)) && !said.contains("old"));
+        assert!(
+            said.contains("x-a: 1") && said.contains(&format!("host: {address}")),
+            "{said}"
+        );
+        assert!(
+            said.contains(&format!("traceparent: {}", replayed.trace)) && !said.contains("old")
+        );
         assert_eq!(replayed.answer.status, Some(201));
         let kept = as_kept(replayed.answer, |text| text.replace("hunter2", "***"));
-        assert_eq!((kept.headers.get("set-cookie"), &*kept.body), (Some("***"), &b"***"[..]));
+        assert_eq!(
+            (kept.headers.get("set-cookie"), &*kept.body),
+            (Some("***"), &b"***"[..])
+        );
     }
 
     #[tokio::test]
@@ -168,7 +192,10 @@ mod tests {
         };
         let refused = send(&request("http://web/", &[], RequestBody::Empty), nowhere).await;
         assert!(refused.unwrap_err().contains("refused"));
-        for wrong in [request("web", &[], RequestBody::Empty), request("http://w/ /", &[], RequestBody::Empty)] {
+        for wrong in [
+            request("web", &[], RequestBody::Empty),
+            request("http://w/ /", &[], RequestBody::Empty),
+        ] {
             assert!(send(&wrong, nowhere).await.is_err());
         }
     }

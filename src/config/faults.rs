@@ -13,7 +13,10 @@ pub(super) type Mentions = Vec<(String, Span)>;
 
 const HINTS: [(&str, &str); 9] = [
     ("delay", "did you mean \"latency\"?"),
-    ("status", "write error = 503, or error = { status = 503, rate = 0.1 }"),
+    (
+        "status",
+        "write error = 503, or error = { status = 503, rate = 0.1 }",
+    ),
     ("errors", "did you mean \"error\"?"),
     ("reset", "did you mean \"abort\"?"),
     ("aborts", "did you mean \"abort\"?"),
@@ -75,10 +78,7 @@ fn fault(
     if let Some(item) = section.take("from") {
         read.from = from(&item, mentions, scope)?;
     }
-    for (key, time) in [
-        ("latency", &mut read.latency),
-        ("jitter", &mut read.jitter),
-    ] {
+    for (key, time) in [("latency", &mut read.latency), ("jitter", &mut read.jitter)] {
         if let Some(item) = section.take(key) {
             *time = item.duration(scope)?;
         }
@@ -147,7 +147,10 @@ fn error(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<ErrorFault> {
 }
 
 /// `true`, `false` or a rate.
-#[expect(clippy::option_option, reason = "nothing read, or read that there is none")]
+#[expect(
+    clippy::option_option,
+    reason = "nothing read, or read that there is none"
+)]
 fn abort(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<Share>> {
     match item.node.value {
         Value::Boolean(yes) => Some(yes.then_some(Share::ALL)),

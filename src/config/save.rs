@@ -1,5 +1,6 @@
 //! A smoke check written to the end of the stack file, without touching anything else in it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,9 @@ pub fn save_check(options: &Options, check: &Check) -> Result<Saved, String> {
     let loaded = load(options);
     let shown = loaded.file.display().to_string();
     let Some(before) = &loaded.stack else {
-        return Err(format!("{shown} has mistakes; correct them first (`boatyard check`)"));
+        return Err(format!(
+            "{shown} has mistakes; correct them first (`boatyard check`)"
+        ));
     };
     // A link stays a link.
     let file = fs::canonicalize(&loaded.file).map_err(|error| cannot(&shown, &error))?;
@@ -90,13 +93,22 @@ fn written(check: &Check) -> String {
         return String::new();
     };
     // What nobody said is what is usual.
-    for (key, usual) in [("retries", "0"), ("retry_delay", "\"500ms\""), ("timeout", "\"10s\"")] {
-        if keys.get(key).is_some_and(|value| value.to_string() == usual) {
+    for (key, usual) in [
+        ("retries", "0"),
+        ("retry_delay", "\"500ms\""),
+        ("timeout", "\"10s\""),
+    ] {
+        if keys
+            .get(key)
+            .is_some_and(|value| value.to_string() == usual)
+        {
             keys.remove(key);
         }
     }
     let keys: Table = keys;
-    let lines = keys.iter().map(|(key, value)| format!("{key} = {}\n", inline(value)));
+    let lines = keys
+        .iter()
+        .map(|(key, value)| format!("{key} = {}\n", inline(value)));
     format!("[[smoke]]\n{}", lines.collect::<String>())
 }
 
@@ -140,7 +152,10 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                // Writing to a string does not fail.
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -161,7 +176,10 @@ fn verify(
     let Some(after) = again.stack else {
         let problem = again.problems.first().map(super::Problem::line);
         let why = problem.unwrap_or_default();
-        return Err(format!("the check cannot be appended to {}: {why}", loaded.file.display()));
+        return Err(format!(
+            "the check cannot be appended to {}: {why}",
+            loaded.file.display()
+        ));
     };
     let mut expected = before.clone();
     expected.smoke.push(check.clone());
@@ -227,12 +245,16 @@ mod tests {
                 request: HttpRequest {
                     method: "POST".into(),
                     url: format!("http://web{path}"),
-                    headers: [("x-tenant".to_owned(), "one".to_owned())].into_iter().collect(),
+                    headers: [("x-tenant".to_owned(), "one".to_owned())]
+                        .into_iter()
+                        .collect(),
                     body: RequestBody::Json(json!({"sku": "tea", "odd key": [1, 2.5, true]})),
                 },
                 expect: HttpExpect {
                     status: Some(201),
-                    json: [("$.state".to_owned(), json!("paid"))].into_iter().collect(),
+                    json: [("$.state".to_owned(), json!("paid"))]
+                        .into_iter()
+                        .collect(),
                     ..HttpExpect::default()
                 },
             },
@@ -270,7 +292,10 @@ mod tests {
             expect = { status = 201, json = { \"$.state\" = \"paid\" } }\n\
             trace = { through = [\"web\", \"orders\"], errors = 0 }\n";
         assert_eq!(text, format!("{STACK}{added}"));
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
         let again = save_check(&options, &check("it works", "/orders")).unwrap();
         assert_eq!(again.name, "it works (2)");
         let stack = load(&options).stack.unwrap();
@@ -298,7 +323,11 @@ mod tests {
     fn what_cannot_be_done_is_said_and_nothing_is_written() {
         let inline = format!("smoke = [{{ name = \"a\", command = \"true\" }}]\n{STACK}");
         let cases = [
-            ("[services.web]\nrun = 1\n".to_owned(), false, "has mistakes"),
+            (
+                "[services.web]\nrun = 1\n".to_owned(),
+                false,
+                "has mistakes",
+            ),
             (inline, false, "cannot be appended"),
             (STACK.to_owned(), true, "it is read-only"),
         ];
@@ -313,7 +342,12 @@ mod tests {
         }
         let (_folder, _, options) = folder(STACK);
         let mut elsewhere = check("b", "/");
-        elsewhere.trace.as_mut().unwrap().through.push("nobody".into());
+        elsewhere
+            .trace
+            .as_mut()
+            .unwrap()
+            .through
+            .push("nobody".into());
         let why = save_check(&options, &elsewhere).unwrap_err();
         assert!(why.contains("nobody"), "{why}");
     }

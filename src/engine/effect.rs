@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize, TraceFormat,
-};
+use super::{BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize, TraceFormat};
 use crate::stack::{Check, Fault, HttpRequest, Runtime, Service, ServiceName, Stack, Then};
 
 /// One thing to do. Each is answered by an event that carries the same number, however it ends.

@@ -9,8 +9,9 @@ use super::decide::{self, Holds, Next};
 use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
-    CheckProgress, CheckState, Effect, EngineLink, Event, Faults, Goal, Held, Hold, Moment, Notice, Phase,
-    RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline, route,
+    CheckProgress, CheckState, Effect, EngineLink, Event, Faults, Goal, Held, Hold, Moment, Notice,
+    Phase, RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline,
+    route,
 };
 use crate::stack::Stack;
 

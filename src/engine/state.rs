@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildFailure, BuildId, BuildStep, ChangeId, Changes, CheckId, CheckOutcome, EngineLink, Exit,
-    Faults, Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize, Verdict,
-    WaitingEdits,
+    Faults, Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize,
+    Verdict, WaitingEdits,
 };
 use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then, WatchMode};
 

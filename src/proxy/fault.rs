@@ -42,7 +42,9 @@ pub(super) fn draw(policy: &Policy, edge: &Edge, is_bytes: bool) -> Option<Injec
     if policy.faults.is_empty() {
         return None;
     }
-    let mine = all.by_ref().filter(|one| one.concerns(edge.caller.as_ref()));
+    let mine = all
+        .by_ref()
+        .filter(|one| one.concerns(edge.caller.as_ref()));
     let (mut delay, mut bandwidth, mut strike) = (Duration::ZERO, None::<u64>, None);
     for fault in mine {
         delay = delay.saturating_add(delay_of(fault, random()));
@@ -145,7 +147,9 @@ impl Pace {
             let room = wanted.min(piece);
             let takes = Duration::from_secs_f64(room as f64 / self.rate as f64);
             let now = Instant::now();
-            let from = now.checked_sub(SLACK).map_or(now, |soonest| self.until.max(soonest));
+            let from = now
+                .checked_sub(SLACK)
+                .map_or(now, |soonest| self.until.max(soonest));
             self.until = from + takes;
             self.passing = Some((room, Box::pin(sleep_until(self.until))));
         }
@@ -281,7 +285,10 @@ mod tests {
             },
         ]);
         let web = draw(&policy, &edge(Some("web")), false).unwrap();
-        assert_eq!((web.delay, web.bandwidth, web.strike), (ms(250), Some(1_000), None));
+        assert_eq!(
+            (web.delay, web.bandwidth, web.strike),
+            (ms(250), Some(1_000), None)
+        );
         assert_eq!(web.words, "250 ms later, at most 1 kB/s");
         let door = draw(&policy, &edge(None), false).unwrap();
         assert_eq!(door.strike, Some(Strike::Error(503)));

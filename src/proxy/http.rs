@@ -1,8 +1,10 @@
 //! One caller's HTTP/1.x connection: each request is passed on to a run, and its answer back.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -20,7 +22,7 @@ use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
 use super::fault::{self, Injected, Strike};
 use super::headers::{continue_trace, is_event_stream, kept, set_upgrade, strip_hop_by_hop};
-use super::link::{Eager, Link, Links};
+use super::link::{Drivers, Eager, Link, Links};
 use super::live::{InFlight, Live};
 use super::passage::{Answer, Passage, Relayed, Turn, root_cause};
 use super::record::{Opening, Recording};
@@ -52,12 +54,14 @@ pub(super) async fn serve(
     let state = Arc::new(WireState::default());
     let wire = Wire::new(stream, read_before, Arc::clone(&state));
     let mut shutdown = relay.stage.clone();
+    let links = Links::new(eager);
+    let mut drivers = Drivers::of(&links);
     let caller = Arc::new(Caller {
         relay,
         edge,
         route,
         wire: Arc::clone(&state),
-        links: Links::new(eager),
+        links,
     });
     let service = service_fn(move |request| {
         let caller = Arc::clone(&caller);
@@ -69,14 +73,38 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    tokio::select! {
-        // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
-        _ = &mut connection => return,
-        () = Stage::reached(&mut shutdown, Stage::Closing) => connection.as_mut().graceful_shutdown(),
+    // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
+    let is_over = tokio::select! {
+        biased;
+        () = served(connection.as_mut(), &mut drivers) => true,
+        () = Stage::reached(&mut shutdown, Stage::Closing) => state.phase() == Phase::Streaming,
+    };
+    if !is_over {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            () = served(connection.as_mut(), &mut drivers) => {}
+            () = Stage::reached(&mut shutdown, Stage::Over) => {}
+        }
     }
-    if state.phase() != Phase::Streaming {
-        drop(connection.await);
-    }
+    drivers.let_go();
+}
+
+/// Ends when the caller's connection does; moves the bytes of its links meanwhile.
+async fn served(
+    mut connection: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+    drivers: &mut Drivers,
+) {
+    poll_fn(|cx| {
+        // Answers come,
+        drivers.poll(cx);
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // and requests go.
+        drivers.poll(cx);
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Caller {
@@ -118,25 +146,27 @@ impl Caller {
             gate: gate.clone(),
         };
         prepare(&mut head, &body);
-        Ok(match self.pass_on(head, body, hears, recording.as_mut()).await {
-            Ok(Passed {
-                response,
-                link,
-                in_flight,
-            }) => {
-                let passage = Passage {
-                    recording,
+        Ok(
+            match self.pass_on(head, body, hears, recording.as_mut()).await {
+                Ok(Passed {
+                    response,
                     link,
-                    links: Arc::clone(&self.links),
-                    in_flight: Some(in_flight),
-                    gate,
-                    turn,
-                };
-                let upgrade = wants_upgrade.then_some(from_caller);
-                self.answer(response, passage, upgrade, (html, bandwidth))
-            }
-            Err(refusal) => self.refuse(&refusal, html, recording),
-        })
+                    in_flight,
+                }) => {
+                    let passage = Passage {
+                        recording,
+                        link,
+                        links: Arc::clone(&self.links),
+                        in_flight: Some(in_flight),
+                        gate,
+                        turn,
+                    };
+                    let upgrade = wants_upgrade.then_some(from_caller);
+                    self.answer(response, passage, upgrade, (html, bandwidth))
+                }
+                Err(refusal) => self.refuse(&refusal, html, recording),
+            },
+        )
     }
 
     /// Does to the exchange what is to be done on purpose before it is passed on; how it ended, if that ends it.
@@ -152,7 +182,11 @@ impl Caller {
         match injected.strikes().await? {
             Strike::Error(status) => {
                 let answer = in_words(status, &fault::said(&self.edge, status), html);
-                Some(Ok(say(answer, ExchangeStatus::Http(status), recording.take())))
+                Some(Ok(say(
+                    answer,
+                    ExchangeStatus::Http(status),
+                    recording.take(),
+                )))
             }
             Strike::Abort => {
                 if let Some(recording) = recording.take() {
@@ -330,6 +364,7 @@ impl Caller {
                 return self.refuse(&Refusal::Unreachable(words), html, passage.recording);
             };
             set_upgrade(&mut head.headers, protocols);
+            self.wire.upgrade();
             let relay = self.relay.clone();
             tokio::spawn(tunnel::upgraded(
                 relay,

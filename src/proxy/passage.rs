@@ -47,7 +47,7 @@ pub(super) struct Passage {
 
 impl Turn {
     pub(super) fn begin(wire: &Arc<WireState>) -> Self {
-        wire.set_phase(Phase::Asking);
+        wire.begin();
         Self(Arc::clone(wire))
     }
 

@@ -110,7 +110,10 @@ async fn pass(
 ) -> io::Result<()> {
     run.write_all(said).await?;
     passed.up.fetch_add(said.len() as u64, Ordering::Relaxed);
-    let relayed = splice(caller, &mut run, passed, bandwidth, |bytes| hello.follow(bytes)).await;
+    let relayed = splice(caller, &mut run, passed, bandwidth, |bytes| {
+        hello.follow(bytes);
+    })
+    .await;
     if relayed.is_err() {
         drop(run.set_zero_linger());
     }

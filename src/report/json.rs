@@ -178,7 +178,7 @@ fn of_exchange(exchange: &Exchange) -> Value {
         | ExchangeStatus::Bytes
         | ExchangeStatus::Open => None,
     };
-    json!({
+    let mut told = json!({
         "notice": "exchange",
         "caller": exchange.caller,
         "callee": exchange.callee,
@@ -186,7 +186,6 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "method": exchange.method,
         "path": text::readable(exchange.path.as_bytes()),
         "status": status,
-        "grpc_status": code,
         "failure": failure,
         "started": time(exchange.started),
         "ms": exchange.took.as_secs_f64() * 1000.0,
@@ -197,7 +196,11 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "trace": exchange.trace.to_string(),
         "span": exchange.span.to_string(),
         "parent": exchange.parent.map(|parent| parent.to_string()),
-    })
+    });
+    if let Some(code) = code {
+        told["grpc_status"] = code.into();
+    }
+    told
 }
 
 fn of_span(span: &Span) -> Value {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod answers;
+mod between;
 mod doctor;
 mod doing;
 mod down;
@@ -11,6 +12,7 @@ mod failure;
 mod inspect;
 mod opening;
 mod otlp;
+mod policy;
 mod reload;
 mod serve;
 mod smoke;
@@ -25,6 +27,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::adapters::{container, process};
 use crate::cli::{Cli, ColorArg, Command, Global};
+use crate::proxy;
 use crate::report;
 
 use failure::Failure;
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
     let first = arguments.nth(1).unwrap_or_default();
     match first.to_str() {
         Some(process::SHIM_WORD) => return process::shim_main(arguments),
+        Some(proxy::RELAY_WORD) => return proxy::relay_main(arguments),
         Some(container::HELPER_WORD) => return container::helper_main(arguments),
         Some(container::BECOME_WORD) => return container::become_main(arguments),
         _ => {}

@@ -25,7 +25,9 @@ const LARGEST: u64 = 512 << 20;
 pub(super) fn traces(global: &Global, traces: &Traces) -> Result<u8, Failure> {
     let Some(file) = &global.file else {
         let help = "help: write `boatyard traces --file FILE`; `boatyard up` shows those of a session that runs";
-        return Err(Failure::Wrong(format!("error: no file of traces was named\n{help}")));
+        return Err(Failure::Wrong(format!(
+            "error: no file of traces was named\n{help}"
+        )));
     };
     let path = global
         .directory
@@ -58,7 +60,9 @@ fn read(path: &Path) -> Result<Arc<Telemetry>, Failure> {
         .map_err(|error| cannot(&error))?;
     if text.len() as u64 > LARGEST {
         let most = LARGEST >> 20;
-        return Err(Failure::Wrong(format!("error: {shown} is larger than {most} MB")));
+        return Err(Failure::Wrong(format!(
+            "error: {shown} is larger than {most} MB"
+        )));
     }
     // In memory a span is a few times as large as its text at most, and nothing of a file is to be dropped.
     let budget = (text.len() * 4).max(64 << 20);
@@ -68,7 +72,9 @@ fn read(path: &Path) -> Result<Arc<Telemetry>, Failure> {
     let dropped = telemetry.exchanges().dropped() + telemetry.spans().dropped();
     let left_out = read.refused + dropped;
     if left_out > 0 {
-        report::complain(&format!("warning: {left_out} entries of {shown} were left out"));
+        report::complain(&format!(
+            "warning: {left_out} entries of {shown} were left out"
+        ));
     }
     Ok(telemetry)
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
-use super::doing::{Recorded, export, save_check, send_again};
+use super::between::Between;
 use super::engine_side::EngineSide;
 use super::exec;
 use super::otlp::Otlp;
@@ -24,11 +24,9 @@ use crate::engine::{
     BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
     RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
-use crate::proxy::{Policy, Routes, Target, Upstream};
+use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{
-    Callers, Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then,
-};
+use crate::stack::{Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -49,6 +47,8 @@ pub(super) struct RealWorld {
     pub(super) doors: Arc<SharedDoors>,
     pub(super) engine: EngineSide,
     pub(super) otlp: Otlp,
+    /// The relays between containers.
+    pub(super) between: Between,
     pub(super) processes: Processes,
     pub(super) probes: Probes,
     pub(super) checks: Checks,
@@ -103,6 +103,7 @@ impl World for RealWorld {
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
                 self.engine.containers.aim(&service, Aim::Refuse);
+                self.between.set(&service, Target::Refuse(why.clone()));
                 self.routes.set(&service, Target::Refuse(why));
             }
             Effect::Probe { run, service } => self.probe(run, &service),
@@ -131,20 +132,9 @@ impl World for RealWorld {
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
-            Effect::Replay {
-                trace,
-                span,
-                request,
-            } => {
-                let recorded = Recorded { trace, span };
-                send_again(&self.wires, (&self.doors, &self.stack), &recorded, request);
+            Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::Export { .. } => {
+                self.do_with_recorded(effect);
             }
-            Effect::SaveCheck { check } => save_check(&self.wires, self.options.clone(), check),
-            Effect::Export {
-                traces,
-                format,
-                file,
-            } => export(&self.wires, &traces, format, file),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -200,57 +190,11 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let stack = Arc::clone(&self.stack);
-        let redact: Arc<[String]> = stack.redact.clone().into();
-        for service in stack.services.values() {
-            self.set_policy(service, &redact);
-        }
+        self.set_policies();
+        self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();
         self.find_files();
-    }
-
-    fn set_policy(&self, service: &Service, redact: &Arc<[String]>) {
-        let policy = Policy {
-            trace: service.trace,
-            redact: Arc::clone(redact),
-            hold: Some(service.hold),
-            faults: self.faults.get(&service.name).cloned().unwrap_or_default(),
-        };
-        self.routes.set_policy(&service.name, policy);
-    }
-
-    fn set_faults(&mut self, service: &ServiceName, faults: Vec<Fault>) {
-        if faults.is_empty() {
-            self.faults.remove(service);
-        } else {
-            self.tell_unseen(service, &faults);
-            self.faults.insert(service.clone(), faults.into());
-        }
-        let stack = Arc::clone(&self.stack);
-        if let Some(service) = stack.service(service) {
-            self.set_policy(service, &stack.redact.clone().into());
-        }
-    }
-
-    /// Says which of these faults can have no effect: what goes from container to container passes no relay.
-    fn tell_unseen(&self, service: &ServiceName, faults: &[Fault]) {
-        let is_container = |name: &ServiceName| {
-            self.runtimes.get(name) == Some(&Runtime::Container)
-        };
-        for fault in faults {
-            if let Callers::Service(from) = &fault.from
-                && is_container(from)
-                && is_container(service)
-            {
-                self.wires.tell(Event::Problem {
-                    what: format!(
-                        "the fault for requests from {from} to {service} has no effect: requests between containers pass no relay"
-                    ),
-                    remedy: "with `--runtime process` it has".into(),
-                });
-            }
-        }
     }
 
     /// A reload has opened them already, unless somebody took a port in between.
@@ -328,6 +272,7 @@ impl RealWorld {
         self.faults.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
+        self.between.forget(service);
         self.engine.containers.forget(service);
         self.answers.forget(service);
         for edge in self
@@ -353,8 +298,13 @@ impl RealWorld {
     }
 
     fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
-        let routes = Arc::clone(&self.routes);
-        let drained = move |run: RunId| routes.drained(run.0);
+        let (routes, between) = (Arc::clone(&self.routes), self.between.clone());
+        let drained = move |run: RunId| {
+            let (here, there) = (routes.drained(run.0), between.drained(run.0));
+            async move {
+                tokio::join!(here, there);
+            }
+        };
         let containers = &self.engine.containers;
         containers.sync(sync, runs, copies, then, drained);
     }
@@ -363,7 +313,10 @@ impl RealWorld {
         let Some(live) = self.runs.get(&run) else {
             return;
         };
-        let drained = self.routes.drained(run.0);
+        let (here, there) = (self.routes.drained(run.0), self.between.drained(run.0));
+        let drained = async move {
+            tokio::join!(here, there);
+        };
         match live.runtime {
             Runtime::Container => self
                 .engine
@@ -416,6 +369,7 @@ impl RealWorld {
         } else {
             Target::Runs(upstreams)
         };
+        self.between.set(service, target.clone());
         self.routes.set(service, target);
     }
 
@@ -465,8 +419,8 @@ impl RealWorld {
         );
     }
 
-    /// The check with its expected trace shortened to what can be seen: what goes from container to container passes no
-    /// relay of this process. Says so where it shortens.
+    /// The check with its expected trace shortened to what can be seen: what goes from container to container is seen only
+    /// where a relay has the callee's name. Says so where it shortens.
     fn observable(&self, spec: Arc<Check>) -> Arc<Check> {
         let is_container =
             |name: &ServiceName| self.runtimes.get(name) == Some(&Runtime::Container);
@@ -476,17 +430,19 @@ impl RealWorld {
         let unseen = trace
             .through
             .windows(2)
-            .position(|edge| edge.iter().all(is_container));
+            .position(|edge| edge.iter().all(is_container) && !self.between.sees(&edge[1]));
         let Some(seen) = unseen.map(|edge| edge + 1) else {
             return spec;
         };
         self.wires.tell(Event::Problem {
             what: format!(
-                "check \"{}\": requests between containers are not recorded, so its trace is looked at only up to {}",
+                "check \"{}\": requests from container to container for {} are not recorded, so its trace is looked at only \
+                 up to {}",
                 spec.name,
+                trace.through[seen],
                 trace.through[seen - 1]
             ),
-            remedy: "with `--runtime process` the whole trace is checked".into(),
+            remedy: "leave out `trace = false`, or run as processes (`--runtime process`)".into(),
         });
         let mut shortened = Check::clone(&spec);
         if let Some(trace) = &mut shortened.trace {

@@ -114,7 +114,7 @@ impl Share {
 
     /// Whether the one with these random bits is among them.
     pub fn has(self, random: u64) -> bool {
-        (random >> 32) * u64::from(Self::WHOLE) >> 32 < u64::from(self.0)
+        ((random >> 32) * u64::from(Self::WHOLE)) >> 32 < u64::from(self.0)
     }
 }
 
@@ -248,7 +248,10 @@ mod tests {
         let step = u64::MAX / 10_000;
         let struck = (0..10_000).filter(|n| tenth.has(n * step)).count();
         assert!((999..=1001).contains(&struck), "{struck}");
-        assert_eq!((Share::of(1.1), Share::of(-0.1), Share::of(f64::NAN)), (None, None, None));
+        assert_eq!(
+            (Share::of(1.1), Share::of(-0.1), Share::of(f64::NAN)),
+            (None, None, None)
+        );
         assert_eq!(Share::of(0.25).map(Share::number), Some(0.25));
     }
 }

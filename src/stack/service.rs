@@ -8,7 +8,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, EnvValue, Fault, Health, Holding, Probe, ServiceName, WatchMode, WatchRule};
+use super::{
+    CommandWords, EnvValue, Fault, Health, Holding, Probe, ServiceName, WatchMode, WatchRule,
+};
 
 /// What a service runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -62,7 +62,9 @@ pub fn as_exchange(span: &Span) -> Option<Exchange> {
     }
     let own = |name: &str| attributes.text(&format!("boatyard.{name}"));
     let number = |name: &str| {
-        let number = attributes.int(name).and_then(|number| number.try_into().ok());
+        let number = attributes
+            .int(name)
+            .and_then(|number| number.try_into().ok());
         number.unwrap_or(0_u64)
     };
     let code = |name: &str| u16::try_from(number(name)).unwrap_or(0);
@@ -131,8 +133,16 @@ fn known_to_others(exchange: &Exchange, out: &mut Attributes) {
         ExchangeStatus::Grpc(code) => put(out, "rpc.grpc.status_code", number(u64::from(code))),
         _ => {}
     }
-    put(out, "http.request.body.size", number(exchange.request_bytes));
-    put(out, "http.response.body.size", number(exchange.response_bytes));
+    put(
+        out,
+        "http.request.body.size",
+        number(exchange.request_bytes),
+    );
+    put(
+        out,
+        "http.response.body.size",
+        number(exchange.response_bytes),
+    );
 }
 
 fn own(exchange: &Exchange, out: &mut Attributes) {
@@ -164,7 +174,11 @@ fn own(exchange: &Exchange, out: &mut Attributes) {
     }
     let messages = [
         ("request", &exchange.request_headers, &exchange.request_body),
-        ("response", &exchange.response_headers, &exchange.response_body),
+        (
+            "response",
+            &exchange.response_headers,
+            &exchange.response_body,
+        ),
     ];
     for (which, headers, body) in messages {
         if !headers.is_empty() {
@@ -204,7 +218,10 @@ fn headers(value: Option<&AttributeValue>) -> Headers {
     };
     let pairs = lines.iter().map(|line| {
         // Names of HTTP/2's own begin with a colon.
-        let colon = line.match_indices(": ").map(|(at, _)| at).find(|at| *at > 0);
+        let colon = line
+            .match_indices(": ")
+            .map(|(at, _)| at)
+            .find(|at| *at > 0);
         colon.map_or((line.as_str(), ""), |at| (&line[..at], &line[at + 2..]))
     });
     pairs.collect()
@@ -242,7 +259,8 @@ mod tests {
         one.held = Duration::from_nanos(1_234_567);
         one.took = Duration::from_nanos(9_876_543_211);
         one.run = 4;
-        one.request_headers = Headers::from_iter([("Host", "orders"), ("x-a", "b: c"), ("x-e", "")]);
+        one.request_headers =
+            Headers::from_iter([("Host", "orders"), ("x-a", "b: c"), ("x-e", "")]);
         one.request_body.bytes = (*b"tea").into();
         one.response_body = BodyHead {
             bytes: (*b"\xff\x00").into(),
@@ -265,7 +283,10 @@ mod tests {
         }
         one.status = ExchangeStatus::Http(201);
         let span = as_span(&one);
-        assert_eq!((span.http_status(), span.http_method()), (Some(201), Some(one.method.as_str())));
+        assert_eq!(
+            (span.http_status(), span.http_method()),
+            (Some(201), Some(one.method.as_str()))
+        );
         assert_eq!(span.attributes.text("url.query"), Some("a=1&b=2"));
         let mut other = span;
         other.attributes.0.retain(|(name, _)| name != MARK);

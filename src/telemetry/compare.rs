@@ -207,11 +207,17 @@ fn cut(text: &str) -> String {
 
 /// The lines that went and those that came.
 fn lines(before: &str, after: &str, found: &mut Vec<String>) {
-    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
     let same = |(one, other): &(&&str, &&str)| one == other;
     let first = before.iter().zip(&after).take_while(same).count();
     let (one, other) = (&before[first..], &after[first..]);
-    let last = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
+    let last = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(same)
+        .count();
     let (one, other) = (&one[..one.len() - last], &other[..other.len() - last]);
     if one.is_empty() && other.is_empty() {
         // They differ in how their lines end.
@@ -219,10 +225,16 @@ fn lines(before: &str, after: &str, found: &mut Vec<String>) {
         return;
     }
     let mut gone = one.iter().enumerate().map(|(at, line)| {
-        (first + at, format!("line {}: - {}", first + at + 1, cut(line)))
+        (
+            first + at,
+            format!("line {}: - {}", first + at + 1, cut(line)),
+        )
     });
     let mut new = other.iter().enumerate().map(|(at, line)| {
-        (first + at, format!("line {}: + {}", first + at + 1, cut(line)))
+        (
+            first + at,
+            format!("line {}: + {}", first + at + 1, cut(line)),
+        )
     });
     for (stays, comes) in steps(one, other) {
         match (stays, comes) {
@@ -289,12 +301,22 @@ mod tests {
     fn status_and_headers_but_for_volatile_ones() {
         let before = answer(
             200,
-            &[("Date", "a"), ("X-A", "1"), ("traceparent", "x"), ("Gone", "g")],
+            &[
+                ("Date", "a"),
+                ("X-A", "1"),
+                ("traceparent", "x"),
+                ("Gone", "g"),
+            ],
             "",
         );
         let after = answer(
             500,
-            &[("date", "b"), ("x-a", "2"), ("Connection", "close"), ("new", "n")],
+            &[
+                ("date", "b"),
+                ("x-a", "2"),
+                ("Connection", "close"),
+                ("new", "n"),
+            ],
             "",
         );
         assert_eq!(
@@ -311,13 +333,24 @@ mod tests {
             status: None,
             ..answer(1, &[], "")
         };
-        assert_eq!(compare(&answer(200, &[], ""), &none), ["status: 200 → none"]);
+        assert_eq!(
+            compare(&answer(200, &[], ""), &none),
+            ["status: 200 → none"]
+        );
     }
 
     #[test]
     fn json_differs_by_path() {
-        let before = answer(200, &[], r#"{"a": {"b": [1, 2, {"c": "x"}]}, "odd key": 1, "gone": null}"#);
-        let after = answer(200, &[], r#"{"odd key":2,"a":{"b":[1,3,{"c":"x"},4]},"new":true}"#);
+        let before = answer(
+            200,
+            &[],
+            r#"{"a": {"b": [1, 2, {"c": "x"}]}, "odd key": 1, "gone": null}"#,
+        );
+        let after = answer(
+            200,
+            &[],
+            r#"{"odd key":2,"a":{"b":[1,3,{"c":"x"},4]},"new":true}"#,
+        );
         assert_eq!(
             compare(&before, &after),
             [
@@ -329,7 +362,10 @@ mod tests {
             ]
         );
         let spaced = answer(200, &[], "{\"a\" : 1}");
-        assert_eq!(compare(&spaced, &answer(200, &[], "{\"a\":1}")), Vec::<String>::new());
+        assert_eq!(
+            compare(&spaced, &answer(200, &[], "{\"a\":1}")),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -360,14 +396,21 @@ mod tests {
             compare(&before, &answer(200, &[], "{\"a\": 1, \"b\": 2}")),
             Vec::<String>::new()
         );
-        assert_eq!(compare(&before, &answer(200, &[], "{\"a\": 2, \"b\": 2}")).len(), 2);
+        assert_eq!(
+            compare(&before, &answer(200, &[], "{\"a\": 2, \"b\": 2}")).len(),
+            2
+        );
     }
 
     #[test]
     fn very_many_differences_are_counted() {
-        let list = |from: u32| serde_json::to_string(&(from..from + 500).collect::<Vec<_>>()).unwrap();
+        let list =
+            |from: u32| serde_json::to_string(&(from..from + 500).collect::<Vec<_>>()).unwrap();
         let found = compare(&answer(200, &[], &list(0)), &answer(200, &[], &list(1)));
-        assert_eq!((found.len(), found[100].as_str()), (101, "and 400 more differences"));
+        assert_eq!(
+            (found.len(), found[100].as_str()),
+            (101, "and 400 more differences")
+        );
     }
 
     proptest! {

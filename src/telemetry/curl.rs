@@ -1,5 +1,7 @@
 //! An exchange's request as a line for the shell.
 
+use std::fmt::Write as _;
+
 use super::exchange::{Exchange, ExchangeStatus};
 use super::repeat::{MASK, belongs_to_hop, belongs_to_trace};
 
@@ -155,7 +157,12 @@ fn headers(
     notes: &mut Vec<String>,
 ) {
     let headers = &exchange.request_headers;
-    let authority = base.map(|base| base.trim_end_matches('/').rsplit('/').next().unwrap_or(base));
+    let authority = base.map(|base| {
+        base.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or(base)
+    });
     for (name, value) in headers.iter() {
         if name.starts_with(':') || belongs_to_hop(headers, name) || belongs_to_trace(name) {
             continue;
@@ -170,7 +177,9 @@ fn headers(
         }
         let shown = value.replace(MASK, &format!("<{name}>"));
         if shown != value {
-            notes.push(format!("{name} is masked: put its value in place of <{name}>"));
+            notes.push(format!(
+                "{name} is masked: put its value in place of <{name}>"
+            ));
         }
         // An empty header is one that curl is told not to send, unless a semicolon ends it.
         let line = match shown.as_str() {
@@ -189,7 +198,8 @@ fn headers(
 fn octal(bytes: &[u8]) -> String {
     let mut format = String::with_capacity(bytes.len() * 4);
     for byte in bytes {
-        format.push_str(&format!("\\{byte:03o}"));
+        // Writing to a string does not fail.
+        let _ = write!(format, "\\{byte:03o}");
     }
     quoted(&format)
 }
@@ -319,12 +329,19 @@ mod tests {
         long.request_bytes = 99_999;
         let made = line(&long, None);
         assert!(made.line.ends_with("--data-binary @body"), "{}", made.line);
-        assert!(made.notes[0].contains("3 of the 99999 bytes"), "{:?}", made.notes);
+        assert!(
+            made.notes[0].contains("3 of the 99999 bytes"),
+            "{:?}",
+            made.notes
+        );
         let mut bytes = asked("TCP", "", &[], b"");
         bytes.status = ExchangeStatus::Bytes;
         assert_eq!(curl(&bytes, None), None);
         let call = line(&asked("gRPC", "/shop.Orders/Get", &[], b"\0\0\0\0\0"), None).line;
-        assert!(call.contains("curl --http2-prior-knowledge http://orders/shop.Orders/Get"), "{call}");
+        assert!(
+            call.contains("curl --http2-prior-knowledge http://orders/shop.Orders/Get"),
+            "{call}"
+        );
     }
 
     #[test]

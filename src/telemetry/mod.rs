@@ -8,6 +8,7 @@ mod attribute;
 mod body;
 mod compare;
 mod curl;
+mod declared;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
@@ -40,6 +41,7 @@ pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
 pub use compare::{Answer, compare};
 pub use curl::{Curl, curl, quoted};
+pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};

@@ -150,7 +150,10 @@ pub fn check_of(exchange: &Exchange, parts: &[What]) -> Result<Check, String> {
     }
     request.headers.retain(|name, _| is_worth_checking(name));
     if let RequestBody::Text(text) = &request.body
-        && request.headers.get("content-type").is_some_and(|kind| kind == "application/json")
+        && request
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "application/json")
         && let Ok(json) = serde_json::from_str::<Json>(text)
         && is_plain(&json)
     {
@@ -260,8 +263,23 @@ fn stable_fields(exchange: &Exchange) -> IndexMap<String, Json> {
 /// Whether a value is probably another one the next time.
 fn looks_changing(name: &str, value: &Json) -> bool {
     const CHANGING: [&str; 17] = [
-        "id", "uuid", "guid", "time", "date", "at", "timestamp", "created", "updated", "modified",
-        "expires", "token", "nonce", "hash", "etag", "ms", "seconds",
+        "id",
+        "uuid",
+        "guid",
+        "time",
+        "date",
+        "at",
+        "timestamp",
+        "created",
+        "updated",
+        "modified",
+        "expires",
+        "token",
+        "nonce",
+        "hash",
+        "etag",
+        "ms",
+        "seconds",
     ];
     // `orderId`, `order_id`: the last word tells.
     let mut words = String::new();
@@ -309,9 +327,10 @@ mod tests {
         ]);
         order.request_body.bytes = (*br#"{"sku": "tea", "quantity": 2}"#).into();
         order.request_bytes = order.request_body.bytes.len() as u64;
-        order.response_body.bytes = br#"{"state":"paid","orderId":17,"total":12,"placed_at":"2026","lines":[1],"ok":true,
+        order.response_body.bytes =
+            br#"{"state":"paid","orderId":17,"total":12,"placed_at":"2026","lines":[1],"ok":true,
             "ref":"a1234","note":null}"#[..]
-            .into();
+                .into();
         order
     }
 
@@ -334,10 +353,20 @@ mod tests {
 
     #[test]
     fn what_was_not_kept_whole_is_refused_in_words() {
-        let cases: [(&dyn Fn(&mut Exchange), &str); 6] = [
-            (&|one| one.request_body.truncated = true, "not all of its body"),
-            (&|one| one.request_body.withheld = true, "not all of its body"),
-            (&|one| one.request_body = BodyHead::default(), "not all of its body"),
+        type Change<'a> = &'a dyn Fn(&mut Exchange);
+        let cases: [(Change<'_>, &str); 6] = [
+            (
+                &|one| one.request_body.truncated = true,
+                "not all of its body",
+            ),
+            (
+                &|one| one.request_body.withheld = true,
+                "not all of its body",
+            ),
+            (
+                &|one| one.request_body = BodyHead::default(),
+                "not all of its body",
+            ),
             (&|one| one.path = "/***".into(), "masked"),
             (&|one| one.method = "TCP".into(), "no HTTP request"),
             (&|one| one.method = "gRPC".into(), "gRPC"),
@@ -353,7 +382,11 @@ mod tests {
         let made = repeat(&masked).unwrap();
         assert_eq!(made.notes, ["its authorization is masked and left out"]);
         assert!(!made.request.headers.contains_key("authorization"));
-        assert!(check_of(&masked, &[]).unwrap_err().contains("authorization"));
+        assert!(
+            check_of(&masked, &[])
+                .unwrap_err()
+                .contains("authorization")
+        );
     }
 
     #[test]

@@ -80,7 +80,10 @@ async fn an_error_is_answered_and_the_run_sees_nothing() {
     set(&relay, vec![error(503)]);
     let answer = relay.ask(GET).await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert!(answer.contains("503 on purpose: a fault is set for requests to orders"), "{answer}");
+    assert!(
+        answer.contains("503 on purpose: a fault is set for requests to orders"),
+        "{answer}"
+    );
     let exchange = relay.exchange().await;
     assert_eq!((http(&exchange), exchange.run), (503, 0));
     assert_eq!(exchange.injected.as_deref(), Some("answered 503"));
@@ -98,7 +101,10 @@ async fn a_kept_connection_goes_on_after_an_error_also_with_a_body() {
     let answer = read_until(&mut caller, "requests to orders\n").await;
     assert!(answer.starts_with("HTTP/1.1 418 "), "{answer}");
     set(&relay, vec![]);
-    caller.write_all(b"GET / HTTP/1.1\r\nHost: orders\r\n\r\n").await.unwrap();
+    caller
+        .write_all(b"GET / HTTP/1.1\r\nHost: orders\r\n\r\n")
+        .await
+        .unwrap();
     read_until(&mut caller, "ok").await;
     let statuses: Vec<u16> = relay.exchanges(2).await.iter().map(http).collect();
     assert_eq!(statuses, [418, 200]);
@@ -130,10 +136,7 @@ async fn end_of(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
 async fn others_than_its_callers_have_nothing_of_a_fault() {
     let (run, _) = Run::answering(OK).await;
     let relay = Relay::to(run.address).await;
-    let from = |from| Fault {
-        from,
-        ..error(500)
-    };
+    let from = |from| Fault { from, ..error(500) };
     // The caller of this relay is web.
     let cart = Callers::Service("cart".into());
     set(&relay, vec![from(Callers::FrontDoor), from(cart)]);
@@ -173,7 +176,9 @@ async fn both_bodies_pass_at_the_bandwidth_and_whole() {
     .await;
     let relay = Relay::to(run.address).await;
     set(&relay, vec![slow(100_000)]);
-    let body: String = (0..LENGTH).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
+    let body: String = (0..LENGTH)
+        .map(|n| char::from(b'a' + (n % 23) as u8))
+        .collect();
     let began = Instant::now();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: orders\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n{body}"
@@ -183,7 +188,10 @@ async fn both_bodies_pass_at_the_bandwidth_and_whole() {
     // 0.3 s up and 0.3 s down.
     assert!(began.elapsed() >= Duration::from_millis(600));
     let exchange = relay.exchange().await;
-    assert_eq!((exchange.request_bytes, exchange.response_bytes), (30_000, 30_000));
+    assert_eq!(
+        (exchange.request_bytes, exchange.response_bytes),
+        (30_000, 30_000)
+    );
     assert_eq!(exchange.injected.as_deref(), Some("at most 100 kB/s"));
 }
 
@@ -226,7 +234,10 @@ async fn bytes_are_late_slow_and_broken_off() {
     assert_eq!(end_of(&mut caller).await, Err(ErrorKind::ConnectionReset));
     let exchanges = relay.exchanges(2).await;
     assert_eq!(exchanges[0].status, ExchangeStatus::Bytes);
-    assert_eq!(exchanges[0].injected.as_deref(), Some("100 ms later, at most 1 kB/s"));
+    assert_eq!(
+        exchanges[0].injected.as_deref(),
+        Some("100 ms later, at most 1 kB/s")
+    );
     assert!(matches!(exchanges[1].status, ExchangeStatus::Failed(_)));
 }
 
@@ -255,7 +266,9 @@ async fn over_http2(faults: Vec<Fault>) -> (Relay, Run, h2::client::SendRequest<
                     all.extend_from_slice(&data);
                     drop(body.flow_control().release_capacity(data.len()));
                 }
-                let mut to = respond.send_response(hyper::Response::new(()), false).unwrap();
+                let mut to = respond
+                    .send_response(hyper::Response::new(()), false)
+                    .unwrap();
                 drop(to.send_data(Bytes::from(all), true));
             });
         }
@@ -293,14 +306,23 @@ async fn streams_of_http2_have_faults_too() {
     assert_eq!(answer.await.unwrap().status(), 429);
     let (answer, _) = client.send_request(post("application/grpc"), true).unwrap();
     let answer = answer.await.unwrap();
-    assert_eq!((answer.status().as_u16(), &answer.headers()["grpc-status"]), (200, &"14".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["grpc-status"]),
+        (200, &"14".parse().unwrap())
+    );
     set(&relay, vec![abort()]);
     let (answer, _) = client.send_request(post("text/plain"), true).unwrap();
     let reset = answer.await.unwrap_err();
     assert_eq!(reset.reason(), Some(h2::Reason::INTERNAL_ERROR));
     let exchanges = relay.exchanges(4).await;
-    let injected: Vec<_> = exchanges.iter().map(|one| one.injected.as_deref().unwrap()).collect();
-    assert_eq!(injected[1..], ["answered 429", "answered 429", "broken off"]);
+    let injected: Vec<_> = exchanges
+        .iter()
+        .map(|one| one.injected.as_deref().unwrap())
+        .collect();
+    assert_eq!(
+        injected[1..],
+        ["answered 429", "answered 429", "broken off"]
+    );
     assert_eq!(exchanges[2].status, ExchangeStatus::Grpc(14));
     assert!(exchanges.iter().skip(1).all(|one| one.run == 0));
 }

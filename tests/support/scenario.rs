@@ -257,11 +257,7 @@ impl ServiceWords {
         service.depends_on = needs
             .map(|(name, condition)| (ServiceName::new(name), *condition))
             .collect();
-        service.follows = self
-            .follows
-            .iter()
-            .map(|name| ServiceName::new(name))
-            .collect();
+        service.follows = self.follows.iter().map(ServiceName::new).collect();
         service.health = self.probe.as_ref().map(ProbeWords::health);
         service.replicas = self.replicas;
         service.restart = self.restart;

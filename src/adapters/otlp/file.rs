@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::json;
 use super::message::trace::TraceRequest;
-use super::store::{Encoding, Refused, Signal, Store};
 use super::spans;
+use super::store::{Encoding, Refused, Signal, Store};
 use crate::telemetry::{Span, Telemetry};
 
 /// Reads messages of OTLP's JSON as the receiver reads them.
@@ -42,7 +42,11 @@ impl FileReader {
         let is_logs = ["resourceLogs", "resource_logs"]
             .iter()
             .any(|name| message.get(name).is_some());
-        let signal = if is_logs { Signal::Logs } else { Signal::Metrics };
+        let signal = if is_logs {
+            Signal::Logs
+        } else {
+            Signal::Metrics
+        };
         let body = Bytes::from(message.to_string());
         let refused = store.take(signal, Encoding::Json, body)?;
         Ok(refused.count)

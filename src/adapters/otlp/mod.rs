@@ -67,12 +67,12 @@ impl Receiver {
     /// # Errors
     /// There is no free port, or no thread.
     pub fn start(telemetry: Arc<Telemetry>, wanted: Ports) -> io::Result<Self> {
-        let (listeners, received) = mpsc::unbounded_channel();
+        let (listeners, coming) = mpsc::unbounded_channel();
         let shared = Shared::new(Arc::new(Store::new(telemetry)));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("otlp".into())
-            .spawn(move || runtime.block_on(serve_all(received, shared)))?;
+            .spawn(move || runtime.block_on(serve_all(coming, shared)))?;
         let receiver = Self {
             wanted,
             listeners,

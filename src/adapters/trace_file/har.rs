@@ -15,7 +15,12 @@ use crate::telemetry::{
 };
 
 /// Headers whose values are secrets, and what stands in their place.
-const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+const SECRET: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+];
 const MASK: &str = "***";
 
 /// The parts.
@@ -64,7 +69,11 @@ fn request(exchange: &Exchange) -> Json {
             json!({ "name": name, "value": value })
         })
         .collect();
-    let method = if exchange.method == "gRPC" { "POST" } else { exchange.method.as_str() };
+    let method = if exchange.method == "gRPC" {
+        "POST"
+    } else {
+        exchange.method.as_str()
+    };
     let mut told = json!({
         "method": method,
         "url": format!("http://{host}{}", exchange.path),
@@ -103,12 +112,11 @@ fn response(exchange: &Exchange) -> Json {
     });
     let bytes = &exchange.response_body.bytes;
     if !bytes.is_empty() {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => content["text"] = text.into(),
-            Err(_) => {
-                content["text"] = base64(bytes).into();
-                content["encoding"] = "base64".into();
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            content["text"] = text.into();
+        } else {
+            content["text"] = base64(bytes).into();
+            content["encoding"] = "base64".into();
         }
     }
     if exchange.response_body.truncated {
@@ -128,7 +136,11 @@ fn response(exchange: &Exchange) -> Json {
 }
 
 fn version(exchange: &Exchange) -> &'static str {
-    if exchange.method == "gRPC" { "HTTP/2" } else { "HTTP/1.1" }
+    if exchange.method == "gRPC" {
+        "HTTP/2"
+    } else {
+        "HTTP/1.1"
+    }
 }
 
 fn lines(headers: &Headers) -> Vec<Json> {
@@ -185,7 +197,11 @@ fn exchange(entry: &Json) -> Option<Exchange> {
         callee: ServiceName::new(callee.chars().take(100).collect::<String>()),
         run: 0,
         method: text("/request/method")?.to_owned(),
-        path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
+        path: if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        },
         status: match u16::try_from(status) {
             Ok(status @ 100..=999) => ExchangeStatus::Http(status),
             _ => ExchangeStatus::Failed(unanswered(text("/response/statusText"))),
@@ -223,8 +239,14 @@ fn headers(lines: Option<&Json>) -> Headers {
     let lines = lines.and_then(Json::as_array).into_iter().flatten();
     let pair = |line: &Json| {
         let name = line.get("name")?.as_str()?.to_owned();
-        let is_secret = SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret));
-        let value = if is_secret { MASK } else { line.get("value")?.as_str()? };
+        let is_secret = SECRET
+            .iter()
+            .any(|secret| name.eq_ignore_ascii_case(secret));
+        let value = if is_secret {
+            MASK
+        } else {
+            line.get("value")?.as_str()?
+        };
         Some((name, value.to_owned()))
     };
     lines.filter_map(pair).collect()

@@ -47,7 +47,10 @@ fn of_trace((trace, spans): (TraceId, Vec<Span>)) -> Json {
             .collect();
         let process = json!({ "serviceName": span.service, "tags": tags });
         let known = processes.iter().find(|(known, _)| *known == process);
-        let name = known.map_or_else(|| format!("p{}", processes.len() + 1), |(_, name)| name.clone());
+        let name = known.map_or_else(
+            || format!("p{}", processes.len() + 1),
+            |(_, name)| name.clone(),
+        );
         if known.is_none() {
             processes.push((process, name.clone()));
         }
@@ -70,7 +73,12 @@ fn of_span(span: &Span, process: &str) -> Json {
     let log = |event: &SpanEvent| {
         let name = AttributeValue::Text(event.name.clone());
         let mut fields = vec![tag("event", &name)];
-        fields.extend(event.attributes.iter().map(|(name, value)| tag(name, value)));
+        fields.extend(
+            event
+                .attributes
+                .iter()
+                .map(|(name, value)| tag(name, value)),
+        );
         json!({ "timestamp": micros(event.at), "fields": fields })
     };
     json!({
@@ -119,7 +127,10 @@ fn tags(span: &Span) -> Vec<Json> {
         }
     }
     let began = span.started.as_nanosecond().rem_euclid(1000);
-    for (name, nanos) in [(BEGAN, began), (TOOK, i128::from(span.took.subsec_nanos() % 1000))] {
+    for (name, nanos) in [
+        (BEGAN, began),
+        (TOOK, i128::from(span.took.subsec_nanos() % 1000)),
+    ] {
         if nanos != 0 {
             let nanos = i64::try_from(nanos).unwrap_or(0);
             tags.push(tag(name, &AttributeValue::Int(nanos)));
@@ -152,7 +163,11 @@ fn plain(value: &AttributeValue) -> Json {
         AttributeValue::List(values) => values.iter().map(plain).collect(),
         AttributeValue::Map(map) => {
             let pairs = map.iter();
-            Json::Object(pairs.map(|(name, value)| (name.to_owned(), plain(value))).collect())
+            Json::Object(
+                pairs
+                    .map(|(name, value)| (name.to_owned(), plain(value)))
+                    .collect(),
+            )
         }
     }
 }
@@ -195,8 +210,13 @@ fn processes(trace: &Json) -> Processes {
 
 fn of_process(process: &Json) -> (String, Arc<Attributes>) {
     let service = process.get("serviceName").and_then(Json::as_str);
-    let service = service.filter(|name| !name.is_empty()).unwrap_or("unknown_service");
-    let name = ("service.name".to_owned(), AttributeValue::Text(service.into()));
+    let service = service
+        .filter(|name| !name.is_empty())
+        .unwrap_or("unknown_service");
+    let name = (
+        "service.name".to_owned(),
+        AttributeValue::Text(service.into()),
+    );
     let tags = attributes(process.get("tags"));
     let name = Some(name).filter(|_| tags.get("service.name").is_none());
     let all = name.into_iter().chain(tags.0);
@@ -219,8 +239,12 @@ fn span(told: &Json, processes: &Processes) -> Option<Span> {
     };
     let kind = take("span.kind").map(|kind| kind_of(&kind.to_string()));
     let scope = Scope {
-        name: take("otel.scope.name").or_else(|| take("otel.library.name")).map_or_else(String::new, |name| name.to_string()),
-        version: take("otel.scope.version").or_else(|| take("otel.library.version")).map_or_else(String::new, |version| version.to_string()),
+        name: take("otel.scope.name")
+            .or_else(|| take("otel.library.name"))
+            .map_or_else(String::new, |name| name.to_string()),
+        version: take("otel.scope.version")
+            .or_else(|| take("otel.library.version"))
+            .map_or_else(String::new, |version| version.to_string()),
         resource,
     };
     let mut nanos = |name: &str| match take(name) {
@@ -230,7 +254,12 @@ fn span(told: &Json, processes: &Processes) -> Option<Span> {
     let (began, took) = (nanos(BEGAN), nanos(TOOK));
     let status = status(&mut take);
     let (parent, links) = references(told, trace);
-    let micros = |name: &str| told.get(name).and_then(Json::as_f64).unwrap_or(0.0).max(0.0);
+    let micros = |name: &str| {
+        told.get(name)
+            .and_then(Json::as_f64)
+            .unwrap_or(0.0)
+            .max(0.0)
+    };
     let service = crate::text::plain(service.as_bytes());
     let run = scope.resource.int("boatyard.run");
     Some(Span {

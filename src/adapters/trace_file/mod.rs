@@ -72,7 +72,11 @@ pub fn read(text: &[u8], telemetry: &Arc<Telemetry>) -> Result<Read, String> {
         }
     }
     telemetry.touch();
-    if found { Ok(all) } else { Err("it is empty".into()) }
+    if found {
+        Ok(all)
+    } else {
+        Err("it is empty".into())
+    }
 }
 
 /// The values of a list, or the value itself.
@@ -85,13 +89,21 @@ fn whole(value: Json) -> Vec<Json> {
 
 fn one(value: &Json, reader: &FileReader, telemetry: &Telemetry) -> Result<Read, String> {
     // Jaeger 2 wraps OTLP in a result.
-    let value = value.get("result").filter(|inner| inner.is_object()).unwrap_or(value);
+    let value = value
+        .get("result")
+        .filter(|inner| inner.is_object())
+        .unwrap_or(value);
     let has = |names: &[&str]| names.iter().any(|name| value.get(name).is_some());
     if has(&["resourceSpans", "resource_spans"]) {
         let (spans, refused) = reader.spans(value)?;
         return Ok(keep(spans, refused, telemetry));
     }
-    if has(&["resourceLogs", "resource_logs", "resourceMetrics", "resource_metrics"]) {
+    if has(&[
+        "resourceLogs",
+        "resource_logs",
+        "resourceMetrics",
+        "resource_metrics",
+    ]) {
         let refused = reader.take(value)?;
         return Ok(Read {
             refused,

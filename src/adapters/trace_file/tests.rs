@@ -39,7 +39,11 @@ fn exchange(trace: u128, span: u64, parent: Option<u64>, callee: &str) -> Exchan
             ("authorization", "***"),
             ("content-type", "application/json"),
         ]),
-        response_headers: Headers::from_iter([("location", "/orders/17"), ("x-a", "1"), ("x-a", "2")]),
+        response_headers: Headers::from_iter([
+            ("location", "/orders/17"),
+            ("x-a", "1"),
+            ("x-a", "2"),
+        ]),
         request_body: BodyHead {
             bytes: (*b"{\"key\":\"***\"}").into(),
             ..BodyHead::default()
@@ -107,8 +111,16 @@ fn parts() -> Vec<What> {
     let mut call = exchange(1, 4, Some(1), "stock");
     call.method = "gRPC".into();
     call.status = ExchangeStatus::Grpc(14);
-    let exchanges = [exchange(1, 1, None, "web"), exchange(1, 2, Some(1), "orders"), failed, call, tcp];
-    let exchanges = exchanges.into_iter().map(|one| What::Exchange(Arc::new(one)));
+    let exchanges = [
+        exchange(1, 1, None, "web"),
+        exchange(1, 2, Some(1), "orders"),
+        failed,
+        call,
+        tcp,
+    ];
+    let exchanges = exchanges
+        .into_iter()
+        .map(|one| What::Exchange(Arc::new(one)));
     exchanges.chain([What::Span(Arc::new(span()))]).collect()
 }
 
@@ -149,7 +161,10 @@ fn what_is_written_is_read_back_in_every_format() {
 fn masked_values_stay_masked_and_nothing_else_appears() {
     for format in FORMATS {
         let text = write(format, &parts());
-        assert!(text.contains("***") && !text.contains("hunter2"), "{format:?}");
+        assert!(
+            text.contains("***") && !text.contains("hunter2"),
+            "{format:?}"
+        );
     }
 }
 
@@ -157,25 +172,50 @@ fn masked_values_stay_masked_and_nothing_else_appears() {
 fn others_find_what_they_look_for() {
     let otlp: Json = serde_json::from_str(&write(Format::Otlp, &parts())).unwrap();
     let first = &otlp["resourceSpans"][0];
-    assert_eq!(first["resource"]["attributes"][0], json!({"key": "service.name", "value": {"stringValue": "web"}}));
+    assert_eq!(
+        first["resource"]["attributes"][0],
+        json!({"key": "service.name", "value": {"stringValue": "web"}})
+    );
     let span = &first["scopeSpans"][0]["spans"][0];
     assert_eq!(span["traceId"], "00000000000000000000000000000001");
-    assert_eq!((&span["kind"], &span["name"]), (&json!(2), &json!("POST /orders")));
+    assert_eq!(
+        (&span["kind"], &span["name"]),
+        (&json!(2), &json!("POST /orders"))
+    );
     let jaeger: Json = serde_json::from_str(&write(Format::Jaeger, &parts())).unwrap();
     let trace = &jaeger["data"][0];
-    assert_eq!(trace["spans"][1]["references"][0]["spanID"], "0000000000000001");
+    assert_eq!(
+        trace["spans"][1]["references"][0]["spanID"],
+        "0000000000000001"
+    );
     let process = trace["spans"][1]["processID"].as_str().unwrap();
     assert_eq!(trace["processes"][process]["serviceName"], "orders");
     let har: Json = serde_json::from_str(&write(Format::Har, &parts())).unwrap();
     let entries = har["log"]["entries"].as_array().unwrap();
     // Bytes are no HTTP.
-    assert_eq!((har["log"]["version"].as_str(), entries.len()), (Some("1.2"), 4));
+    assert_eq!(
+        (har["log"]["version"].as_str(), entries.len()),
+        (Some("1.2"), 4)
+    );
     let entry = &entries[0];
-    assert_eq!(entry["request"]["url"], "http://127.0.0.1:8080/orders?a=1&b=x%20y");
-    assert_eq!(entry["request"]["queryString"][1], json!({"name": "b", "value": "x%20y"}));
+    assert_eq!(
+        entry["request"]["url"],
+        "http://127.0.0.1:8080/orders?a=1&b=x%20y"
+    );
+    assert_eq!(
+        entry["request"]["queryString"][1],
+        json!({"name": "b", "value": "x%20y"})
+    );
     assert_eq!(entry["response"]["content"]["encoding"], "base64");
     assert_eq!(entry["response"]["redirectURL"], "/orders/17");
-    for required in ["startedDateTime", "time", "request", "response", "cache", "timings"] {
+    for required in [
+        "startedDateTime",
+        "time",
+        "request",
+        "response",
+        "cache",
+        "timings",
+    ] {
         assert!(entry.get(required).is_some(), "{required}");
     }
 }
@@ -208,11 +248,20 @@ fn jaeger_as_its_query_service_and_old_clients_write_it() {
     let What::Span(span) = &kept[0] else {
         panic!("it is a span");
     };
-    assert_eq!((span.trace, span.span, span.parent), (TraceId(0xb1), SpanId(2), Some(SpanId(1))));
-    assert_eq!((span.service.as_str(), span.kind), ("service-x", SpanKind::Client));
+    assert_eq!(
+        (span.trace, span.span, span.parent),
+        (TraceId(0xb1), SpanId(2), Some(SpanId(1)))
+    );
+    assert_eq!(
+        (span.service.as_str(), span.kind),
+        ("service-x", SpanKind::Client)
+    );
     assert!(span.is_error() && span.took == Duration::from_micros(5));
     assert_eq!(span.attributes.int("n"), Some(12));
-    assert_eq!(span.attributes.get("blob"), Some(&AttributeValue::Bytes(vec![0, 0, 0x30, 0x39])));
+    assert_eq!(
+        span.attributes.get("blob"),
+        Some(&AttributeValue::Bytes(vec![0, 0, 0x30, 0x39]))
+    );
     assert_eq!(span.events[0].name, "x");
     // One trace alone, as it is saved from the screen.
     assert_eq!(reread(&old["data"][0].to_string()).0, read);
@@ -242,12 +291,24 @@ fn an_archive_of_a_browser_is_exchanges_without_secrets() {
     assert_eq!((read.exchanges, read.refused), (2, 1));
     let exchanges = telemetry.exchanges().since(0).exchanges;
     let post = &exchanges[0];
-    assert_eq!((post.callee.as_str(), post.path.as_str()), ("shop.example:8443", "/a?b=1"));
+    assert_eq!(
+        (post.callee.as_str(), post.path.as_str()),
+        ("shop.example:8443", "/a?b=1")
+    );
     assert_eq!(post.trace.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!((post.status.clone(), post.took), (ExchangeStatus::Http(201), Duration::from_micros(38_500)));
-    assert_eq!((&*post.request_body.bytes, &*post.response_body.bytes), (&b"tea"[..], &b"ok"[..]));
+    assert_eq!(
+        (post.status.clone(), post.took),
+        (ExchangeStatus::Http(201), Duration::from_micros(38_500))
+    );
+    assert_eq!(
+        (&*post.request_body.bytes, &*post.response_body.bytes),
+        (&b"tea"[..], &b"ok"[..])
+    );
     assert_eq!(post.request_headers.get("cookie"), Some("***"));
-    assert_eq!(exchanges[1].status, ExchangeStatus::Failed("blocked".into()));
+    assert_eq!(
+        exchanges[1].status,
+        ExchangeStatus::Failed("blocked".into())
+    );
     assert_eq!(exchanges[1].path, "/");
 }
 
@@ -304,8 +365,17 @@ fn examples_of_the_protocol_and_of_jaeger() {
         if is_of_spans {
             // What they say goes through OTLP unchanged, and through Jaeger's format but for links' attributes.
             assert_eq!(reread(&write(Format::Otlp, &kept)).1, kept, "{file}");
-            let ids = |parts: &[What]| parts.iter().map(|part| (part.span(), part.parent())).collect::<Vec<_>>();
-            assert_eq!(ids(&reread(&write(Format::Jaeger, &kept)).1), ids(&kept), "{file}");
+            let ids = |parts: &[What]| {
+                parts
+                    .iter()
+                    .map(|part| (part.span(), part.parent()))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(
+                ids(&reread(&write(Format::Jaeger, &kept)).1),
+                ids(&kept),
+                "{file}"
+            );
         }
         if file.ends_with("logs.json") {
             assert!(telemetry.logs().next_seq() > 0, "{file}");

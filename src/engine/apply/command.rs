@@ -1,7 +1,9 @@
 //! What people and programs asked for. Unknown services are ignored: they may have left the stack meanwhile.
 
 use super::super::turn::Turn;
-use super::super::{Command, Effect, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted, faults};
+use super::super::{
+    Command, Effect, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted, faults,
+};
 use super::mode;
 use crate::stack::{Runtime, ServiceName};
 

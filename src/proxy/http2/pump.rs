@@ -104,7 +104,8 @@ impl Pump {
     /// Gives the receiver as much as it has room for; how that ended the direction, if it did.
     fn poll_give(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ended>> {
         ready!(self.poll_allowed(cx));
-        self.to.reserve_capacity(self.allowed.min(self.waiting.len()));
+        self.to
+            .reserve_capacity(self.allowed.min(self.waiting.len()));
         while self.to.capacity() == 0 {
             if !matches!(ready!(self.to.poll_capacity(cx)), Some(Ok(_))) {
                 return Poll::Ready(Some(Ended::Receiver(None)));

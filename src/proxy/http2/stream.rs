@@ -305,7 +305,9 @@ impl Stream {
                     up.to.send_reset(reason.unwrap_or(Reason::CANCEL));
                     return;
                 }
-                Ended::Sender(error) => return self.broke_within(&live, &head, &error, down.to),
+                Ended::Sender(error) => {
+                    return self.broke_within(&live, &head, &error, down.to).await;
+                }
             }
         }
         if !up_is_over {
@@ -346,7 +348,7 @@ impl Stream {
     }
 
     /// The run broke off within its answer.
-    fn broke_within(
+    async fn broke_within(
         mut self,
         live: &Live,
         head: &response::Parts,
@@ -355,10 +357,14 @@ impl Stream {
     ) {
         let answered = format!("answered {}, then broke off", head.status.as_u16());
         let words = self.words(live, &answered, error);
+        // A reset takes back what has not gone out yet, which what came before the end should.
+        tokio::task::yield_now().await;
         match reason_for_caller(error) {
             Some(reason) => to.send_reset(reason),
             // What the caller's library says of a connection that broke off.
-            None if self.kind == Kind::Grpc => drop(to.send_trailers(grpc::trailers(UNAVAILABLE, &words))),
+            None if self.kind == Kind::Grpc => {
+                drop(to.send_trailers(grpc::trailers(UNAVAILABLE, &words)));
+            }
             None => to.send_reset(Reason::INTERNAL_ERROR),
         }
         self.failed(words);
