@@ -111,7 +111,7 @@ async fn pass(
     run.write_all(said).await?;
     passed.up.fetch_add(said.len() as u64, Ordering::Relaxed);
     let relayed = splice(caller, &mut run, passed, bandwidth, |bytes| {
-        hello.follow(bytes)
+        hello.follow(bytes);
     })
     .await;
     if relayed.is_err() {

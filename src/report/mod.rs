@@ -1,5 +1,6 @@
 //! The views without a screen: lines, JSON, smoke reports.
 
+mod doing;
 mod edits;
 mod feed;
 mod held;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::json::time;
+use crate::stack::ServiceName;
 use crate::telemetry::{ExchangeStatus, Span, TraceSummary, What, grpc};
 use crate::text;
 
@@ -12,7 +13,7 @@ use crate::text;
 pub fn traces_lines(traces: &[TraceSummary]) -> String {
     let mut out = String::new();
     for trace in traces {
-        let services: Vec<&str> = trace.services.iter().map(|name| name.as_str()).collect();
+        let services: Vec<&str> = trace.services.iter().map(ServiceName::as_str).collect();
         let errors = match trace.errors {
             0 => String::new(),
             1 => "  1 error".into(),

@@ -12,7 +12,7 @@ mod failure;
 mod inspect;
 mod opening;
 mod otlp;
-mod policies;
+mod policy;
 mod reload;
 mod serve;
 mod smoke;

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
 use super::between::Between;
-use super::doing::{Recorded, export, save_check, send_again};
 use super::engine_side::EngineSide;
 use super::exec;
 use super::otlp::Otlp;
@@ -133,20 +132,9 @@ impl World for RealWorld {
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
             Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
-            Effect::Replay {
-                trace,
-                span,
-                request,
-            } => {
-                let recorded = Recorded { trace, span };
-                send_again(&self.wires, (&self.doors, &self.stack), &recorded, request);
+            Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::Export { .. } => {
+                self.do_with_recorded(effect);
             }
-            Effect::SaveCheck { check } => save_check(&self.wires, self.options.clone(), check),
-            Effect::Export {
-                traces,
-                format,
-                file,
-            } => export(&self.wires, &traces, format, file),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -202,11 +190,7 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let stack = Arc::clone(&self.stack);
-        let redact: Arc<[String]> = stack.redact.clone().into();
-        for service in stack.services.values() {
-            self.set_policy(service, &redact);
-        }
+        self.set_policies();
         self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();

@@ -114,7 +114,7 @@ impl Share {
 
     /// Whether the one with these random bits is among them.
     pub fn has(self, random: u64) -> bool {
-        (random >> 32) * u64::from(Self::WHOLE) >> 32 < u64::from(self.0)
+        ((random >> 32) * u64::from(Self::WHOLE)) >> 32 < u64::from(self.0)
     }
 }
 

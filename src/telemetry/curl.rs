@@ -1,5 +1,7 @@
 //! An exchange's request as a line for the shell.
 
+use std::fmt::Write as _;
+
 use super::exchange::{Exchange, ExchangeStatus};
 use super::repeat::{MASK, belongs_to_hop, belongs_to_trace};
 
@@ -196,7 +198,8 @@ fn headers(
 fn octal(bytes: &[u8]) -> String {
     let mut format = String::with_capacity(bytes.len() * 4);
     for byte in bytes {
-        format.push_str(&format!("\\{byte:03o}"));
+        // Writing to a string does not fail.
+        let _ = write!(format, "\\{byte:03o}");
     }
     quoted(&format)
 }

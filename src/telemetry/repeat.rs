@@ -353,7 +353,8 @@ mod tests {
 
     #[test]
     fn what_was_not_kept_whole_is_refused_in_words() {
-        let cases: [(&dyn Fn(&mut Exchange), &str); 6] = [
+        type Change<'a> = &'a dyn Fn(&mut Exchange);
+        let cases: [(Change<'_>, &str); 6] = [
             (
                 &|one| one.request_body.truncated = true,
                 "not all of its body",

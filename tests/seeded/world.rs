@@ -441,12 +441,14 @@ impl World {
             | Effect::Replay { .. }
             | Effect::SaveCheck { .. }
             | Effect::Export { .. } => {}
-            Effect::Forget { service } => {
-                self.truth.saves.remove(&service);
-                self.truth.completed.remove(&service);
-                self.truth.found.remove(&service);
-            }
+            Effect::Forget { service } => self.forget(&service),
         }
+    }
+
+    fn forget(&mut self, service: &ServiceName) {
+        self.truth.saves.remove(service);
+        self.truth.completed.remove(service);
+        self.truth.found.remove(service);
     }
 
     fn plan_build(&mut self, build: BuildId) {

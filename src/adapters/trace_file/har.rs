@@ -112,12 +112,11 @@ fn response(exchange: &Exchange) -> Json {
     });
     let bytes = &exchange.response_body.bytes;
     if !bytes.is_empty() {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => content["text"] = text.into(),
-            Err(_) => {
-                content["text"] = base64(bytes).into();
-                content["encoding"] = "base64".into();
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            content["text"] = text.into();
+        } else {
+            content["text"] = base64(bytes).into();
+            content["encoding"] = "base64".into();
         }
     }
     if exchange.response_body.truncated {

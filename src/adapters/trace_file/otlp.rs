@@ -23,15 +23,12 @@ pub(super) fn write(parts: &[What]) -> Json {
             *service == span.service && *scope == span.scope
         };
         let at = known.get(&key).copied();
-        match at.or_else(|| groups.iter().position(is_same)) {
-            Some(at) => {
-                known.insert(key, at);
-                groups[at].2.push(told);
-            }
-            None => {
-                known.insert(key, groups.len());
-                groups.push((span.service, span.scope, vec![told]));
-            }
+        if let Some(at) = at.or_else(|| groups.iter().position(is_same)) {
+            known.insert(key, at);
+            groups[at].2.push(told);
+        } else {
+            known.insert(key, groups.len());
+            groups.push((span.service, span.scope, vec![told]));
         }
     }
     let resource = |(service, scope, spans): (ServiceName, Arc<Scope>, Vec<Json>)| {
@@ -49,15 +46,15 @@ pub(super) fn write(parts: &[What]) -> Json {
 
 /// The resource, which says at least which service it is.
 fn named(resource: &Attributes, service: &ServiceName) -> Attributes {
-    let mut names = ["boatyard.service", "service.name"].iter();
-    let said = names.find_map(|name| resource.text(name));
-    let mut named = resource.clone();
+    let mut keys = ["boatyard.service", "service.name"].iter();
+    let said = keys.find_map(|key| resource.text(key));
+    let mut whole = resource.clone();
     if said != Some(service.as_str()) {
-        let name = AttributeValue::Text(service.to_string());
-        named.0.retain(|(name, _)| name != "boatyard.service");
-        named.0.insert(0, ("boatyard.service".into(), name));
+        let value = AttributeValue::Text(service.to_string());
+        whole.0.retain(|(key, _)| key != "boatyard.service");
+        whole.0.insert(0, ("boatyard.service".into(), value));
     }
-    named
+    whole
 }
 
 fn of_span(span: &Span) -> Json {

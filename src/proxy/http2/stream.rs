@@ -363,7 +363,7 @@ impl Stream {
             Some(reason) => to.send_reset(reason),
             // What the caller's library says of a connection that broke off.
             None if self.kind == Kind::Grpc => {
-                drop(to.send_trailers(grpc::trailers(UNAVAILABLE, &words)))
+                drop(to.send_trailers(grpc::trailers(UNAVAILABLE, &words)));
             }
             None => to.send_reset(Reason::INTERNAL_ERROR),
         }
