@@ -3,9 +3,9 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
+mod align;
 mod attribute;
 mod body;
-mod compare;
 mod critical;
 mod exchange;
 #[cfg(test)]
@@ -36,9 +36,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub use align::{Pair, align_traces};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
-pub use compare::{Pair, compare};
 pub use critical::{critical_path, outlives};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::{EdgeRates, Rates};

@@ -34,7 +34,7 @@ enum Work {
 
 /// Two traces aligned: parts are the same if their parents are, if the same was asked of the same service (ids in paths
 /// aside), and if they are the same of several such. Within a parent they stand by their begin.
-pub fn compare(left: &[Row], right: &[Row]) -> Vec<Pair> {
+pub fn align_traces(left: &[Row], right: &[Row]) -> Vec<Pair> {
     let (left_children, right_children) = (children(left), children(right));
     let roots = |rows: &[Row]| {
         let roots = (0..rows.len()).filter(|index| rows[*index].depth == 0);
@@ -151,7 +151,7 @@ mod tests {
                 name.unwrap_or_default()
             )
         };
-        compare(&rows(left), &rows(right))
+        align_traces(&rows(left), &rows(right))
             .iter()
             .map(pair)
             .collect()
