@@ -13,7 +13,7 @@ use crate::adapters::{Wires, replay};
 use crate::config;
 use crate::engine::{Effect, Event, Replay, TraceFormat};
 use crate::stack::{Check, HttpRequest, ServiceName, Stack};
-use crate::telemetry::{Answer, Exchange, Telemetry, TraceId, What, differences};
+use crate::telemetry::{Answer, Exchange, Telemetry, TraceId, What, compare};
 use crate::text::Redactor;
 
 /// How long the exchange of a request that was sent again may take to be recorded.
@@ -97,7 +97,7 @@ fn send_again(
                         status: after.status.unwrap_or(0),
                         ms: u64::try_from(replayed.took.as_millis()).unwrap_or(u64::MAX),
                         trace: replayed.trace.trace.to_string(),
-                        differences: differences(&Answer::of(&before), &after),
+                        differences: compare(&Answer::of(&before), &after),
                     },
                 }
             }
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::adapters::trace_file;
-    use crate::proxy::{Doors, Limits, Routes, Target, Upstream, into_store};
+    use crate::proxy::{Doors, Limits, Policy, Routes, Target, Upstream, into_store};
     use crate::runtime::Clock;
     use crate::stack::{Reach, RequestBody, Service};
     use crate::telemetry::repeat;
@@ -254,6 +254,12 @@ mod tests {
                 reach: Reach::Only(address),
             };
             routes.set(&"orders".into(), Target::Runs(vec![upstream]));
+            let redact: Arc<[String]> = ["hunter2".to_owned()].into();
+            let policy = Policy {
+                redact,
+                ..Policy::default()
+            };
+            routes.set_policy(&"orders".into(), policy);
             let record = into_store(Arc::clone(&telemetry));
             let doors = Doors::new(routes, record, Limits::default());
             let services = ["web", "orders"].map(|name| (name.into(), Service::named(name)));

@@ -3,7 +3,7 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
-mod answer;
+mod align;
 mod as_span;
 mod attribute;
 mod body;
@@ -41,11 +41,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-pub use answer::{Answer, differences};
+pub use align::{Pair, align_traces};
 pub use as_span::{as_exchange, as_span};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
-pub use compare::{Pair, compare};
+pub use compare::{Answer, compare};
 pub use critical::{critical_path, outlives};
 pub use curl::{Curl, curl, quoted};
 pub use declared::{Unseen, unseen};

@@ -1,7 +1,7 @@
 //! What the screen knows of two traces that are compared.
 
 use super::trace_view::moved;
-use crate::telemetry::{Pair, Telemetry, TraceId, compare};
+use crate::telemetry::{Pair, Telemetry, TraceId, align_traces};
 
 /// Two traces side by side.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Comparison {
         }
         self.sizes = Some(sizes);
         let [left, right] = [self.left, self.right].map(|trace| telemetry.waterfall(trace));
-        self.pairs = compare(&left, &right);
+        self.pairs = align_traces(&left, &right);
         self.go(0);
     }
 

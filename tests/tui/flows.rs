@@ -12,6 +12,12 @@ use tokio::time::timeout;
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
 
+/// A request to web, answered after 38 ms.
+fn request(scene: &Scene, trace: u64, start: f64, path: &str, code: u16) {
+    scene.ask(trace, 1, None, ("web", "GET", path, code), start, 38);
+    scene.telemetry.touch();
+}
+
 fn desk(scene: Scene) -> Desk {
     Desk::new(scene, 120, 40)
 }
@@ -321,8 +327,8 @@ fn the_list_pauses_and_says_how_many_are_new() {
     let mut desk = desk(fixture::ready());
     desk.press("3 z j");
     assert!(desk.find("paused").is_some());
-    desk.scene.request(900, 9.5, "/orders", 200);
-    desk.scene.request(901, 9.6, "/healthz", 200);
+    request(&desk.scene, 900, 9.5, "/orders", 200);
+    request(&desk.scene, 901, 9.6, "/healthz", 200);
     desk.redraw();
     assert!(
         desk.find("paused, 1 new above").is_some(),
@@ -374,7 +380,7 @@ fn a_line_leads_to_its_trace_and_back() {
     assert!(desk.find("trace 4bf92f35").is_some());
     desk.press("esc");
     assert!(desk.find("following").is_some());
-    desk.scene.request(900, 11.0, "/late", 200);
+    request(&desk.scene, 900, 11.0, "/late", 200);
     desk.scene.say(11.01, "web", Stream::Stdout, "INFO no id");
     desk.redraw();
     desk.press("enter");

@@ -61,7 +61,7 @@ const VIEWS: &[Picture] = &[
     ("trace_alone", fixture::ready, "3 z j j enter j j"),
     ("trace_details", fixture::ready, "3 z j j enter j enter"),
     ("trace_folded", fixture::ready, "3 z j j enter j left"),
-    ("trace_lines", fixture::ready, "3 z G k k enter j o"),
+    ("trace_lines", fixture::ready, "3 z G enter j o"),
     (
         "trace_searched",
         fixture::ready,

@@ -30,7 +30,7 @@ pub(in crate::tui) fn render(
     let seen = scene.telemetry.exchanges().edges(WINDOW, now);
     let layers = layers(&scene.state.stack, seen);
     let words = format!(
-        "{} s, p50/p95   ╌▷ not observed   + not declared",
+        "{} s, p50/p95   ▷ not observed   + not declared",
         WINDOW.as_secs()
     );
     let head = Title {
@@ -86,7 +86,7 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
     ))];
     if let Some(entered) = &node.entered {
         let words = Span::styled("⇢ outside ", theme.style(Role::Dim));
-        let mut spans = vec![Span::raw("  "), words];
+        let mut spans = vec![Span::raw(" "), words];
         spans.extend(traffic(entered, theme));
         card.push(Line::from(clip(spans, room)));
     }
@@ -107,7 +107,7 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
 /// One call: a full arrow if it was seen, a hollow one if the stack file alone says so.
 fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<Span<'a>> {
     let theme = scene.theme;
-    let branch = if last { "  └" } else { "  ├" };
+    let branch = if last { " └" } else { " ├" };
     let arrow = if call.seen.is_some() {
         "─▶ "
     } else {
@@ -116,7 +116,8 @@ fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<S
     let place = scene.state.services.get_index_of(&call.callee);
     let name = text::pad(text::cut(call.callee.as_str(), width), width);
     let mut spans = vec![
-        Span::styled(format!("{branch}{arrow}"), theme.style(Role::Border)),
+        Span::styled(branch, theme.style(Role::Border)),
+        Span::styled(arrow, theme.style(Role::Dim)),
         Span::styled(name, theme.series(place.unwrap_or(0))),
         Span::raw(" "),
     ];

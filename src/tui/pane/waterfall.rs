@@ -187,10 +187,6 @@ impl Columns {
             axis: room.saturating_sub(words + figures),
         }
     }
-
-    fn before_axis(self) -> usize {
-        self.words + 16 + if self.own { 9 } else { 0 }
-    }
 }
 
 fn draw_items(frame: &mut Frame<'_>, body: Rect, pane: Rect, scene: Scene<'_>, open: &OpenTrace) {
@@ -349,6 +345,12 @@ fn label<'a>(
     };
     let indent = "  ".repeat(row.depth.min(room / 6));
     let branch = branch(row.depth, row.detached, linked);
+    // The usual way needs no attention, the others are to be read.
+    let hung = theme.style(if row.detached || linked {
+        Role::Dim
+    } else {
+        Role::Border
+    });
     let (name, sign) = if found {
         (theme.style(Role::Strong).patch(theme.found()), "›")
     } else {
@@ -360,7 +362,8 @@ fn label<'a>(
     };
     let mut spans = clip(
         vec![
-            Span::styled(format!("{indent}{branch}"), theme.style(Role::Border)),
+            Span::raw(indent),
+            Span::styled(branch, hung),
             Span::styled(format!("{sign}{service}"), name),
             Span::styled(hidden, theme.style(Role::Accent).bold()),
             Span::styled(
