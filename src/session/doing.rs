@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::adapters::trace_file;
-    use crate::proxy::{Doors, Limits, Routes, Target, Upstream, into_store};
+    use crate::proxy::{Doors, Limits, Policy, Routes, Target, Upstream, into_store};
     use crate::runtime::Clock;
     use crate::stack::{Reach, RequestBody, Service};
     use crate::telemetry::repeat;
@@ -254,6 +254,12 @@ mod tests {
                 reach: Reach::Only(address),
             };
             routes.set(&"orders".into(), Target::Runs(vec![upstream]));
+            let redact: Arc<[String]> = ["hunter2".to_owned()].into();
+            let policy = Policy {
+                redact,
+                ..Policy::default()
+            };
+            routes.set_policy(&"orders".into(), policy);
             let record = into_store(Arc::clone(&telemetry));
             let doors = Doors::new(routes, record, Limits::default());
             let services = ["web", "orders"].map(|name| (name.into(), Service::named(name)));
