@@ -48,7 +48,8 @@ fn the_traces_of_a_smoke_test_are_read_from_their_file() {
     });
     let file = copy.directory().join("traces.json");
     let output = copy
-        .boatyard(&["smoke", "--runtime", "process", "--traces"])
+        .boatyard(&["smoke", "--runtime", "process"])
+        .arg("--traces")
         .arg(&file)
         .output()
         .expect("the binary runs");
