@@ -13,7 +13,7 @@ use crate::adapters::{Wires, replay};
 use crate::config;
 use crate::engine::{Effect, Event, Replay, TraceFormat};
 use crate::stack::{Check, HttpRequest, ServiceName, Stack};
-use crate::telemetry::{Answer, Exchange, Telemetry, TraceId, What, compare};
+use crate::telemetry::{Answer, Exchange, Telemetry, TraceId, What, differences};
 use crate::text::Redactor;
 
 /// How long the exchange of a request that was sent again may take to be recorded.
@@ -97,7 +97,7 @@ fn send_again(
                         status: after.status.unwrap_or(0),
                         ms: u64::try_from(replayed.took.as_millis()).unwrap_or(u64::MAX),
                         trace: replayed.trace.trace.to_string(),
-                        differences: compare(&Answer::of(&before), &after),
+                        differences: differences(&Answer::of(&before), &after),
                     },
                 }
             }

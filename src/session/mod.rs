@@ -12,7 +12,7 @@ mod failure;
 mod inspect;
 mod opening;
 mod otlp;
-mod policy;
+mod policies;
 mod reload;
 mod serve;
 mod smoke;

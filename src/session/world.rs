@@ -190,7 +190,11 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        self.set_policies();
+        let stack = Arc::clone(&self.stack);
+        let redact: Arc<[String]> = stack.redact.clone().into();
+        for service in stack.services.values() {
+            self.set_policy(service, &redact);
+        }
         self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();

@@ -346,11 +346,7 @@ impl World {
             Command::Restart { service }
             | Command::Rebuild { service }
             | Command::Start { service } => service == name,
-            Command::Hold { on: true }
-            | Command::Stop { .. }
-            | Command::Quit
-            | Command::Kill
-            | Command::Resize(_) => false,
+            _ => false,
         };
         if !state.is_running() {
             return;

@@ -412,7 +412,7 @@ pub(crate) fn notice(notice: &Notice) -> Vec<String> {
 /// A fault that makes requests so many milliseconds late; none of no time.
 pub(crate) fn late(ms: u64) -> Option<Fault> {
     (ms > 0).then(|| Fault {
-        latency: std::time::Duration::from_millis(ms),
+        latency: Duration::from_millis(ms),
         ..Fault::default()
     })
 }
