@@ -75,11 +75,7 @@ pub(super) async fn relay(relay: Relay, edge: Arc<Edge>, caller: TcpStream) {
     let caller: (TcpStream, Bytes) = (caller, said.freeze());
     match first {
         Ok(First::Http) => {
-            let http = http::serve(relay, edge, route, caller, early(connected, eager));
-            tokio::select! {
-                () = http => {}
-                () = Stage::reached(&mut stage, Stage::Over) => {}
-            }
+            http::serve(relay, edge, route, caller, early(connected, eager)).await;
         }
         Ok(First::Http2) => {
             let http = http2::relay(relay, edge, route, caller, early(connected, eager));

@@ -96,7 +96,7 @@ pub(super) fn continue_trace(headers: &mut HeaderMap) -> (TraceContext, Option<S
     if named.is_none() {
         headers.remove(TRACESTATE);
     }
-    if let Ok(value) = HeaderValue::try_from(own.to_string()) {
+    if let Ok(value) = HeaderValue::from_bytes(&own.header()) {
         headers.insert(TRACEPARENT, value);
     }
     (own, named.map(|parent| parent.span))

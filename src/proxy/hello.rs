@@ -57,6 +57,11 @@ impl Hello {
         }
     }
 
+    /// Whether it is none, or was not understood.
+    pub(super) fn is_over(&self) -> bool {
+        self.at == At::Over
+    }
+
     fn record_begins(&mut self) {
         let head = std::mem::take(&mut self.record);
         self.left = usize::from(u16::from_be_bytes([head[3], head[4]]));

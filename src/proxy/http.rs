@@ -1,9 +1,10 @@
 //! One caller's HTTP/1.x connection: each request is passed on to a run, and its answer back.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -19,8 +20,9 @@ use tokio::net::TcpStream;
 
 use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
+use super::fault::{self, Injected, Strike};
 use super::headers::{continue_trace, is_event_stream, kept, set_upgrade, strip_hop_by_hop};
-use super::link::{Eager, Link, Links};
+use super::link::{Drivers, Eager, Link, Links};
 use super::live::{InFlight, Live};
 use super::passage::{Answer, Passage, Relayed, Turn, root_cause};
 use super::record::{Opening, Recording};
@@ -52,16 +54,18 @@ pub(super) async fn serve(
     let state = Arc::new(WireState::default());
     let wire = Wire::new(stream, read_before, Arc::clone(&state));
     let mut shutdown = relay.stage.clone();
+    let links = Links::new(eager);
+    let mut drivers = Drivers::of(&links);
     let caller = Arc::new(Caller {
         relay,
         edge,
         route,
         wire: Arc::clone(&state),
-        links: Links::new(eager),
+        links,
     });
     let service = service_fn(move |request| {
         let caller = Arc::clone(&caller);
-        async move { Ok::<_, Infallible>(caller.handle(request).await) }
+        async move { caller.handle(request).await }
     });
     let connection = Builder::new()
         .preserve_header_case(true)
@@ -69,33 +73,66 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    tokio::select! {
-        // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
-        _ = &mut connection => return,
-        () = Stage::reached(&mut shutdown, Stage::Closing) => connection.as_mut().graceful_shutdown(),
+    // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
+    let is_over = tokio::select! {
+        biased;
+        () = served(connection.as_mut(), &mut drivers) => true,
+        () = Stage::reached(&mut shutdown, Stage::Closing) => state.phase() == Phase::Streaming,
+    };
+    if !is_over {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            () = served(connection.as_mut(), &mut drivers) => {}
+            () = Stage::reached(&mut shutdown, Stage::Over) => {}
+        }
     }
-    if state.phase() != Phase::Streaming {
-        drop(connection.await);
-    }
+    drivers.let_go();
+}
+
+/// Ends when the caller's connection does; moves the bytes of its links meanwhile.
+async fn served(
+    mut connection: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+    drivers: &mut Drivers,
+) {
+    poll_fn(|cx| {
+        // Answers come,
+        drivers.poll(cx);
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // and requests go.
+        drivers.poll(cx);
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Caller {
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<Answer> {
+    /// The answer; an error breaks the connection off.
+    async fn handle(&self, mut request: Request<Incoming>) -> io::Result<Response<Answer>> {
         let turn = Turn::begin(&self.wire);
         if let Some(refused) = self.refused_as_it_is(&request) {
-            return refused;
+            return Ok(refused);
         }
         let from_caller = upgrade::on(&mut request);
         let (mut head, body) = request.into_parts();
         let policy = self.route.policy();
+        let injected = fault::draw(&policy, &self.edge, false);
         let mut recording = policy.trace.then(|| self.begin(&mut head, policy.redact));
+        if let Some(injected) = &injected {
+            let html = wants_html(&head.headers);
+            if let Some(end) = self.suffer(injected, html, &mut recording).await {
+                return end;
+            }
+        }
+        let bandwidth = injected.and_then(|injected| injected.bandwidth);
         let expects = head.headers.contains_key(EXPECT) && head.version == Version::HTTP_11;
         let asked_upgrade = strip_hop_by_hop(&mut head.headers);
         let wants_upgrade = asked_upgrade.is_some();
         if let Some(protocols) = asked_upgrade {
             set_upgrade(&mut head.headers, protocols);
         }
-        let mut body = Asked::new(body, &self.wire);
+        let mut body = Asked::new(body, bandwidth, &self.wire);
         if let Some(recording) = &recording {
             body.count_in(&recording.bodies);
         }
@@ -109,28 +146,55 @@ impl Caller {
             gate: gate.clone(),
         };
         prepare(&mut head, &body);
-        match self.pass_on(head, body, hears, recording.as_mut()).await {
-            Ok(Passed {
-                response,
-                link,
-                in_flight,
-            }) => {
-                let passage = Passage {
-                    recording,
-                    link,
-                    links: Arc::clone(&self.links),
-                    in_flight: Some(in_flight),
-                    gate,
-                    turn,
-                };
-                self.answer(
+        Ok(
+            match self.pass_on(head, body, hears, recording.as_mut()).await {
+                Ok(Passed {
                     response,
-                    passage,
-                    wants_upgrade.then_some(from_caller),
-                    html,
-                )
+                    link,
+                    in_flight,
+                }) => {
+                    let passage = Passage {
+                        recording,
+                        link,
+                        links: Arc::clone(&self.links),
+                        in_flight: Some(in_flight),
+                        gate,
+                        turn,
+                    };
+                    let upgrade = wants_upgrade.then_some(from_caller);
+                    self.answer(response, passage, upgrade, (html, bandwidth))
+                }
+                Err(refusal) => self.refuse(&refusal, html, recording),
+            },
+        )
+    }
+
+    /// Does to the exchange what is to be done on purpose before it is passed on; how it ended, if that ends it.
+    async fn suffer(
+        &self,
+        injected: &Injected,
+        html: bool,
+        recording: &mut Option<Recording>,
+    ) -> Option<io::Result<Response<Answer>>> {
+        if let Some(recording) = recording {
+            recording.injected(&injected.words);
+        }
+        match injected.strikes().await? {
+            Strike::Error(status) => {
+                let answer = in_words(status, &fault::said(&self.edge, status), html);
+                Some(Ok(say(
+                    answer,
+                    ExchangeStatus::Http(status),
+                    recording.take(),
+                )))
             }
-            Err(refusal) => self.refuse(&refusal, html, recording),
+            Strike::Abort => {
+                if let Some(recording) = recording.take() {
+                    recording.end(ExchangeStatus::Failed(fault::ABORTED.into()));
+                }
+                self.wire.abort();
+                Some(Err(fault::aborted()))
+            }
         }
     }
 
@@ -283,7 +347,7 @@ impl Caller {
         response: Response<Incoming>,
         mut passage: Passage,
         from_caller: Option<upgrade::OnUpgrade>,
-        html: bool,
+        (html, bandwidth): (bool, Option<u64>),
     ) -> Response<Answer> {
         let mut response = response;
         let from_run = upgrade::on(&mut response);
@@ -300,12 +364,14 @@ impl Caller {
                 return self.refuse(&Refusal::Unreachable(words), html, passage.recording);
             };
             set_upgrade(&mut head.headers, protocols);
+            self.wire.upgrade();
             let relay = self.relay.clone();
             tokio::spawn(tunnel::upgraded(
                 relay,
                 from_caller,
                 from_run,
                 passage.recording,
+                bandwidth,
             ));
             return Response::from_parts(head, Answer::Own(None));
         }
@@ -313,7 +379,7 @@ impl Caller {
             passage.in_flight = None;
             passage.turn.wire().set_phase(Phase::Streaming);
         }
-        let relayed = Relayed::new(body, head.status.as_u16(), passage);
+        let relayed = Relayed::new(body, bandwidth, head.status.as_u16(), passage);
         Response::from_parts(head, Answer::Relayed(Box::new(relayed)))
     }
 
@@ -325,16 +391,11 @@ impl Caller {
     ) -> Response<Answer> {
         let words = refusal.words(&self.edge.callee);
         let answer = in_words(refusal.status(), &words, html);
-        if let Some(mut recording) = recording {
-            recording.answered(answer.headers());
-            let status = match refusal {
-                Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
-                _ => ExchangeStatus::Http(refusal.status()),
-            };
-            recording.bodies.answered.pass(answer.body());
-            recording.end(status);
-        }
-        own(answer)
+        let status = match refusal {
+            Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
+            _ => ExchangeStatus::Http(refusal.status()),
+        };
+        say(answer, status, recording)
     }
 
     fn broke_off(&self, live: &Live, error: &hyper::Error) -> Refusal {
@@ -397,6 +458,20 @@ fn prepare(head: &mut request::Parts, body: &Asked) {
         head.headers
             .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
+}
+
+/// An answer of the relay's own, which ends the exchange.
+fn say(
+    answer: Response<Bytes>,
+    status: ExchangeStatus,
+    recording: Option<Recording>,
+) -> Response<Answer> {
+    if let Some(mut recording) = recording {
+        recording.answered(answer.headers());
+        recording.bodies.answered.pass(answer.body());
+        recording.end(status);
+    }
+    own(answer)
 }
 
 fn own(answer: Response<Bytes>) -> Response<Answer> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::stack::Holding;
+use serde::{Deserialize, Serialize};
+
+use crate::stack::{Fault, Holding};
 
 /// Bounds of one relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ impl Default for Limits {
 }
 
 /// What is done with the requests for one service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether they are traced: `traceparent` set and exchanges recorded. Without, headers pass untouched.
     pub trace: bool,
@@ -42,6 +44,9 @@ pub struct Policy {
     pub redact: Arc<[String]>,
     /// How long and how many of them are held while no run is ready; `None`: as the relay's [`Limits`] say.
     pub hold: Option<Holding>,
+    /// What is done to them on purpose; drawn anew for each exchange when it begins.
+    #[serde(default)]
+    pub faults: Arc<[Fault]>,
 }
 
 impl Default for Policy {
@@ -50,6 +55,7 @@ impl Default for Policy {
             trace: true,
             redact: Arc::default(),
             hold: None,
+            faults: Arc::default(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Feed {
     next_line: u64,
     next_exchange: u64,
     next_span: u64,
+    lost: u64,
     held: HeldWatch,
     shown: Instant,
     fresh: bool,
@@ -52,6 +53,7 @@ impl Feed {
             next_line: 0,
             next_exchange: 0,
             next_span: 0,
+            lost: 0,
             held: HeldWatch::default(),
             shown: Instant::now(),
             fresh: true,
@@ -77,6 +79,8 @@ impl Feed {
         self.next_span = spans.cursor;
         self.next_line = followed.next;
         self.next_exchange = since.cursor;
+        let missed = since.missed + since.lost - self.lost;
+        self.lost = since.lost;
         self.fresh = followed.lines.len() == limit;
         News {
             lines: followed.lines,
@@ -84,7 +88,7 @@ impl Feed {
             spans: spans.spans,
             missed: [
                 ("log lines", followed.missed),
-                ("exchanges", since.missed),
+                ("exchanges", missed),
                 ("spans", spans.missed),
             ],
             held: self

@@ -178,7 +178,7 @@ fn of_exchange(exchange: &Exchange) -> Value {
         | ExchangeStatus::Bytes
         | ExchangeStatus::Open => None,
     };
-    json!({
+    let mut told = json!({
         "notice": "exchange",
         "caller": exchange.caller,
         "callee": exchange.callee,
@@ -186,17 +186,21 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "method": exchange.method,
         "path": text::readable(exchange.path.as_bytes()),
         "status": status,
-        "grpc_status": code,
         "failure": failure,
         "started": time(exchange.started),
         "ms": exchange.took.as_secs_f64() * 1000.0,
         "held_ms": whole_millis(exchange.held),
+        "fault": exchange.injected,
         "request_bytes": exchange.request_bytes,
         "response_bytes": exchange.response_bytes,
         "trace": exchange.trace.to_string(),
         "span": exchange.span.to_string(),
         "parent": exchange.parent.map(|parent| parent.to_string()),
-    })
+    });
+    if let Some(code) = code {
+        told["grpc_status"] = code.into();
+    }
+    told
 }
 
 fn of_span(span: &Span) -> Value {

@@ -13,6 +13,7 @@ mod smoke;
 mod speak;
 mod story;
 mod summary;
+mod traces;
 
 pub use json::Json;
 pub use junit::junit;
@@ -20,6 +21,7 @@ pub use lines::{Lines, LinesOptions};
 pub use outcome::{CheckReport, CheckResult, ServiceReport, SmokeReport, json_report};
 pub use smoke::Smoke;
 pub use speak::{complain, print, stderr_has_color};
+pub use traces::{traces_json, traces_lines};
 
 use crate::text::Redactor;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::edits;
-use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
+use crate::engine::{BuildId, EngineLink, Hold, Notice, Replay, ServiceState, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
 
@@ -350,13 +350,30 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
-        Notice::OtlpListening { grpc, http, taken } => {
-            let (tone, taken) = match taken.as_slice() {
-                [] => (Tone::Plain, String::new()),
-                taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
-            };
-            let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
-            (tone, text, vec![])
+        Notice::OtlpListening { grpc, http, taken } => otlp(grpc, http, taken),
+        Notice::Replayed(replay) => return Some(replayed(replay)),
+        Notice::CheckSaved { check, file, line } => {
+            let text = format!(
+                "saved as the check \"{check}\" at {}:{line}",
+                file.display()
+            );
+            (Tone::Good, text, vec![])
+        }
+        Notice::TracesExported { file, traces } => {
+            let traces = counted(*traces as u64, "trace");
+            (
+                Tone::Good,
+                format!("{traces} written to {}", file.display()),
+                vec![],
+            )
+        }
+        Notice::FaultsSet { service, faults } => {
+            let text = format!("faults on purpose: {}", faults.join("; "));
+            return Some(told(service, Tone::Bad, text, vec![]));
+        }
+        Notice::FaultsCleared { service } => {
+            let text = "no faults on purpose any more".to_owned();
+            return Some(told(service, Tone::Plain, text, vec![]));
         }
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
@@ -401,6 +418,15 @@ fn of_session(notice: &Notice) -> Option<Told> {
         text,
         more,
     })
+}
+
+fn otlp(grpc: &str, http: &str, taken: &[String]) -> (Tone, String, Vec<String>) {
+    let (tone, taken) = match taken {
+        [] => (Tone::Plain, String::new()),
+        taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
+    };
+    let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
+    (tone, text, vec![])
 }
 
 fn of_stack_file(notice: &Notice) -> Option<Told> {
@@ -494,6 +520,23 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 
 pub(super) fn millis(ms: u64) -> String {
     duration(Duration::from_millis(ms))
+}
+
+fn replayed(replay: &Replay) -> Told {
+    let Replay {
+        method,
+        path,
+        status,
+        ms,
+        differences,
+        ..
+    } = replay;
+    let (tone, how) = match differences.len() as u64 {
+        0 => (Tone::Good, "the same answer".to_owned()),
+        many => (Tone::Bad, counted(many, "difference")),
+    };
+    let text = format!("{method} {path} again: {status} in {ms} ms, {how}");
+    told(&replay.service, tone, text, differences.clone())
 }
 
 fn told(service: &ServiceName, tone: Tone, text: String, more: Vec<String>) -> Told {

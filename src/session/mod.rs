@@ -2,7 +2,9 @@
 
 mod addresses;
 mod answers;
+mod between;
 mod doctor;
+mod doing;
 mod down;
 mod engine_side;
 mod exec;
@@ -10,9 +12,11 @@ mod failure;
 mod inspect;
 mod opening;
 mod otlp;
+mod policies;
 mod reload;
 mod serve;
 mod smoke;
+mod traces;
 mod why;
 mod world;
 
@@ -23,6 +27,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::adapters::{container, process};
 use crate::cli::{Cli, ColorArg, Command, Global};
+use crate::proxy;
 use crate::report;
 
 use failure::Failure;
@@ -34,6 +39,7 @@ pub fn main() -> ExitCode {
     let first = arguments.nth(1).unwrap_or_default();
     match first.to_str() {
         Some(process::SHIM_WORD) => return process::shim_main(arguments),
+        Some(proxy::RELAY_WORD) => return proxy::relay_main(arguments),
         Some(container::HELPER_WORD) => return container::helper_main(arguments),
         Some(container::BECOME_WORD) => return container::become_main(arguments),
         _ => {}
@@ -66,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Up(up) => serve::up(&global, &up),
         Command::Watch(watch) => serve::watch(&global, &watch),
         Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
+        Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format } => inspect::config(&global, format),

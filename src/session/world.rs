@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
+use super::between::Between;
+use super::doing::{Recorded, export, save_check, send_again};
 use super::engine_side::EngineSide;
 use super::exec;
 use super::otlp::Otlp;
@@ -18,13 +20,14 @@ use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
+use crate::config;
 use crate::engine::{
     BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
     RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
-use crate::proxy::{Policy, Routes, Target, Upstream};
+use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack, Then};
+use crate::stack::{Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -37,12 +40,16 @@ pub(super) struct RealWorld {
     pub(super) stack: Arc<Stack>,
     /// A front door's port that is taken is replaced by the next free one.
     pub(super) any_port: bool,
+    /// How the stack file is found and read.
+    pub(super) options: config::Options,
     /// Which runtime was asked for.
     pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
     pub(super) doors: Arc<SharedDoors>,
     pub(super) engine: EngineSide,
     pub(super) otlp: Otlp,
+    /// The relays between containers.
+    pub(super) between: Between,
     pub(super) processes: Processes,
     pub(super) probes: Probes,
     pub(super) checks: Checks,
@@ -54,6 +61,8 @@ pub(super) struct RealWorld {
     pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+    /// What is done to requests for services on purpose.
+    pub(super) faults: HashMap<ServiceName, Arc<[Fault]>>,
     /// Answers that the engine waits for; every exchange is shown to it.
     pub(super) answers: Arc<FirstAnswers>,
 }
@@ -95,6 +104,7 @@ impl World for RealWorld {
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
                 self.engine.containers.aim(&service, Aim::Refuse);
+                self.between.set(&service, Target::Refuse(why.clone()));
                 self.routes.set(&service, Target::Refuse(why));
             }
             Effect::Probe { run, service } => self.probe(run, &service),
@@ -122,6 +132,21 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
+            Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
+            Effect::Replay {
+                trace,
+                span,
+                request,
+            } => {
+                let recorded = Recorded { trace, span };
+                send_again(&self.wires, (&self.doors, &self.stack), &recorded, request);
+            }
+            Effect::SaveCheck { check } => save_check(&self.wires, self.options.clone(), check),
+            Effect::Export {
+                traces,
+                format,
+                file,
+            } => export(&self.wires, &traces, format, file),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -177,15 +202,12 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let redact: Arc<[String]> = self.stack.redact.clone().into();
-        for service in self.stack.services.values() {
-            let policy = Policy {
-                trace: service.trace,
-                redact: Arc::clone(&redact),
-                hold: Some(service.hold),
-            };
-            self.routes.set_policy(&service.name, policy);
+        let stack = Arc::clone(&self.stack);
+        let redact: Arc<[String]> = stack.redact.clone().into();
+        for service in stack.services.values() {
+            self.set_policy(service, &redact);
         }
+        self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();
         self.find_files();
@@ -263,8 +285,10 @@ impl RealWorld {
     /// The service left the stack.
     fn forget(&mut self, service: &ServiceName) {
         self.routed.remove(service);
+        self.faults.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
+        self.between.forget(service);
         self.engine.containers.forget(service);
         self.answers.forget(service);
         for edge in self
@@ -290,8 +314,13 @@ impl RealWorld {
     }
 
     fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
-        let routes = Arc::clone(&self.routes);
-        let drained = move |run: RunId| routes.drained(run.0);
+        let (routes, between) = (Arc::clone(&self.routes), self.between.clone());
+        let drained = move |run: RunId| {
+            let (here, there) = (routes.drained(run.0), between.drained(run.0));
+            async move {
+                tokio::join!(here, there);
+            }
+        };
         let containers = &self.engine.containers;
         containers.sync(sync, runs, copies, then, drained);
     }
@@ -300,7 +329,10 @@ impl RealWorld {
         let Some(live) = self.runs.get(&run) else {
             return;
         };
-        let drained = self.routes.drained(run.0);
+        let (here, there) = (self.routes.drained(run.0), self.between.drained(run.0));
+        let drained = async move {
+            tokio::join!(here, there);
+        };
         match live.runtime {
             Runtime::Container => self
                 .engine
@@ -353,6 +385,7 @@ impl RealWorld {
         } else {
             Target::Runs(upstreams)
         };
+        self.between.set(service, target.clone());
         self.routes.set(service, target);
     }
 
@@ -402,8 +435,8 @@ impl RealWorld {
         );
     }
 
-    /// The check with its expected trace shortened to what can be seen: what goes from container to container passes no
-    /// relay of this process. Says so where it shortens.
+    /// The check with its expected trace shortened to what can be seen: what goes from container to container is seen only
+    /// where a relay has the callee's name. Says so where it shortens.
     fn observable(&self, spec: Arc<Check>) -> Arc<Check> {
         let is_container =
             |name: &ServiceName| self.runtimes.get(name) == Some(&Runtime::Container);
@@ -413,17 +446,19 @@ impl RealWorld {
         let unseen = trace
             .through
             .windows(2)
-            .position(|edge| edge.iter().all(is_container));
+            .position(|edge| edge.iter().all(is_container) && !self.between.sees(&edge[1]));
         let Some(seen) = unseen.map(|edge| edge + 1) else {
             return spec;
         };
         self.wires.tell(Event::Problem {
             what: format!(
-                "check \"{}\": requests between containers are not recorded, so its trace is looked at only up to {}",
+                "check \"{}\": requests from container to container for {} are not recorded, so its trace is looked at only \
+                 up to {}",
                 spec.name,
+                trace.through[seen],
                 trace.through[seen - 1]
             ),
-            remedy: "with `--runtime process` the whole trace is checked".into(),
+            remedy: "leave out `trace = false`, or run as processes (`--runtime process`)".into(),
         });
         let mut shortened = Check::clone(&spec);
         if let Some(trace) = &mut shortened.trace {

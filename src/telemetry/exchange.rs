@@ -4,17 +4,18 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::body::{Body, BodyHead};
 use super::grpc;
 use crate::stack::ServiceName;
 
 /// A trace's id (W3C Trace Context).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TraceId(pub u128);
 
 /// A span's id (W3C Trace Context).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SpanId(pub u64);
 
 impl fmt::Display for TraceId {
@@ -30,7 +31,7 @@ impl fmt::Display for SpanId {
 }
 
 /// How an exchange ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExchangeStatus {
     /// An HTTP answer with this status, and all of it has passed.
     Http(u16),
@@ -61,7 +62,7 @@ impl ExchangeStatus {
 /// Header lines as they came, in their order; one allocation for all of them, because every request has some.
 ///
 /// Bytes that are not UTF-8 are read as Latin-1.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Headers {
     text: String,
     /// For each line: where its name ends and where its value ends.
@@ -143,7 +144,7 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
 }
 
 /// One request over an edge, with its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Its trace.
     pub trace: TraceId,
@@ -181,6 +182,8 @@ pub struct Exchange {
     pub request_body: BodyHead,
     /// The beginning of the answer's body.
     pub response_body: BodyHead,
+    /// What was done to it on purpose, in words, if a fault was in force.
+    pub injected: Option<Box<str>>,
 }
 
 impl Exchange {
@@ -220,6 +223,7 @@ impl Exchange {
             + self.path.capacity()
             + self.request_headers.heap()
             + self.response_headers.heap()
+            + self.injected.as_ref().map_or(0, |words| words.len())
             + self.request_body.bytes.len()
             + self.response_body.bytes.len()
     }

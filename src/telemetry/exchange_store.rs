@@ -23,6 +23,10 @@ pub struct Exchanges {
     /// Positions of a trace's exchanges, the oldest first.
     by_trace: HashMap<TraceId, VecDeque<u64>>,
     rates: HashMap<ServiceName, Callee>,
+    /// Who called whom, and how often. Both are services of the stack, so there are few.
+    edges: HashMap<(ServiceName, ServiceName), u64>,
+    /// How many never came here.
+    lost: u64,
 }
 
 /// What came since a follower last asked.
@@ -34,6 +38,8 @@ pub struct Since {
     pub cursor: u64,
     /// How many came and were dropped again in between.
     pub missed: u64,
+    /// How many of the session never came to the store, because more happened than could be told.
+    pub lost: u64,
 }
 
 impl Exchanges {
@@ -46,6 +52,8 @@ impl Exchanges {
             first: 0,
             by_trace: HashMap::new(),
             rates: HashMap::new(),
+            edges: HashMap::new(),
+            lost: 0,
         }
     }
 
@@ -59,6 +67,10 @@ impl Exchanges {
                 .or_default()
                 .count(&exchange),
         }
+        if let Some(caller) = &exchange.caller {
+            let edge = (caller.clone(), exchange.callee.clone());
+            *self.edges.entry(edge).or_default() += 1;
+        }
         let position = self.next();
         self.by_trace
             .entry(exchange.trace)
@@ -69,6 +81,17 @@ impl Exchanges {
         while self.used > self.budget && self.ring.len() > 1 {
             self.drop_oldest();
         }
+    }
+
+    /// So many exchanges have happened that nobody can tell of any more.
+    pub fn lose(&mut self, exchanges: u64) {
+        self.lost += exchanges;
+    }
+
+    /// How often one service was seen to call another in this session.
+    pub fn calls(&self, from: &ServiceName, to: &ServiceName) -> u64 {
+        let edge = (from.clone(), to.clone());
+        self.edges.get(&edge).copied().unwrap_or(0)
     }
 
     /// The newest `n` that pass the filter, the newest first.
@@ -93,6 +116,7 @@ impl Exchanges {
             exchanges: self.ring.iter().skip(skip).cloned().collect(),
             cursor: self.next(),
             missed: from.saturating_sub(cursor),
+            lost: self.lost,
         }
     }
 

@@ -184,22 +184,13 @@ impl Metric {
         if point.at <= self.newest {
             return None;
         }
-        // Counted since the point before it; the first since its beginning, if that is known.
         let since_last = Duration::try_from(point.at.duration_since(self.newest)).ok();
-        let whole = point.span();
-        let at = point.at;
         let counted_anew = point.since.is_some_and(|since| since > self.newest);
-        let last = if counted_anew {
-            Last::None
-        } else {
-            std::mem::take(&mut self.last)
-        };
-        let over = if matches!(last, Last::None) {
-            whole
-        } else {
-            since_last
-        };
+        let (at, whole) = (point.at, point.span());
         self.newest = at;
+        // What is counted since the beginning is compared with the point before it, unless it began again since.
+        let begins = counted_anew || matches!(self.last, Last::None);
+        let since_last = if begins { whole } else { since_last };
         match point.value {
             MetricValue::Gauge(value) => self.put(Figure::Value, at, Some(value)),
             MetricValue::Sum {
@@ -207,11 +198,7 @@ impl Metric {
                 monotonic: false,
                 cumulative,
             } => {
-                let before = if cumulative {
-                    0.0
-                } else {
-                    last.sum().unwrap_or(0.0)
-                };
+                let before = if cumulative { 0.0 } else { self.last.sum() };
                 self.last = Last::Sum(before + value);
                 self.put(Figure::Value, at, Some(before + value));
             }
@@ -219,48 +206,35 @@ impl Metric {
                 value,
                 cumulative: false,
                 ..
-            } => {
-                self.put(
-                    Figure::Rate,
-                    at,
-                    whole.map(|over| value / over.as_secs_f64()),
-                );
-            }
+            } => self.put_rate(at, value, whole),
             MetricValue::Sum { value, .. } => {
                 // A counter that went back began anew.
-                let before = last.sum().filter(|before| *before <= value).unwrap_or(0.0);
+                let before = if counted_anew { 0.0 } else { self.last.sum() };
+                let before = if before <= value { before } else { 0.0 };
                 self.last = Last::Sum(value);
-                self.put(
-                    Figure::Rate,
-                    at,
-                    over.map(|over| (value - before) / over.as_secs_f64()),
-                );
+                self.put_rate(at, value - before, since_last);
             }
             MetricValue::Histogram {
                 buckets,
-                cumulative,
-            } => {
-                let added = match &last {
-                    Last::Buckets(before) if cumulative => buckets.since(before),
+                cumulative: false,
+            } => self.put_quantiles(at, &buckets, whole),
+            MetricValue::Histogram { buckets, .. } => {
+                let added = match &self.last {
+                    Last::Buckets(before) if !counted_anew => buckets.since(before),
                     _ => None,
                 };
-                let over = if cumulative { over } else { whole };
-                self.put_quantiles(at, added.as_ref().unwrap_or(&buckets), over);
+                self.put_quantiles(at, added.as_ref().unwrap_or(&buckets), since_last);
                 self.last = Last::Buckets(buckets);
             }
             MetricValue::Quantiles { p50, p95, count } => {
-                let before = match last {
-                    Last::Count(before) if before <= count => before,
+                let before = match self.last {
+                    Last::Count(before) if before <= count && !counted_anew => before,
                     _ => 0,
                 };
                 self.last = Last::Count(count);
                 self.put(Figure::P50, at, p50);
                 self.put(Figure::P95, at, p95);
-                self.put(
-                    Figure::Rate,
-                    at,
-                    over.map(|over| (count - before) as f64 / over.as_secs_f64()),
-                );
+                self.put_rate(at, (count - before) as f64, since_last);
             }
         }
         Some(())
@@ -269,7 +243,12 @@ impl Metric {
     fn put_quantiles(&mut self, at: Timestamp, buckets: &Buckets, over: Option<Duration>) {
         self.put(Figure::P50, at, buckets.quantile(0.5));
         self.put(Figure::P95, at, buckets.quantile(0.95));
-        let rate = over.map(|over| buckets.count() as f64 / over.as_secs_f64());
+        self.put_rate(at, buckets.count() as f64, over);
+    }
+
+    /// So much was added in this time; nothing is told where that is not known.
+    fn put_rate(&mut self, at: Timestamp, added: f64, over: Option<Duration>) {
+        let rate = over.map(|over| added / over.as_secs_f64());
         self.put(Figure::Rate, at, rate);
     }
 
@@ -291,10 +270,10 @@ impl Metric {
 }
 
 impl Last {
-    fn sum(&self) -> Option<f64> {
+    fn sum(&self) -> f64 {
         match self {
-            Self::Sum(value) => Some(*value),
-            Self::None | Self::Buckets(_) | Self::Count(_) => None,
+            Self::Sum(value) => *value,
+            Self::None | Self::Buckets(_) | Self::Count(_) => 0.0,
         }
     }
 }

@@ -4,9 +4,13 @@
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
 mod align;
+mod as_span;
 mod attribute;
 mod body;
+mod compare;
 mod critical;
+mod curl;
+mod declared;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
@@ -20,6 +24,7 @@ mod log;
 mod log_query;
 mod metric;
 mod metric_store;
+mod repeat;
 mod route;
 mod search;
 mod series;
@@ -37,9 +42,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use align::{Pair, align_traces};
+pub use as_span::{as_exchange, as_span};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
+pub use compare::{Answer, compare};
 pub use critical::{critical_path, outlives};
+pub use curl::{Curl, curl, quoted};
+pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
@@ -50,6 +59,7 @@ pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told
 pub use log_query::{Direction, Page, Select};
 pub use metric::{Buckets, MetricPoint, MetricValue};
 pub use metric_store::{Figure, Metric, Metrics};
+pub use repeat::{Repeat, check_of, repeat};
 pub use route::{Around, RouteFigures, RouteKey, route};
 pub use search::Search;
 pub use series::{Sample, Series};

@@ -485,6 +485,11 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         Command::Hold { .. }
         | Command::SetMode { .. }
         | Command::Flush { .. }
+        | Command::SetFault { .. }
+        | Command::ClearFaults { .. }
+        | Command::Replay { .. }
+        | Command::SaveCheck { .. }
+        | Command::Export { .. }
         | Command::Quit
         | Command::Kill
         | Command::Resize(_) => None,

@@ -1,6 +1,7 @@
 //! The real binary as its users meet it: headless and on a terminal, with plain processes and with the real engine.
 
 mod bad_luck;
+mod between;
 mod builds;
 mod containers;
 mod cut_off;

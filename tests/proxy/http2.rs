@@ -22,19 +22,21 @@ async fn python() -> Option<&'static Path> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
         let python = folder.join("bin/python");
         let has = async || {
-            let mut asks = Command::new(&python);
-            asks.args(["-c", "import grpc, h2"]).stderr(Stdio::null());
-            asks.status().await.is_ok_and(|status| status.success())
+            let mut imports = Command::new(&python);
+            imports
+                .args(["-c", "import grpc, h2"])
+                .stderr(Stdio::null());
+            imports.status().await.is_ok_and(|status| status.success())
         };
         if !has().await {
-            let mut make = Command::new("python3");
-            make.args(["-m", "venv"]).arg(&folder);
-            let made = make.output().await;
+            let mut create = Command::new("python3");
+            create.args(["-m", "venv"]).arg(&folder);
+            let venv = create.output().await;
             let mut install = Command::new(&python);
             install.args(["-m", "pip", "-q", "install", "grpcio", "h2"]);
-            let installed = install.output().await;
+            let packages = install.output().await;
             if !has().await {
-                println!("skipped: no Python with grpcio and h2 ({made:?}, {installed:?})");
+                println!("skipped: no Python with grpcio and h2 ({venv:?}, {packages:?})");
                 return None;
             }
         }
@@ -273,6 +275,7 @@ async fn a_run_that_does_not_speak_it_gets_the_callers_bytes() {
     // The first was the relay's own question.
     drop(told.recv().await.unwrap());
     assert_eq!(told.recv().await.unwrap(), PREFACE);
+    drop(caller);
     assert_eq!(relay.exchange().await.status, ExchangeStatus::Bytes);
 }
 

@@ -219,6 +219,7 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_headers: headers,
         request_body: body(any(12)),
         response_body: BodyHead::default(),
+        injected: None,
     });
     scene
 }

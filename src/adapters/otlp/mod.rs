@@ -5,6 +5,7 @@
 
 mod body;
 mod environment;
+mod file;
 mod grpc;
 mod http;
 mod json;
@@ -27,6 +28,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 pub use environment::environment;
+pub use file::{FileReader, from_base64};
 
 use crate::telemetry::{Span, Telemetry};
 use serve::Shared;
@@ -65,12 +67,12 @@ impl Receiver {
     /// # Errors
     /// There is no free port, or no thread.
     pub fn start(telemetry: Arc<Telemetry>, wanted: Ports) -> io::Result<Self> {
-        let (listeners, received) = mpsc::unbounded_channel();
+        let (listeners, coming) = mpsc::unbounded_channel();
         let shared = Shared::new(Arc::new(Store::new(telemetry)));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("otlp".into())
-            .spawn(move || runtime.block_on(serve_all(received, shared)))?;
+            .spawn(move || runtime.block_on(serve_all(coming, shared)))?;
         let receiver = Self {
             wanted,
             listeners,

@@ -11,6 +11,9 @@ use super::origin::{Names, Origin};
 use super::store::{Refused, Store};
 use crate::telemetry::{Scope, Span, SpanEvent, SpanId, SpanKind, SpanLink, SpanStatus, TraceId};
 
+/// Why a span is refused.
+const NO_IDS: &str = "a span needs a trace id of 16 bytes and a span id of 8, not all zero";
+
 /// Keeps the spans of a request; one without ids belongs nowhere and is refused.
 pub(super) fn keep(store: &Store, request: TraceRequest) -> Refused {
     let mut refused = Refused::default();
@@ -46,9 +49,7 @@ fn of_library(library: ScopeSpans, origin: &Origin, spans: &mut Vec<Span>, refus
     for span in library.spans {
         match of_message(span, origin, &scope) {
             Some(span) => spans.push(span),
-            None => {
-                refused.add("a span needs a trace id of 16 bytes and a span id of 8, not all zero")
-            }
+            None => refused.add(NO_IDS),
         }
     }
 }

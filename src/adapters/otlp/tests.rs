@@ -9,7 +9,7 @@ use prost::Message;
 use super::message::trace::{ResourceSpans, ScopeSpans, Span as SpanMessage, TraceRequest};
 use super::message::{AnyValue, KeyValue, Resource, Value};
 use super::store::{Encoding, Signal, Store};
-use crate::telemetry::{Position, Telemetry, TraceId};
+use crate::telemetry::{Level, Position, Telemetry, TraceId};
 
 const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
 const ENCODINGS: [Encoding; 2] = [Encoding::Protobuf, Encoding::Json];
@@ -102,7 +102,7 @@ fn records_of_one_message_stand_in_the_order_of_their_times() {
         .map(|line| {
             (
                 String::from_utf8_lossy(&line.line.bytes).into_owned(),
-                line.level.map(|level| level.name()),
+                line.level.map(Level::name),
             )
         })
         .collect();

@@ -44,6 +44,7 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
         response_headers: Headers::default(),
         request_body: crate::telemetry::BodyHead::default(),
         response_body: crate::telemetry::BodyHead::default(),
+        injected: None,
     }
 }
 

@@ -38,6 +38,10 @@ pub(in crate::adapters::otlp) struct ScopeSpans {
 }
 
 /// A span.
+#[expect(
+    clippy::struct_field_names,
+    reason = "the protocol's names, which its JSON has too"
+)]
 #[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(in crate::adapters::otlp) struct Span {
