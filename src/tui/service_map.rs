@@ -35,8 +35,8 @@ pub(super) fn layers(stack: &Stack, seen: Vec<EdgeRates>) -> Vec<Vec<MapNode>> {
             declared: true,
             seen: None,
         });
-        let node = node(name, calls.collect());
-        nodes.insert(name.clone(), node);
+        let here = node(name, calls.collect());
+        nodes.insert(name.clone(), here);
     }
     for edge in seen {
         add(&mut nodes, edge);
