@@ -35,8 +35,8 @@ pub(super) fn layers(stack: &Stack, seen: Vec<EdgeRates>) -> Vec<Vec<MapNode>> {
             declared: true,
             seen: None,
         });
-        let node = node(name, calls.collect());
-        nodes.insert(name.clone(), node);
+        let here = node(name, calls.collect());
+        nodes.insert(name.clone(), here);
     }
     for edge in seen {
         add(&mut nodes, edge);
@@ -64,23 +64,23 @@ fn node(name: &ServiceName, calls: Vec<MapEdge>) -> MapNode {
 }
 
 fn add(nodes: &mut BTreeMap<ServiceName, MapNode>, edge: EdgeRates) {
-    let callee = edge.callee.clone();
+    let to = edge.callee.clone();
     nodes
-        .entry(callee.clone())
-        .or_insert_with(|| node(&callee, Vec::new()));
-    let Some(caller) = edge.caller.clone() else {
-        if let Some(known) = nodes.get_mut(&callee) {
+        .entry(to.clone())
+        .or_insert_with(|| node(&to, Vec::new()));
+    let Some(from) = edge.caller.clone() else {
+        if let Some(known) = nodes.get_mut(&to) {
             known.entered = Some(edge);
         }
         return;
     };
     let known = nodes
-        .entry(caller.clone())
-        .or_insert_with(|| node(&caller, Vec::new()));
-    match known.calls.iter_mut().find(|call| call.callee == callee) {
+        .entry(from.clone())
+        .or_insert_with(|| node(&from, Vec::new()));
+    match known.calls.iter_mut().find(|call| call.callee == to) {
         Some(call) => call.seen = Some(edge),
         None => known.calls.push(MapEdge {
-            callee,
+            callee: to,
             declared: false,
             seen: Some(edge),
         }),

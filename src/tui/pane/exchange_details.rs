@@ -67,6 +67,9 @@ pub(super) fn tell<'a>(
         pair("time", &times),
         pair("size", &sizes),
     ];
+    if let Some(fault) = &exchange.injected {
+        told.push(pair("fault", fault));
+    }
     if row.detached {
         told.push(pair(
             "joined",
