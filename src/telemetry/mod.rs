@@ -10,7 +10,9 @@ mod exchange_rates;
 mod exchange_store;
 mod filter;
 mod held;
+mod join;
 mod level;
+mod links;
 mod log;
 mod log_query;
 mod search;
@@ -22,18 +24,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::stack::ServiceName;
+
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
+pub use join::{Confidence, EdgeKind, Joined, JoinedEdge, Joiner, Rule};
 pub use level::Level;
 pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
 pub use log_query::{Direction, Page, Select};
 pub use search::Search;
 pub use series::{Sample, Series};
-pub use trace::{Row, TraceSummary, summarise, waterfall};
+pub use trace::{Row, TraceSummary, summarise, summarise_joined, waterfall, waterfall_joined};
 pub use trace_context::TraceContext;
+
+/// The joiner, and up to where it has read the exchanges.
+#[derive(Debug, Default)]
+struct Joining {
+    joiner: Joiner,
+    read: u64,
+}
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]
@@ -42,6 +54,9 @@ pub struct Telemetry {
     exchanges: Mutex<Exchanges>,
     series: Mutex<Series>,
     held: Mutex<HeldRequests>,
+    joining: Mutex<Joining>,
+    /// Services that are others now than those whose behaviour was learned.
+    replaced: Mutex<Vec<ServiceName>>,
     changed: watch::Sender<u64>,
 }
 
@@ -53,6 +68,8 @@ impl Telemetry {
             exchanges: Mutex::new(Exchanges::new(exchange_budget)),
             series: Mutex::new(Series::default()),
             held: Mutex::new(HeldRequests::default()),
+            joining: Mutex::default(),
+            replaced: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -77,6 +94,42 @@ impl Telemetry {
     /// The held requests. Keep the guard for one count or one query.
     pub fn held(&self) -> MutexGuard<'_, HeldRequests> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins what came since the last time. This may take long, some milliseconds for each call of which it is hard to say
+    /// who made it, so it belongs on a thread of its own; the stores are locked only to read and to write what was found.
+    pub fn join(&self) {
+        /// Read at once, and then looked at.
+        const PORTION: usize = 1024;
+        let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let Joining { joiner, read } = &mut *joining;
+        let replaced = std::mem::take(&mut *self.replaced());
+        replaced.iter().for_each(|service| joiner.forget(service));
+        loop {
+            let since = self.exchanges().some_since(*read, PORTION);
+            *read = since.cursor;
+            since.exchanges.iter().for_each(|one| joiner.push(one));
+            let news = joiner.settle();
+            if !news.is_empty() {
+                self.exchanges().joined(&news);
+                self.touch();
+            }
+            if since.exchanges.len() < PORTION {
+                return;
+            }
+        }
+    }
+
+    /// What was learned of how this service behaves is to be forgotten: it is another one now.
+    pub fn replaced_service(&self, service: &ServiceName) {
+        let mut replaced = self.replaced();
+        if !replaced.contains(service) {
+            replaced.push(service.clone());
+        }
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<ServiceName>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the readers that something was written. Cheap; many writes may be told of at once.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::exchange::{Exchange, SpanId, TraceId};
+use super::join::{Confidence, EdgeKind, JoinedEdge, Rule};
 use crate::stack::ServiceName;
 
 /// One trace in a list.
@@ -41,11 +42,21 @@ pub struct Row {
     pub self_time: Duration,
     /// Whether it names a parent that is not here (not yet, no longer, or never seen by a relay).
     pub detached: bool,
+    /// The edge to the exchange above it; `None` for a root.
+    pub edge: Option<JoinedEdge>,
 }
 
 /// The summary of a trace's exchanges; `None` if there are none.
 pub fn summarise(exchanges: &[Arc<Exchange>]) -> Option<TraceSummary> {
-    let rows = waterfall(exchanges);
+    summarise_joined(exchanges, |_| None)
+}
+
+/// The same, with the edges that joining found.
+pub fn summarise_joined(
+    exchanges: &[Arc<Exchange>],
+    joined: impl Fn(SpanId) -> Option<JoinedEdge>,
+) -> Option<TraceSummary> {
+    let rows = waterfall_joined(exchanges, joined);
     let roots = rows.iter().filter(|row| row.depth == 0);
     let root = roots.min_by_key(|row| (row.detached, row.exchange.started))?;
     let started = exchanges.iter().map(|one| one.started).min()?;
@@ -64,9 +75,17 @@ pub fn summarise(exchanges: &[Arc<Exchange>]) -> Option<TraceSummary> {
 /// The rows of a trace: each exchange below its parent, siblings by their begin. Roots are those without a parent and
 /// those whose parent is missing; a circle of parents is cut at its earliest exchange.
 pub fn waterfall(exchanges: &[Arc<Exchange>]) -> Vec<Row> {
+    waterfall_joined(exchanges, |_| None)
+}
+
+/// The same, with the edges that joining found; they count where an exchange names no parent that is here.
+pub fn waterfall_joined(
+    exchanges: &[Arc<Exchange>],
+    joined: impl Fn(SpanId) -> Option<JoinedEdge>,
+) -> Vec<Row> {
     let mut order: Vec<&Arc<Exchange>> = exchanges.iter().collect();
     order.sort_by_key(|one| (one.started, one.span));
-    let forest = Forest::of(&order);
+    let forest = Forest::of(&order, joined);
     let Some(began) = order.first().map(|first| first.started) else {
         return Vec::new();
     };
@@ -79,6 +98,7 @@ pub fn waterfall(exchanges: &[Arc<Exchange>]) -> Vec<Row> {
             forest.children[index].iter().map(|&child| order[child]),
         ),
         detached: circular || (order[index].parent.is_some() && forest.parent[index].is_none()),
+        edge: forest.edge[index],
     };
     let mut rows = Vec::with_capacity(order.len());
     let mut drawn = vec![false; order.len()];
@@ -102,28 +122,51 @@ pub fn waterfall(exchanges: &[Arc<Exchange>]) -> Vec<Row> {
 /// Who is below whom, by index into the exchanges in order of their begin.
 struct Forest {
     parent: Vec<Option<usize>>,
+    edge: Vec<Option<JoinedEdge>>,
     children: Vec<Vec<usize>>,
 }
 
 impl Forest {
-    fn of(order: &[&Arc<Exchange>]) -> Self {
+    fn of(order: &[&Arc<Exchange>], joined: impl Fn(SpanId) -> Option<JoinedEdge>) -> Self {
         let mut by_span: HashMap<SpanId, usize> = HashMap::with_capacity(order.len());
         for (index, one) in order.iter().enumerate() {
             by_span.entry(one.span).or_insert(index);
         }
         let mut children = vec![Vec::new(); order.len()];
         let mut parents = vec![None; order.len()];
+        let mut edges = vec![None; order.len()];
         for (index, one) in order.iter().enumerate() {
-            let parent = one.parent.and_then(|parent| by_span.get(&parent).copied());
-            if let Some(parent) = parent.filter(|parent| *parent != index) {
+            let here = |span: SpanId| by_span.get(&span).copied().filter(|at| *at != index);
+            let named = one.parent.and_then(here);
+            let edge = match named {
+                Some(parent) => Some(named_edge(order[parent], one)),
+                None => joined(one.span),
+            };
+            if let Some(parent) = named.or_else(|| here(edge?.parent)) {
                 parents[index] = Some(parent);
+                edges[index] = edge;
                 children[parent].push(index);
             }
         }
         Self {
             parent: parents,
+            edge: edges,
             children,
         }
+    }
+}
+
+/// The edge of an exchange that names its parent itself.
+fn named_edge(parent: &Exchange, child: &Exchange) -> JoinedEdge {
+    JoinedEdge {
+        parent: parent.span,
+        rule: Rule::Context,
+        confidence: Confidence::CERTAIN,
+        kind: if child.ended() > parent.ended() {
+            EdgeKind::Link
+        } else {
+            EdgeKind::Child
+        },
     }
 }
 
