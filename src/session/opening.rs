@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::addresses::{SharedDoors, keep_front_doors};
 use super::answers::FirstAnswers;
@@ -80,6 +82,7 @@ impl Opening {
             Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
         let tape = tape(&self.stack, &options)?;
         let world = self.world(options.runtime, &telemetry, &clock)?;
+        tokio::spawn(keep_joined(Arc::clone(&telemetry)));
         let start = Engine::new(Arc::clone(&self.stack), options);
         let parts = Parts {
             start,
@@ -243,4 +246,28 @@ fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> 
         Failure::io(&format!("cannot write the tape {}", path.display()), &error)
     };
     Tape::create(path.as_ref(), &head).map(Some).map_err(failed)
+}
+
+/// Joins exchanges as they come, on a thread where that may take its time. Ends with the asynchronous runtime.
+async fn keep_joined(telemetry: Arc<Telemetry>) {
+    /// A trace is looked at this long after its last exchange, or a little later.
+    const PACE: Duration = Duration::from_millis(50);
+    let mut changes = telemetry.changes();
+    while changes.changed().await.is_ok() {
+        tokio::time::sleep(PACE).await;
+        changes.mark_unchanged();
+        let telemetry = Arc::clone(&telemetry);
+        let (done, joined) = oneshot::channel();
+        // Not one of the runtime's threads: these are waited for at the end.
+        let thread = thread::Builder::new()
+            .name("join".to_owned())
+            .spawn(move || {
+                telemetry.join();
+                drop(done.send(()));
+            });
+        if thread.is_err() || joined.await.is_err() {
+            tracing::error!("exchanges are not joined any more: no thread, or it broke off");
+            return;
+        }
+    }
 }
