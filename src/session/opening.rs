@@ -263,7 +263,7 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
             .name("join".to_owned())
             .spawn(move || {
                 telemetry.join();
-                drop(done.send(()));
+                let _ = done.send(());
             });
         if thread.is_err() || joined.await.is_err() {
             tracing::error!("exchanges are not joined any more: no thread, or it broke off");

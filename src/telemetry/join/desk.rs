@@ -62,6 +62,8 @@ pub(super) enum Verdict {
     Alone,
     /// It says that it has a parent, which may still come.
     Waits,
+    /// What was decided stays: the parent is no longer here.
+    Kept,
 }
 
 impl Desk {
@@ -109,7 +111,14 @@ impl Desk {
         };
         let told = |made: &Made| index.context(&made.fact, &self.asked);
         self.forwards |= self.made.iter().any(|made| told(made).is_some());
+        let gone = |made: &Made| {
+            let parent = made.edge.map(|edge| edge.parent);
+            parent.is_some_and(|parent| !index.spans.contains_key(&parent))
+        };
         let verdict = |made: &Made| {
+            if gone(made) {
+                return Verdict::Kept;
+            }
             if let Some(verdict) = told(made) {
                 return verdict;
             }

@@ -153,7 +153,9 @@ impl Joiner {
             .map(|call| conclude(desk, call, &verdicts[call], decided.as_ref()))
             .collect();
         for (call, (parent, edge)) in edges.into_iter().enumerate() {
-            self.set(number, call, parent, edge);
+            if verdicts[call] != Verdict::Kept {
+                self.set(number, call, parent, edge);
+            }
         }
     }
 
@@ -230,7 +232,7 @@ fn pose(desk: &Desk, lasts: &[bool], verdicts: &[Verdict]) -> Problem {
     let candidates = |verdict: &Verdict| match verdict {
         Verdict::Named(parent) | Verdict::Sure(parent, ..) => vec![*parent],
         Verdict::Open(list, _) => list.clone(),
-        Verdict::Alone | Verdict::Waits => Vec::new(),
+        Verdict::Alone | Verdict::Waits | Verdict::Kept => Vec::new(),
     };
     Problem {
         parents: desk.asked.iter().zip(lasts).map(parent).collect(),
@@ -328,7 +330,7 @@ fn conclude(
     match verdict {
         Verdict::Named(parent) => (Some(*parent), None),
         Verdict::Sure(parent, rule, confidence) => told(*parent, *rule, *confidence),
-        Verdict::Alone | Verdict::Waits => (None, None),
+        Verdict::Alone | Verdict::Waits | Verdict::Kept => (None, None),
         Verdict::Open(list, rule) => {
             let anew = decided.filter(|decided| decided.anew[call]);
             let Some(decided) = anew else {
@@ -341,7 +343,8 @@ fn conclude(
             match decided.sampled.assignment[call] {
                 NOBODY => (None, None),
                 parent => {
-                    let confidence = Confidence::of(decided.sampled.confidence[call]);
+                    // The walk is surer than it is right, because templates are only nearly true.
+                    let confidence = Confidence::of(decided.sampled.confidence[call].powi(3));
                     told(parent, rule.unwrap_or(Rule::Assigned), confidence)
                 }
             }
