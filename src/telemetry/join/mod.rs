@@ -281,6 +281,18 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
     if new == 0 {
         return None;
     }
+    // Those that could change places with what is new are decided again.
+    let candidates = problem.candidates.iter().zip(&anew);
+    let first = candidates
+        .filter(|(_, anew)| **anew)
+        .filter_map(|(list, _)| list.first());
+    let since = first
+        .map(|at| problem.parents[*at as usize].start)
+        .min()
+        .unwrap_or(i64::MAX);
+    for (call, verdict) in verdicts.iter().enumerate() {
+        anew[call] |= matches!(verdict, Verdict::Open(..)) && problem.calls[call].start >= since;
+    }
     let walking: Vec<u32> = (0_u32..)
         .zip(&anew)
         .filter(|(_, anew)| **anew)

@@ -38,6 +38,8 @@ struct Walk<'a> {
     children: Vec<Vec<u32>>,
     score: Vec<f64>,
     random: Random,
+    /// For each call whether it may move.
+    walks: Vec<bool>,
     /// For each call: since which step it is where it is, and how long it was at each candidate (last: at none).
     since: Vec<usize>,
     spent: Vec<Vec<usize>>,
@@ -53,6 +55,8 @@ pub(super) fn sample(
     steps: Steps,
 ) -> Sampled {
     let mut walk = Walk::new(problem, templates, first);
+    open.iter()
+        .for_each(|call| walk.walks[*call as usize] = true);
     let (cooling, counting) = (steps.cooling * open.len(), steps.counting * open.len());
     for step in 0..cooling {
         let heat = 1.0 + 3.0 * (1.0 - step as f64 / cooling as f64).powi(2);
@@ -76,6 +80,7 @@ impl<'a> Walk<'a> {
             score: vec![0.0; problem.parents.len()],
             children,
             random: Random(problem.calls.len() as u64 ^ 0x5eed),
+            walks: vec![false; problem.calls.len()],
             since: vec![0; problem.calls.len()],
             spent: problem
                 .candidates
@@ -241,9 +246,10 @@ impl<'a> Walk<'a> {
     }
 
     fn may(&self, call: u32, parent: u32) -> bool {
-        self.problem.candidates[call as usize]
-            .binary_search(&parent)
-            .is_ok()
+        self.walks[call as usize]
+            && self.problem.candidates[call as usize]
+                .binary_search(&parent)
+                .is_ok()
     }
 
     /// Takes the change if it is likely enough.
