@@ -28,7 +28,8 @@ use crate::stack::ServiceName;
 
 /// So many calls may come for a service before they are looked at, whether or not anybody asks.
 const MOST_FRESH: usize = 1024;
-/// So many open calls are solved from scratch each time: then the order in which exchanges came makes no difference.
+/// Of a service with so few calls all is solved from scratch each time: then the order in which exchanges came makes no
+/// difference.
 const FEW: usize = 48;
 /// Steps of one walk over what is new, however much that is.
 const MOST_STEPS: usize = 400_000;
@@ -268,7 +269,7 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
         }
     }
     desk.decided_since += new;
-    if open > 0 && (open <= FEW || desk.decided_since * 2 >= desk.learned_from) {
+    if open > 0 && (verdicts.len() <= FEW || desk.decided_since * 2 >= desk.learned_from) {
         let (sampled, templates) = solve::solve(problem);
         desk.templates = templates;
         desk.learned_from = (desk.learned_from + desk.decided_since).min(8 * desk::MOST);
