@@ -9,6 +9,7 @@ bench:
     cargo bench --bench loop
     cargo bench --bench relay
     cargo bench --bench watch
+    cargo bench --bench otlp
 
 # Base images for tests and examples, from Debian's packages.
 images:

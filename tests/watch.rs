@@ -84,6 +84,39 @@ async fn a_touch_of_a_file_that_was_never_saved_causes_nothing_once_it_was_read(
 }
 
 #[tokio::test]
+async fn what_git_puts_away_and_takes_out_again_ends_as_it_was() {
+    let mut scene = Scene::process(&[("app.py", "one"), ("other.py", "same")]).await;
+    let root = scene.path("");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+        let mut git = std::process::Command::new("git");
+        git.args(identity).args(arguments).current_dir(&root);
+        let done = git.output().expect("git is here");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{arguments:?}: {said}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "first"]);
+    scene.write("app.py", "two");
+    assert_eq!(scene.changed().await, ["app.py"]);
+    // Whoever is slow between the two sees the file as it is then, and again as it was.
+    git(&["stash", "-q"]);
+    git(&["stash", "pop", "-q"]);
+    let mut told = 0;
+    while let Some(change) = scene.change_within(Duration::from_millis(700)).await {
+        assert_eq!(scene.names(&change), ["app.py"]);
+        told += 1;
+    }
+    assert!(told == 0 || told == 2, "told {told} times");
+    assert_eq!(fs::read_to_string(scene.path("app.py")).unwrap(), "two");
+    git(&["stash", "-q"]);
+    assert_eq!(scene.changed().await, ["app.py"]);
+    git(&["checkout", "-q", "-b", "same"]);
+    scene.nothing_has_changed().await;
+}
+
+#[tokio::test]
 async fn deletions_renames_and_modes_are_changes() {
     let mut scene =
         Scene::synced(&[("a", "a"), ("b", "b"), ("deep/c", "c"), ("deep/er/d", "d")]).await;

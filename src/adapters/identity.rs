@@ -30,6 +30,8 @@ impl Identity {
     pub const SERVICE: &'static str = "boatyard.service";
     /// Label on containers: the run's number.
     pub const RUN: &'static str = "boatyard.run";
+    /// Label on containers of relays: `1`.
+    pub const RELAY: &'static str = "boatyard.relay";
     /// Label on images: the key of the content they were made of.
     pub const CONTENT: &'static str = "boatyard.content";
 

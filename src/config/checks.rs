@@ -28,6 +28,8 @@ pub(super) fn services(drafts: &mut Drafts, scope: &mut Scope<'_>) {
         }
     }
     for (draft, edges) in drafts.values_mut().zip(resolved) {
+        let followed = edges.iter().filter(|edge| edge.restart);
+        draft.service.follows = followed.map(|edge| ServiceName::new(&edge.to)).collect();
         draft.service.depends_on = edges
             .into_iter()
             .map(|edge| (ServiceName::new(&edge.to), edge.condition))

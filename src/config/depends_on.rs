@@ -15,6 +15,8 @@ pub(super) struct Edge {
     pub(super) condition: Condition,
     /// Whether a service that is not there is a problem.
     pub(super) required: bool,
+    /// Whether the service is restarted when what it needs was replaced.
+    pub(super) restart: bool,
     /// Where its name stands.
     pub(super) span: Span,
 }
@@ -48,6 +50,7 @@ pub(super) fn read(item: &Item<'_>, scope: &mut Scope<'_>) -> Vec<Edge> {
                         to: member.filled_text(scope)?.to_owned(),
                         condition: Condition::Ready,
                         required: true,
+                        restart: false,
                         span: member.span().clone(),
                     })
                 })
@@ -68,6 +71,7 @@ fn entry(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Edge> {
         to: name.to_owned(),
         condition: Condition::Ready,
         required: true,
+        restart: false,
         span: item.key_span.clone(),
     };
     if item.as_table().is_none() {
@@ -79,12 +83,10 @@ fn entry(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Edge> {
     let required = section
         .take("required")
         .and_then(|item| item.boolean(scope));
-    let hints = [(
-        "restart",
-        "a service's requests are held while what it needs restarts; leave it out",
-    )];
-    section.finish(&hints, scope);
+    let restart = section.take("restart").and_then(|item| item.boolean(scope));
+    section.finish(&[], scope);
     edge.required = required.unwrap_or(true);
+    edge.restart = restart.unwrap_or(false);
     if let Some(condition) = condition {
         edge.condition = condition.choice(&CONDITIONS, scope)?;
     }

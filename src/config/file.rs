@@ -57,6 +57,7 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
     {
         scope.defaults.watch_mode = mode;
     }
+    scope.defaults.trace = root.take("trace").and_then(|item| item.boolean(scope));
     compose(root.take("compose"), scope);
     root.finish(&HINTS, scope);
 

@@ -61,6 +61,8 @@ pub(super) struct Defaults {
     pub(super) hold: Holding,
     /// When saved files are acted upon.
     pub(super) watch_mode: WatchMode,
+    /// Whether requests are recorded; nothing said: they are.
+    pub(super) trace: Option<bool>,
 }
 
 impl Scope<'_> {

@@ -305,7 +305,8 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
     service.hold = hold
         .and_then(|item| holding::read(&item, usual, scope))
         .unwrap_or(usual);
-    if let Some(trace) = section.take("trace").and_then(|item| item.boolean(scope)) {
+    let trace = section.take("trace").and_then(|item| item.boolean(scope));
+    if let Some(trace) = trace.or(scope.defaults.trace) {
         service.trace = trace;
     }
 }

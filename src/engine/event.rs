@@ -72,6 +72,12 @@ pub enum Event {
         check: CheckId,
         outcome: CheckOutcome,
     },
+    /// OpenTelemetry is received at these addresses; `taken` says who has the usual ports, if others had to be used.
+    OtlpListening {
+        grpc: String,
+        http: String,
+        taken: Vec<String>,
+    },
     /// Something works less well than it should; it goes on as well as it can.
     Problem { what: String, remedy: String },
     /// A person or a program asks for something.

@@ -22,6 +22,11 @@ pub(super) enum Intent {
     CancelBuild { build: BuildId, why: &'static str },
     /// The image lacks files that were synced, and a new container is needed: make a new image first.
     RefreshImage { service: ServiceName },
+    /// Replace the runs of a service, because one that it follows was replaced.
+    Follow {
+        service: ServiceName,
+        on: ServiceName,
+    },
     /// Start a run; `takes_over` is stopped in the same moment, `replaces` is on its way out already.
     Start {
         service: ServiceName,

@@ -10,6 +10,7 @@ mod deadline;
 mod decide;
 mod effect;
 mod event;
+mod follow;
 mod hold;
 mod ids;
 mod intent;

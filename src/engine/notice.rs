@@ -138,6 +138,11 @@ pub enum Notice {
         attempt: u32,
         ms: u64,
     },
+    /// A service is replaced because one that it follows was.
+    RestartFollows {
+        service: ServiceName,
+        on: ServiceName,
+    },
     /// A service ended too often and is left alone until something changes.
     GaveUp { service: ServiceName, attempts: u32 },
     /// The health of a run changed.
@@ -200,6 +205,13 @@ pub enum Notice {
         service: ServiceName,
         most: usize,
         ms: u64,
+    },
+    /// OpenTelemetry is received at these addresses, by either protocol at each; `taken` says who has the usual ports, if
+    /// others had to be used.
+    OtlpListening {
+        grpc: String,
+        http: String,
+        taken: Vec<String>,
     },
     /// Something works less well than it should, and what to do about it.
     Problem { what: String, remedy: String },

@@ -7,7 +7,7 @@ use super::turn::{Turn, went_live};
 use super::{
     BuildId, BuildState, CheckId, CheckProgress, Effect, Goal, LiveSummary, Moment, Notice, Phase,
     QueuedSync, Run, RunHealth, RunId, RunPhase, ServiceState, StartRun, State, SyncId, Syncing,
-    Verdict, Wanted, route, waiting,
+    Verdict, Wanted, follow, route, waiting,
 };
 use crate::stack::{Runtime, ServiceName, Then};
 
@@ -48,6 +48,7 @@ pub(super) fn perform(
         }),
         Intent::CancelBuild { build, why } => cancel_build(state, build, why, turn),
         Intent::RefreshImage { service } => with(state, &service, refresh_image),
+        Intent::Follow { service, on } => follow::begin(state, &service, on, turn),
         Intent::Start {
             service,
             replica,
@@ -58,6 +59,7 @@ pub(super) fn perform(
             if let Some(old) = takes_over {
                 stop(state, old, now, turn);
             }
+            follow::remember(state, &service);
             with(state, &service, |service| {
                 let wanted = (run, replica, takes_over.or(replaces));
                 start(service, wanted, now, turn);

@@ -1,6 +1,6 @@
 //! Questions that the engine and its views ask the state.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +104,7 @@ impl ServiceState {
             given: IndexMap::new(),
             givings: 0,
             found: false,
+            followed: BTreeMap::new(),
             routing: None,
         }
     }

@@ -1,6 +1,6 @@
 //! All that the engine knows. Views read it; only the engine writes it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +144,8 @@ pub struct ServiceState {
     pub completed: Option<Completion>,
     /// How the newest run ended that ended by itself.
     pub last_exit: Option<(Moment, RunId, Exit)>,
+    /// Of what it is restarted with, the generation that served when its newest run began.
+    pub followed: BTreeMap<ServiceName, u64>,
     /// Why the newest run could not be started.
     pub start_failure: Option<(Moment, StartFailure)>,
     /// Starts in a row that failed.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use futures_util::task::AtomicWaker;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use super::bodies::Bodies;
 use super::wire::WireState;
 
 /// How long a body waits for `100 Continue` from a callee that may not know it (RFC 9110, section 10.1.1, wants a bound).
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Asked {
     /// `None`: there is none.
     body: Option<Incoming>,
-    passed: Option<Arc<AtomicU64>>,
+    passed: Option<Arc<Bodies>>,
     wire: Option<Arc<WireState>>,
     gate: Option<(Arc<Gate>, Pin<Box<Sleep>>)>,
 }
@@ -90,7 +91,7 @@ impl Asked {
     }
 
     /// Adds up its bytes here.
-    pub(super) fn count_in(&mut self, passed: &Arc<AtomicU64>) {
+    pub(super) fn count_in(&mut self, passed: &Arc<Bodies>) {
         self.passed = Some(Arc::clone(passed));
     }
 
@@ -140,8 +141,7 @@ impl Body for Asked {
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         let ended = frame.is_none() || body.is_end_stream();
         if let (Some(Ok(frame)), Some(passed)) = (&frame, &self.passed) {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            passed.fetch_add(length as u64, Ordering::Relaxed);
+            passed.asked.pass(frame.data_ref().map_or(&[], |data| data));
         }
         if ended {
             self.end();

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::http;
+use super::http2::{self, Greeting, greeting};
 use super::link::Eager;
 use super::live::Live;
 use super::recognise::{Spoken, recognise};
@@ -22,10 +23,15 @@ use super::tunnel;
 /// How long the beginning of something that may still become HTTP is waited for to go on.
 const UNSURE: Duration = Duration::from_secs(1);
 
+/// How long a caller is waited for whose callee has said what a server of HTTP/2 says first, when it is its turn.
+const ITS_TURN: Duration = Duration::from_secs(5);
+
 /// What came first.
 enum First {
     /// The caller spoke HTTP/1.x.
     Http,
+    /// The caller spoke HTTP/2.
+    Http2,
     /// The caller spoke something else, or the callee spoke first.
     Bytes,
     /// There is nothing to relay.
@@ -38,6 +44,8 @@ struct Fresh {
     said: BytesMut,
     eager: Option<Eager>,
     connected: Option<(Arc<Live>, TcpStream)>,
+    /// Whether the callee has said what a server of HTTP/2 says first.
+    greeted: bool,
 }
 
 /// Relays one connection over this edge until it ends.
@@ -50,6 +58,7 @@ pub(super) async fn relay(relay: Relay, edge: Arc<Edge>, caller: TcpStream) {
         said: BytesMut::new(),
         eager: None,
         connected: None,
+        greeted: false,
     };
     let mut stage = relay.stage.clone();
     let first = tokio::select! {
@@ -61,17 +70,17 @@ pub(super) async fn relay(relay: Relay, edge: Arc<Edge>, caller: TcpStream) {
         said,
         eager,
         connected,
+        ..
     } = fresh;
     let caller: (TcpStream, Bytes) = (caller, said.freeze());
     match first {
         Ok(First::Http) => {
-            let early = connected.map(|(live, stream)| Eager {
-                live,
-                stream: Box::pin(async { Ok(stream) }),
-            });
-            let http = http::serve(relay, edge, route, caller, early.or(eager));
+            http::serve(relay, edge, route, caller, early(connected, eager)).await;
+        }
+        Ok(First::Http2) => {
+            let http = http2::relay(relay, edge, route, caller, early(connected, eager));
             tokio::select! {
-                () = http => {}
+                () = Box::pin(http) => {}
                 () = Stage::reached(&mut stage, Stage::Over) => {}
             }
         }
@@ -90,7 +99,9 @@ impl Fresh {
                 biased;
                 read = self.caller.read_buf(&mut self.said) => match (read?, recognise(&self.said)) {
                     (0, _) => return Ok(self.ended()),
+                    (_, Spoken::Http1) if self.greeted => return Ok(First::Bytes),
                     (_, Spoken::Http1) => return Ok(First::Http),
+                    (_, Spoken::Http2) => return Ok(First::Http2),
                     (_, Spoken::Bytes) => return Ok(First::Bytes),
                     (_, Spoken::Unsure) => {}
                 },
@@ -98,16 +109,18 @@ impl Fresh {
                     let live = self.eager.take().map(|eager| eager.live);
                     self.connected = live.zip(stream.ok());
                 }
-                spoken = spoken(self.connected.as_ref()) => match spoken {
+                spoken = spoken(self.connected.as_ref()), if !self.greeted => match spoken {
                     // It may be on its way out: what the caller says later goes to another run.
-                    Ok(0) | Err(_) => self.connected = None,
-                    Ok(_) => return Ok(First::Bytes),
+                    Ok(Said::Nothing) | Err(_) => self.connected = None,
+                    Ok(Said::Greeting) => self.greeted = true,
+                    Ok(Said::Else) => return Ok(First::Bytes),
                 },
                 changed = aim.changed() => match changed {
                     Ok(()) => self.connect_early(relay, edge, route),
                     Err(_) => return Ok(First::Nothing),
                 },
                 () = sleep(UNSURE), if !self.said.is_empty() => return Ok(First::Bytes),
+                () = sleep(ITS_TURN), if self.greeted => return Ok(First::Bytes),
             }
         }
     }
@@ -120,6 +133,7 @@ impl Fresh {
             return;
         }
         self.connected = None;
+        self.greeted = false;
         let (port, within) = (edge.port, relay.limits.connect);
         self.eager = route.glance().map(|live| Eager {
             live: Arc::clone(&live),
@@ -145,10 +159,33 @@ async fn connecting(eager: Option<&mut Eager>) -> io::Result<TcpStream> {
     }
 }
 
-/// How many bytes the callee has said; 0: it has ended.
-async fn spoken(connected: Option<&(Arc<Live>, TcpStream)>) -> io::Result<usize> {
-    match connected {
-        Some((_, stream)) => stream.peek(&mut [0]).await,
-        None => std::future::pending().await,
-    }
+/// What the callee has said before its caller.
+enum Said {
+    /// It has ended.
+    Nothing,
+    /// What a server of HTTP/2 says first, or the beginning of it; many of them do not wait for their caller.
+    Greeting,
+    Else,
+}
+
+async fn spoken(connected: Option<&(Arc<Live>, TcpStream)>) -> io::Result<Said> {
+    let Some((_, stream)) = connected else {
+        return std::future::pending().await;
+    };
+    let mut first = [0; 9];
+    let length = stream.peek(&mut first).await?;
+    Ok(match (length, greeting(&first[..length])) {
+        (0, _) => Said::Nothing,
+        (_, Greeting::Other) => Said::Else,
+        (_, Greeting::Http2 { .. } | Greeting::Unsure) => Said::Greeting,
+    })
+}
+
+/// The connection that was begun before the caller had said anything, however far it has come.
+fn early(connected: Option<(Arc<Live>, TcpStream)>, begun: Option<Eager>) -> Option<Eager> {
+    let connected = connected.map(|(live, stream)| Eager {
+        live,
+        stream: Box::pin(async { Ok(stream) }),
+    });
+    connected.or(begun)
 }

@@ -14,6 +14,8 @@ pub(super) struct Framing {
     line: Vec<u8>,
     /// Of the head that is being read.
     head: Head,
+    /// How many heads have been read to their end.
+    heads: u64,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,11 @@ impl Framing {
         twice
     }
 
+    /// How many heads have passed to their end.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
+    }
+
     fn line_ended(&mut self, line: &[u8]) -> bool {
         match &self.at {
             At::Head if line.is_empty() => return self.head_ended(),
@@ -98,6 +105,7 @@ impl Framing {
         if !self.head.begun {
             return false;
         }
+        self.heads += 1;
         let Head {
             length, chunked, ..
         } = std::mem::take(&mut self.head);
@@ -137,6 +145,17 @@ mod tests {
 
     fn twice(pieces: &[&str]) -> bool {
         Framing::default().follow(pieces.concat().as_bytes())
+    }
+
+    #[test]
+    fn heads_are_counted_when_they_have_ended() {
+        let mut framing = Framing::default();
+        framing.follow([PLAIN, SIZED, "\r\n", CHUNKED].concat().as_bytes());
+        assert_eq!(framing.heads(), 3);
+        framing.follow(&PLAIN.as_bytes()[..PLAIN.len() - 1]);
+        assert_eq!(framing.heads(), 3);
+        framing.follow(b"\n");
+        assert_eq!(framing.heads(), 4);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 
 use crate::telemetry::{Headers, SpanId, TraceContext};
@@ -75,6 +76,12 @@ fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
+/// Whether an answer's body is a stream of events, which may go on for ever.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream"))
+}
+
 /// Continues the trace that the request names, or begins one: sets the exchange's own span as the callee's parent, and
 /// gives it back with the span that it belongs under. `tracestate` belongs to the trace it came with and goes with it.
 pub(super) fn continue_trace(headers: &mut HeaderMap) -> (TraceContext, Option<SpanId>) {
@@ -89,7 +96,7 @@ pub(super) fn continue_trace(headers: &mut HeaderMap) -> (TraceContext, Option<S
     if named.is_none() {
         headers.remove(TRACESTATE);
     }
-    if let Ok(value) = HeaderValue::try_from(own.to_string()) {
+    if let Ok(value) = HeaderValue::from_bytes(&own.header()) {
         headers.insert(TRACEPARENT, value);
     }
     (own, named.map(|parent| parent.span))
@@ -123,6 +130,57 @@ pub(super) fn masked(mut text: String, redact: &[String]) -> String {
         }
     }
     text
+}
+
+/// The bytes with every value that is to be redacted masked.
+pub(super) fn mask_bytes(bytes: Vec<u8>, redact: &[String]) -> Vec<u8> {
+    match String::from_utf8(bytes) {
+        Ok(text) => masked(text, redact).into_bytes(),
+        Err(other) => redact
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(other.into_bytes(), |bytes, secret| {
+                mask_one(bytes, secret.as_bytes())
+            }),
+    }
+}
+
+/// Masks what may be the beginning of a secret at the very end of bytes that are cut off there.
+pub(super) fn mask_cut_off(bytes: &mut Vec<u8>, redact: &[String]) {
+    let begun = redact.iter().filter_map(|secret| {
+        let secret = secret.as_bytes();
+        let most = secret.len().saturating_sub(1).min(bytes.len());
+        (1..=most)
+            .rev()
+            .find(|length| bytes.ends_with(&secret[..*length]))
+    });
+    if let Some(length) = begun.max() {
+        bytes.truncate(bytes.len() - length);
+        bytes.extend_from_slice(MASK.as_bytes());
+    }
+}
+
+fn mask_one(bytes: Vec<u8>, secret: &[u8]) -> Vec<u8> {
+    let find = |bytes: &[u8]| {
+        bytes
+            .windows(secret.len())
+            .position(|window| window == secret)
+    };
+    let Some(mut at) = find(&bytes) else {
+        return bytes;
+    };
+    let (mut masked, mut rest) = (Vec::with_capacity(bytes.len()), &bytes[..]);
+    loop {
+        masked.extend_from_slice(&rest[..at]);
+        masked.extend_from_slice(MASK.as_bytes());
+        rest = &rest[at + secret.len()..];
+        match find(rest) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    masked.extend_from_slice(rest);
+    masked
 }
 
 #[cfg(test)]

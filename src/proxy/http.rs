@@ -1,16 +1,18 @@
 //! One caller's HTTP/1.x connection: each request is passed on to a run, and its answer back.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING,
 };
-use hyper::http::{request, response};
+use hyper::http::request;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version, upgrade};
@@ -19,8 +21,8 @@ use tokio::net::TcpStream;
 
 use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
-use super::headers::{continue_trace, kept, set_upgrade, strip_hop_by_hop};
-use super::link::{Eager, Link, Links};
+use super::headers::{continue_trace, is_event_stream, kept, set_upgrade, strip_hop_by_hop};
+use super::link::{Drivers, Eager, Link, Links};
 use super::live::{InFlight, Live};
 use super::passage::{Answer, Passage, Relayed, Turn, root_cause};
 use super::record::{Opening, Recording};
@@ -51,13 +53,15 @@ pub(super) async fn serve(
 ) {
     let state = Arc::new(WireState::default());
     let wire = Wire::new(stream, read_before, Arc::clone(&state));
-    let mut shutdown = relay.stage.clone();
+    let mut stage = relay.stage.clone();
+    let links = Links::new(eager);
+    let mut drivers = Drivers::of(&links);
     let caller = Arc::new(Caller {
         relay,
         edge,
         route,
         wire: Arc::clone(&state),
-        links: Links::new(eager),
+        links,
     });
     let service = service_fn(move |request| {
         let caller = Arc::clone(&caller);
@@ -69,14 +73,38 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    tokio::select! {
-        // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
-        _ = &mut connection => return,
-        () = Stage::reached(&mut shutdown, Stage::Closing) => connection.as_mut().graceful_shutdown(),
+    // What goes wrong here has been answered by hyper, or is recorded with the exchange it broke.
+    let is_over = tokio::select! {
+        biased;
+        () = served(connection.as_mut(), &mut drivers) => true,
+        () = Stage::reached(&mut stage, Stage::Closing) => state.phase() == Phase::Streaming,
+    };
+    if !is_over {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            () = served(connection.as_mut(), &mut drivers) => {}
+            () = Stage::reached(&mut stage, Stage::Over) => {}
+        }
     }
-    if state.phase() != Phase::Streaming {
-        drop(connection.await);
-    }
+    drivers.let_go();
+}
+
+/// Ends when the caller's connection does; moves the bytes of its links meanwhile.
+async fn served(
+    mut connection: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+    drivers: &mut Drivers,
+) {
+    poll_fn(|cx| {
+        // Answers come,
+        drivers.poll(cx);
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // and requests go.
+        drivers.poll(cx);
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Caller {
@@ -97,7 +125,7 @@ impl Caller {
         }
         let mut body = Asked::new(body, &self.wire);
         if let Some(recording) = &recording {
-            body.count_in(&recording.asked);
+            body.count_in(&recording.bodies);
         }
         let gate = expects.then(Arc::<Gate>::default);
         if let Some(gate) = &gate {
@@ -300,6 +328,7 @@ impl Caller {
                 return self.refuse(&Refusal::Unreachable(words), html, passage.recording);
             };
             set_upgrade(&mut head.headers, protocols);
+            self.wire.upgrade();
             let relay = self.relay.clone();
             tokio::spawn(tunnel::upgraded(
                 relay,
@@ -309,7 +338,7 @@ impl Caller {
             ));
             return Response::from_parts(head, Answer::Own(None));
         }
-        if is_event_stream(&head) {
+        if is_event_stream(&head.headers) {
             passage.in_flight = None;
             passage.turn.wire().set_phase(Phase::Streaming);
         }
@@ -331,7 +360,8 @@ impl Caller {
                 Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
                 _ => ExchangeStatus::Http(refusal.status()),
             };
-            recording.end(status, answer.body().len() as u64);
+            recording.bodies.answered.pass(answer.body());
+            recording.end(status);
         }
         own(answer)
     }
@@ -400,11 +430,6 @@ fn prepare(head: &mut request::Parts, body: &Asked) {
 
 fn own(answer: Response<Bytes>) -> Response<Answer> {
     answer.map(|words| Answer::Own(Some(words)))
-}
-
-fn is_event_stream(head: &response::Parts) -> bool {
-    let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream"))
 }
 
 /// An interim answer as it stands on the wire.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::stack::Holding;
 
 /// Bounds of one relay.
@@ -34,7 +36,7 @@ impl Default for Limits {
 }
 
 /// What is done with the requests for one service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether they are traced: `traceparent` set and exchanges recorded. Without, headers pass untouched.
     pub trace: bool,

@@ -6,6 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Context;
 use std::time::Duration;
 
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
@@ -37,6 +38,18 @@ pub(super) struct Eager {
 pub(super) struct Links {
     kept: Mutex<Vec<Link>>,
     eager: Mutex<Option<Eager>>,
+    /// Links that have been opened and are not driven yet.
+    opened: Mutex<Vec<Drive>>,
+}
+
+/// What moves a link's bytes until it ends.
+type Drive = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Moves the bytes of a caller's links in the caller's own task: a request and its answer then need no other task to be
+/// woken.
+pub(super) struct Drivers {
+    links: Arc<Links>,
+    driven: Vec<Drive>,
 }
 
 impl Links {
@@ -45,6 +58,7 @@ impl Links {
         Arc::new(Self {
             kept: Mutex::default(),
             eager: Mutex::new(eager),
+            opened: Mutex::default(),
         })
     }
 
@@ -98,7 +112,8 @@ impl Links {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
-        tokio::spawn(drive(connection, Arc::clone(live), Arc::downgrade(self)));
+        let drive = drive(connection, Arc::clone(live), Arc::downgrade(self));
+        locked(&self.opened).push(Box::pin(drive));
         Ok(Link {
             live: Arc::clone(live),
             sender,
@@ -118,6 +133,30 @@ impl Links {
     }
 }
 
+impl Drivers {
+    pub(super) fn of(links: &Arc<Links>) -> Self {
+        Self {
+            links: Arc::clone(links),
+            driven: Vec::new(),
+        }
+    }
+
+    /// Moves what can be moved.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        self.driven.append(&mut locked(&self.links.opened));
+        self.driven
+            .retain_mut(|drive| drive.as_mut().poll(cx).is_pending());
+    }
+
+    /// Lets the links end as their last exchanges do, or be upgraded, now that the caller's connection has.
+    pub(super) fn let_go(mut self) {
+        self.driven.append(&mut locked(&self.links.opened));
+        for drive in self.driven {
+            tokio::spawn(drive);
+        }
+    }
+}
+
 /// Moves the connection's bytes until it ends; when its run gets no new requests, it ends with the request it has.
 async fn drive(
     connection: Connection<TokioIo<TcpStream>, Asked>,
@@ -132,6 +171,7 @@ async fn drive(
         }
     };
     tokio::select! {
+        biased;
         // An error reaches the request that the connection has, if any.
         _ = &mut connection => return,
         () = retired => {}

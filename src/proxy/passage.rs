@@ -27,7 +27,6 @@ pub(super) enum Answer {
 pub(super) struct Relayed {
     body: Incoming,
     status: u16,
-    bytes: u64,
     passage: Option<Passage>,
 }
 
@@ -47,7 +46,7 @@ pub(super) struct Passage {
 
 impl Turn {
     pub(super) fn begin(wire: &Arc<WireState>) -> Self {
-        wire.set_phase(Phase::Asking);
+        wire.begin();
         Self(Arc::clone(wire))
     }
 
@@ -64,7 +63,7 @@ impl Drop for Turn {
 
 impl Passage {
     /// Ends it. The link is kept for the next request if this one was complete in both directions.
-    fn end(self, status: ExchangeStatus, bytes: u64) {
+    fn end(self, status: ExchangeStatus) {
         let Self {
             recording,
             link,
@@ -82,7 +81,7 @@ impl Passage {
             links.keep(link);
         }
         if let Some(recording) = recording {
-            recording.end(status, bytes);
+            recording.end(status);
         }
         drop((in_flight, turn));
     }
@@ -93,26 +92,22 @@ impl Relayed {
         Self {
             body,
             status,
-            bytes: 0,
             passage: Some(passage),
         }
     }
 
     fn end(&mut self, status: ExchangeStatus) {
         if let Some(passage) = self.passage.take() {
-            passage.end(status, self.bytes);
+            passage.end(status);
         }
     }
 
     /// Whoever drops the answer before its end has left; the recording knows who that was.
     fn break_off(&mut self) {
-        if let Some(mut passage) = self.passage.take() {
-            if let Some(recording) = &mut passage.recording {
-                recording.answered_so_far(self.bytes);
-            }
-            if let Some(gate) = &passage.gate {
-                gate.shut_for_good();
-            }
+        if let Some(passage) = self.passage.take()
+            && let Some(gate) = &passage.gate
+        {
+            gate.shut_for_good();
         }
     }
 
@@ -121,8 +116,11 @@ impl Relayed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame {
-            self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && let Some(recording) = self.passage.as_ref().and_then(|one| one.recording.as_ref())
+        {
+            recording.bodies.answered.pass(data);
         }
         match &frame {
             Some(Err(error)) => {

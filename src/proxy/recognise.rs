@@ -5,7 +5,9 @@
 pub(super) enum Spoken {
     /// HTTP/1.x, well-formed or not.
     Http1,
-    /// Something else, or HTTP/2 with prior knowledge: relayed as bytes.
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// Something else: relayed as bytes.
     Bytes,
     /// More bytes are needed.
     Unsure,
@@ -15,7 +17,7 @@ pub(super) enum Spoken {
 const LINE: usize = 512;
 
 /// How HTTP/2 with prior knowledge begins (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Recognises the protocol. Once it is sure of a beginning, more bytes never change its mind.
 ///
@@ -23,14 +25,13 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 /// that is enough; otherwise the whole line is awaited, and one that ends in an HTTP version is left to the
 /// HTTP parser, which refuses what is malformed. So `GET key` of a text protocol is bytes, and `GET key HTTP/1.1` a bad request.
 pub(super) fn recognise(bytes: &[u8]) -> Spoken {
-    let bytes = skip_empty_lines(bytes);
-    if PREFACE.starts_with(bytes) || bytes.starts_with(PREFACE) {
-        return if bytes.len() < PREFACE.len() {
-            Spoken::Unsure
-        } else {
-            Spoken::Bytes
-        };
+    if bytes.starts_with(PREFACE) {
+        return Spoken::Http2;
     }
+    if PREFACE.starts_with(bytes) {
+        return Spoken::Unsure;
+    }
+    let bytes = skip_empty_lines(bytes);
     let method = bytes.iter().take_while(|byte| is_token(**byte)).count();
     match bytes.get(method) {
         _ if method > LINE => Spoken::Bytes,
@@ -122,7 +123,9 @@ mod tests {
             (b"EHLO client\r\n", Spoken::Bytes),
             (b"OPTIONS rtsp://camera RTSP/1.0\r\n", Spoken::Bytes),
             (b"*1\r\n$4\r\nPING\r\n", Spoken::Bytes),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Spoken::Bytes),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0", Spoken::Http2),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n", Spoken::Unsure),
+            (b"PRI * HTTP/2.0\r\n\r\nGET /", Spoken::Http1),
             (b"PRI * HT", Spoken::Unsure),
             (b"\x16\x03\x01\x02\x00\x01", Spoken::Bytes),
             (b"\0\0\0\x08\x04\xd2\x16\x2f", Spoken::Bytes),

@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use jiff::Timestamp;
 
+use super::bodies::Bodies;
 use super::headers::{kept, masked};
 use super::target::Edge;
-use crate::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext};
+use crate::telemetry::{
+    BodyHead, Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext, grpc,
+};
 
 /// Where ended exchanges go. Called from the relay's tasks, so it must not wait.
 #[derive(Clone)]
@@ -75,8 +78,10 @@ pub(super) struct Recording {
     exchange: Option<Box<Exchange>>,
     began: Instant,
     redact: Arc<[String]>,
-    /// Bytes of the request's body that have passed.
-    pub(super) asked: Arc<AtomicU64>,
+    /// How long the caller of a gRPC call is willing to wait.
+    deadline: Option<Duration>,
+    /// What has passed of its bodies.
+    pub(super) bodies: Arc<Bodies>,
 }
 
 impl Recording {
@@ -107,14 +112,31 @@ impl Recording {
             response_bytes: 0,
             request_headers: headers,
             response_headers: Headers::default(),
+            request_body: BodyHead::default(),
+            response_body: BodyHead::default(),
         };
         Self {
             recorder: recorder.clone(),
             exchange: Some(Box::new(exchange)),
             began: Instant::now(),
             redact,
-            asked: Arc::default(),
+            deadline: None,
+            bodies: Arc::default(),
         }
+    }
+
+    /// It is a gRPC call whose caller waits for so long.
+    pub(super) fn ends_within(&mut self, deadline: Option<Duration>) {
+        self.deadline = deadline;
+    }
+
+    /// It is this kind of exchange after all, and goes there.
+    pub(super) fn called(&mut self, method: &str, path: &str) {
+        let path = masked(path.to_owned(), &self.redact);
+        self.change(|exchange| {
+            method.clone_into(&mut exchange.method);
+            exchange.path = path;
+        });
     }
 
     /// It was held for this long.
@@ -133,20 +155,21 @@ impl Recording {
         self.change(|exchange| exchange.response_headers = headers);
     }
 
-    /// This much of the answer's body has passed.
-    pub(super) fn answered_so_far(&mut self, bytes: u64) {
-        self.change(|exchange| exchange.response_bytes = bytes);
-    }
-
     /// Hands it on.
-    pub(super) fn end(mut self, status: ExchangeStatus, response_bytes: u64) {
-        self.answered_so_far(response_bytes);
+    pub(super) fn end(mut self, status: ExchangeStatus) {
         self.hand_on(status);
     }
 
     /// Forgets it: it was none after all.
     pub(super) fn discard(mut self) {
         self.exchange = None;
+    }
+
+    /// Whether the caller's time is over, as the caller sees it, whose clock began a little earlier.
+    pub(super) fn is_past_deadline(&self) -> bool {
+        const EARLIER: Duration = Duration::from_millis(10);
+        self.deadline
+            .is_some_and(|deadline| self.began.elapsed() + EARLIER + deadline / 50 >= deadline)
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Exchange)) {
@@ -159,7 +182,11 @@ impl Recording {
         if let Some(mut exchange) = self.exchange.take() {
             exchange.status = status;
             exchange.took = self.began.elapsed();
-            exchange.request_bytes = self.asked.load(Ordering::Relaxed);
+            let Bodies { asked, answered } = &*self.bodies;
+            exchange.request_bytes = asked.bytes();
+            exchange.response_bytes = answered.bytes();
+            exchange.request_body = asked.take(&exchange.request_headers, &self.redact);
+            exchange.response_body = answered.take(&exchange.response_headers, &self.redact);
             (self.recorder.record)(*exchange);
         }
     }
@@ -169,6 +196,9 @@ impl Drop for Recording {
     fn drop(&mut self) {
         let status = if self.recorder.over.load(Ordering::Acquire) {
             ExchangeStatus::Failed("the relay was closed before the end of the answer".into())
+        } else if self.is_past_deadline() {
+            // The caller cancels a call whose time is over, and that is how it ended for the caller.
+            ExchangeStatus::Grpc(grpc::DEADLINE_EXCEEDED)
         } else {
             ExchangeStatus::CallerLeft
         };

@@ -18,8 +18,13 @@ pub(super) struct Passed {
 }
 
 /// Relays until both sides have ended. The end of one side is passed on (half-close) while the other still speaks;
-/// an error of either side ends both.
-pub(super) async fn splice<A, B>(caller: A, run: B, passed: &Passed) -> io::Result<()>
+/// an error of either side ends both. `look` sees what the caller says.
+pub(super) async fn splice<A, B>(
+    caller: A,
+    run: B,
+    passed: &Passed,
+    look: impl FnMut(&[u8]),
+) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite,
     B: AsyncRead + AsyncWrite,
@@ -27,8 +32,8 @@ where
     let (from_caller, to_caller) = split(caller);
     let (from_run, to_run) = split(run);
     tokio::try_join!(
-        pump(from_caller, to_run, &passed.up),
-        pump(from_run, to_caller, &passed.down),
+        pump(from_caller, to_run, &passed.up, look),
+        pump(from_run, to_caller, &passed.down, |_| {}),
     )?;
     Ok(())
 }
@@ -37,6 +42,7 @@ async fn pump<A, B>(
     mut from: ReadHalf<A>,
     mut to: WriteHalf<B>,
     passed: &AtomicU64,
+    mut look: impl FnMut(&[u8]),
 ) -> io::Result<()>
 where
     A: AsyncRead,
@@ -50,6 +56,7 @@ where
             drop(to.shutdown().await);
             return Ok(());
         }
+        look(&buffer[..read]);
         to.write_all(&buffer[..read]).await?;
         to.flush().await?;
         passed.fetch_add(read as u64, Ordering::Relaxed);

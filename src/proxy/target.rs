@@ -1,5 +1,7 @@
 //! Who calls whom, and where requests go.
 
+use serde::{Deserialize, Serialize};
+
 use crate::stack::{Reach, ServiceName};
 
 /// One edge: who calls whom, at which of the callee's ports.
@@ -14,7 +16,7 @@ pub struct Edge {
 }
 
 /// A run that takes requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
     /// Its number.
     pub run: u64,
@@ -23,7 +25,7 @@ pub struct Upstream {
 }
 
 /// Where requests for a service go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// Nowhere yet: they wait, bounded in number and time.
     Hold,

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::hello::Hello;
 use super::live::Live;
 use super::record::{Opening, Recording};
 use super::relay::{Relay, Stage};
@@ -31,7 +32,7 @@ pub(super) async fn upgraded(
         let ends: Result<(Upgraded, Upgraded), hyper::Error> =
             async { Ok((caller.await?, run.await?)) }.await;
         let (caller, run) = ends.map_err(io::Error::other)?;
-        splice(TokioIo::new(caller), TokioIo::new(run), &passed).await
+        splice(TokioIo::new(caller), TokioIo::new(run), &passed, |_| {}).await
     };
     let mut stage = relay.stage.clone();
     tokio::select! {
@@ -39,7 +40,7 @@ pub(super) async fn upgraded(
         _ = relayed => {}
         () = Stage::reached(&mut stage, Stage::Closing) => {}
     }
-    end(recording, &passed, ExchangeStatus::Bytes);
+    end(recording, &passed, ExchangeStatus::Bytes, &Hello::default());
 }
 
 /// Relays a connection that is not HTTP; `said` was read to recognise it.
@@ -55,6 +56,8 @@ pub(super) async fn bytes(
     let mut seeker = Seeker::new(&edge, &route, &relay.limits);
     let mut stage = relay.stage.clone();
     let passed = Passed::default();
+    let mut hello = Hello::default();
+    hello.follow(&said);
     let relayed = async {
         let (live, run) = match connected {
             Some(connected) => connected,
@@ -64,7 +67,7 @@ pub(super) async fn bytes(
             recording.held(seeker.held);
             recording.given_to(live.upstream.run);
         }
-        Ok::<_, Refusal>(pass(&mut caller, run, &said, &passed).await)
+        Ok::<_, Refusal>(pass(&mut caller, run, &said, &passed, &mut hello).await)
     };
     let ended = tokio::select! {
         ended = relayed => ended,
@@ -82,7 +85,7 @@ pub(super) async fn bytes(
             ExchangeStatus::Failed(refusal.words(&edge.callee))
         }
     };
-    end(recording, &passed, status);
+    end(recording, &passed, status, &hello);
 }
 
 async fn pass(
@@ -90,10 +93,11 @@ async fn pass(
     mut run: TcpStream,
     said: &Bytes,
     passed: &Passed,
+    hello: &mut Hello,
 ) -> io::Result<()> {
     run.write_all(said).await?;
     passed.up.fetch_add(said.len() as u64, Ordering::Relaxed);
-    let relayed = splice(caller, &mut run, passed).await;
+    let relayed = splice(caller, &mut run, passed, |bytes| hello.follow(bytes)).await;
     if relayed.is_err() {
         drop(run.set_zero_linger());
     }
@@ -124,18 +128,23 @@ fn begin(relay: &Relay, edge: &Edge, redact: Arc<[String]>) -> Recording {
 }
 
 /// Hands the exchange on. A connection on which nothing was ever said, as port checks make them, is none.
-fn end(recording: Option<Recording>, passed: &Passed, status: ExchangeStatus) {
+fn end(recording: Option<Recording>, passed: &Passed, status: ExchangeStatus, hello: &Hello) {
     let (up, down) = (
         passed.up.load(Ordering::Relaxed),
         passed.down.load(Ordering::Relaxed),
     );
-    let Some(recording) = recording else {
+    let Some(mut recording) = recording else {
         return;
     };
-    recording.asked.store(up, Ordering::Relaxed);
+    let length = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+    recording.bodies.asked.count(length(up));
+    recording.bodies.answered.count(length(down));
+    if let Some(name) = hello.name() {
+        recording.called("TLS", name);
+    }
     if up == 0 && down == 0 && status == ExchangeStatus::Bytes {
         recording.discard();
     } else {
-        recording.end(status, down);
+        recording.end(status);
     }
 }

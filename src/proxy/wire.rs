@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -46,6 +46,10 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct WireState {
     phase: AtomicU8,
+    /// How many exchanges have begun.
+    begun: AtomicU64,
+    /// Whether what the caller says is HTTP no longer.
+    upgraded: AtomicBool,
     /// Whether a request was answered before all of it had been read.
     unread: AtomicBool,
     /// Whether a request was seen that tells its length twice.
@@ -63,6 +67,21 @@ impl WireState {
             2 => Phase::Answering,
             _ => Phase::Streaming,
         }
+    }
+
+    /// An exchange begins.
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.set_phase(Phase::Asking);
+    }
+
+    /// The connection is one of bytes from now on.
+    pub(super) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Release);
+    }
+
+    fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Acquire)
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {
@@ -135,7 +154,10 @@ impl Wire {
     /// While an answer is awaited, the end may be a half-close. On this machine the kernel knows whether a process
     /// still holds the other socket; of other machines it cannot be known, and answering is never wrong.
     fn hides_end(&mut self, cx: &mut Context<'_>) -> bool {
-        if !matches!(self.state.phase(), Phase::Answering | Phase::Streaming) {
+        // The end may come with the request, before hyper has handed that on.
+        let is_owed = self.framing.heads() > self.state.begun.load(Ordering::Acquire);
+        let is_open = is_owed || matches!(self.state.phase(), Phase::Answering | Phase::Streaming);
+        if !is_open || self.state.is_upgraded() {
             return false;
         }
         self.state.reader.register(cx.waker());
@@ -214,7 +236,7 @@ impl AsyncRead for Wire {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         }
         let read = &buffer.filled()[before..];
-        if self.framing.follow(read) {
+        if !self.state.is_upgraded() && self.framing.follow(read) {
             self.state.ambiguous.store(true, Ordering::Release);
         }
         if read.is_empty() && buffer.remaining() > 0 && self.hides_end(cx) {

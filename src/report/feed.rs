@@ -10,7 +10,7 @@ use super::held::HeldWatch;
 use super::sink::Sink;
 use crate::engine::{Command, Notice, Noticed};
 use crate::runtime::Input;
-use crate::telemetry::{Exchange, LogLine, Telemetry};
+use crate::telemetry::{Exchange, LogLine, Span, Telemetry};
 
 /// Shown at most this often, so that a shouting service costs little more than its lines.
 const GAP: Duration = Duration::from_millis(20);
@@ -25,6 +25,8 @@ pub(super) struct Feed {
     changes: watch::Receiver<u64>,
     next_line: u64,
     next_exchange: u64,
+    next_span: u64,
+    lost: u64,
     held: HeldWatch,
     shown: Instant,
     fresh: bool,
@@ -36,8 +38,9 @@ pub(super) struct Feed {
 pub(super) struct News {
     pub(super) lines: Vec<Arc<LogLine>>,
     pub(super) exchanges: Vec<Arc<Exchange>>,
-    /// Lines and exchanges that were dropped before they could be read.
-    pub(super) missed: [(&'static str, u64); 2],
+    pub(super) spans: Vec<Arc<Span>>,
+    /// Lines, exchanges and spans that were dropped before they could be read.
+    pub(super) missed: [(&'static str, u64); 3],
     /// What there is to tell of held requests.
     pub(super) held: Vec<Notice>,
 }
@@ -49,6 +52,8 @@ impl Feed {
             telemetry,
             next_line: 0,
             next_exchange: 0,
+            next_span: 0,
+            lost: 0,
             held: HeldWatch::default(),
             shown: Instant::now(),
             fresh: true,
@@ -70,13 +75,22 @@ impl Feed {
         let limit = if is_end { usize::MAX } else { AT_ONCE };
         let followed = self.telemetry.logs().since(self.next_line, limit);
         let since = self.telemetry.exchanges().since(self.next_exchange);
+        let spans = self.telemetry.spans().since(self.next_span);
+        self.next_span = spans.cursor;
         self.next_line = followed.next;
         self.next_exchange = since.cursor;
+        let missed = since.missed + since.lost - self.lost;
+        self.lost = since.lost;
         self.fresh = followed.lines.len() == limit;
         News {
             lines: followed.lines,
             exchanges: since.exchanges,
-            missed: [("log lines", followed.missed), ("exchanges", since.missed)],
+            spans: spans.spans,
+            missed: [
+                ("log lines", followed.missed),
+                ("exchanges", missed),
+                ("spans", spans.missed),
+            ],
             held: self
                 .held
                 .look(&self.telemetry.held(), self.shown.into_std()),

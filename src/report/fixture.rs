@@ -13,7 +13,8 @@ use crate::stack::{
     Stack,
 };
 use crate::telemetry::{
-    Exchange, ExchangeStatus, Headers, NewLine, SpanId, Stream, Telemetry, TraceId,
+    AttributeValue, Exchange, ExchangeStatus, Headers, NewLine, Span, SpanId, SpanKind, SpanStatus,
+    Stream, Telemetry, TraceId,
 };
 
 /// What a view wrote.
@@ -77,6 +78,30 @@ pub(super) fn exchange(millis: u64) -> Exchange {
         response_bytes: 17,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: crate::telemetry::BodyHead::default(),
+        response_body: crate::telemetry::BodyHead::default(),
+    }
+}
+
+/// What `orders` tells of the same request.
+pub(super) fn span(millis: u64) -> Span {
+    let exchange = exchange(millis);
+    let attributes = [("http.response.status_code", AttributeValue::Int(201))];
+    Span {
+        trace: exchange.trace,
+        span: SpanId(0x53ce_929d_0e0e_4736),
+        parent: Some(exchange.span),
+        service: "orders".into(),
+        run: Some(2),
+        name: "POST /orders".into(),
+        kind: SpanKind::Server,
+        started: exchange.started,
+        took: Duration::from_micros(36_200),
+        status: SpanStatus::Unset,
+        attributes: attributes.into_iter().collect(),
+        events: Vec::new(),
+        links: Vec::new(),
+        scope: Arc::default(),
     }
 }
 

@@ -12,7 +12,9 @@ use super::feed::Feed;
 use super::sink::Sink;
 use crate::engine::{Notice, Noticed};
 use crate::runtime::{Clock, Input, Shown, View};
-use crate::telemetry::{Exchange, ExchangeStatus, LogLine, Stream, Telemetry};
+use crate::telemetry::{
+    AttributeValue, Exchange, ExchangeStatus, LogLine, Span, SpanStatus, Stream, Telemetry, grpc,
+};
 use crate::text::{self, Redactor};
 
 /// The view of `boatyard watch --json`.
@@ -58,6 +60,8 @@ impl View for Json {
         }
         let exchanges = news.exchanges.iter();
         rows.extend(exchanges.map(|exchange| (exchange.ended(), of_exchange(exchange))));
+        let spans = news.spans.iter();
+        rows.extend(spans.map(|span| (span.ended(), of_span(span))));
         let now = self.clock.timestamp(self.clock.now());
         rows.extend(
             news.held
@@ -161,12 +165,20 @@ fn of_exchange(exchange: &Exchange) -> Value {
         ExchangeStatus::Http(code) => Some(code),
         _ => None,
     };
+    let code = match exchange.status {
+        ExchangeStatus::Grpc(code) => Some(code),
+        _ => None,
+    };
     let failure = match &exchange.status {
         ExchangeStatus::Failed(why) => Some(why.as_str()),
         ExchangeStatus::CallerLeft => Some("the caller left"),
-        ExchangeStatus::Http(_) | ExchangeStatus::Bytes | ExchangeStatus::Open => None,
+        ExchangeStatus::Grpc(code) if *code != 0 => Some(grpc::name(*code)),
+        ExchangeStatus::Http(_)
+        | ExchangeStatus::Grpc(_)
+        | ExchangeStatus::Bytes
+        | ExchangeStatus::Open => None,
     };
-    json!({
+    let mut told = json!({
         "notice": "exchange",
         "caller": exchange.caller,
         "callee": exchange.callee,
@@ -183,7 +195,54 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "trace": exchange.trace.to_string(),
         "span": exchange.span.to_string(),
         "parent": exchange.parent.map(|parent| parent.to_string()),
+    });
+    if let Some(code) = code {
+        told["grpc_status"] = code.into();
+    }
+    told
+}
+
+fn of_span(span: &Span) -> Value {
+    let (status, failure) = match &span.status {
+        SpanStatus::Unset => ("unset", None),
+        SpanStatus::Ok => ("ok", None),
+        SpanStatus::Error(why) => ("error", Some(text::readable(why.as_bytes()))),
+    };
+    let attributes = span.attributes.iter();
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), of_value(value)));
+    json!({
+        "notice": "span",
+        "service": span.service,
+        "run": span.run,
+        "name": text::readable(span.name.as_bytes()),
+        "kind": span.kind.name(),
+        "status": status,
+        "failure": failure,
+        "started": time(span.started),
+        "ms": span.took.as_secs_f64() * 1000.0,
+        "attributes": attributes.collect::<Map<String, Value>>(),
+        "trace": span.trace.to_string(),
+        "span": span.span.to_string(),
+        "parent": span.parent.map(|parent| parent.to_string()),
     })
+}
+
+/// A value as JSON has it; what JSON has no form for is written as text.
+fn of_value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Empty => Value::Null,
+        AttributeValue::Text(text) => Value::String(text.clone()),
+        AttributeValue::Bool(value) => Value::Bool(*value),
+        AttributeValue::Int(number) => (*number).into(),
+        AttributeValue::Double(number) if number.is_finite() => (*number).into(),
+        AttributeValue::Double(_) | AttributeValue::Bytes(_) => Value::String(value.to_string()),
+        AttributeValue::List(values) => values.iter().map(of_value).collect(),
+        AttributeValue::Map(attributes) => {
+            let pairs = attributes.iter();
+            let pairs = pairs.map(|(name, value)| (name.to_owned(), of_value(value)));
+            Value::Object(pairs.collect())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -109,7 +109,10 @@ impl View for Lines {
 
 /// Whether a program said it: builds and marks are told as notices.
 fn is_said(line: &LogLine) -> bool {
-    matches!(line.line.stream, Stream::Stdout | Stream::Stderr)
+    matches!(
+        line.line.stream,
+        Stream::Stdout | Stream::Stderr | Stream::Otlp
+    )
 }
 
 /// Makes rows of sentences and lines.
@@ -179,6 +182,7 @@ impl Printer {
         };
         let bar = match line.line.stream {
             Stream::Stderr => "┃",
+            Stream::Otlp => "┊",
             _ => "│",
         };
         let bar = self

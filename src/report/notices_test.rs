@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::fixture::{Page, Session, exchange, said, stack};
+use super::fixture::{Page, Session, exchange, said, span, stack};
 use super::{CheckReport, CheckResult, Json, ServiceReport, SmokeReport, json_report};
 use crate::engine::{Notice, Options, Verdict};
 use crate::text::Redactor;
@@ -30,7 +30,8 @@ fn examples(fence: &str) -> Vec<Value> {
 /// The examples of notices of the engine.
 pub(super) fn documented() -> Vec<Notice> {
     let all = examples("json").into_iter();
-    let of_engine = all.filter(|example| !matches!(kind(example).as_str(), "log" | "exchange"));
+    let of_engine =
+        all.filter(|example| !matches!(kind(example).as_str(), "log" | "exchange" | "span"));
     of_engine.map(parse).collect()
 }
 
@@ -71,7 +72,7 @@ fn every_notice_has_an_example() {
         expected.contains("session-started") && expected.contains("session-ended"),
         "{expected:?}"
     );
-    expected.extend(["log".to_owned(), "exchange".to_owned()]);
+    expected.extend(["log", "exchange", "span"].map(str::to_owned));
     let documented: BTreeSet<String> = examples("json").iter().map(kind).collect();
     assert_eq!(documented, expected);
     for kind in &expected {
@@ -96,7 +97,7 @@ fn every_example_is_what_would_be_printed() {
         let at: Timestamp = example["at"].as_str().unwrap().parse().unwrap();
         assert_eq!(example["at"], format!("{at:.3}"));
         let kind = kind(&example);
-        if matches!(kind.as_str(), "log" | "exchange") {
+        if matches!(kind.as_str(), "log" | "exchange" | "span") {
             continue;
         }
         let documented = keys(&example);
@@ -114,6 +115,7 @@ async fn lines_and_exchanges_have_the_documented_fields() {
     });
     session.telemetry.logs().push(said("web", 1, 1, "hello"));
     session.telemetry.exchanges().push(exchange(2));
+    session.telemetry.spans().push_all([span(2)]);
     session.show(3, vec![]);
     drop(session);
     let text = page.text();
@@ -121,7 +123,7 @@ async fn lines_and_exchanges_have_the_documented_fields() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    for wanted in ["log", "exchange"] {
+    for wanted in ["log", "exchange", "span"] {
         let is_it = |value: &&Value| value["notice"] == wanted;
         let keys = |value: &Value| {
             value

@@ -306,6 +306,10 @@ fn of_end(notice: &Notice) -> Option<Told> {
             format!("starts again in {} (attempt {attempt})", millis(*ms)),
             vec![],
         ),
+        Notice::RestartFollows { service, on } => {
+            let text = format!("is restarted, because {on}, which it follows, was replaced");
+            (service, Tone::Plain, text, vec![])
+        }
         Notice::GaveUp { service, attempts } => {
             let text = format!("gave up after {attempts} attempts; save an edit or restart it");
             (service, Tone::Bad, text, vec![])
@@ -346,6 +350,7 @@ fn of_session(notice: &Notice) -> Option<Told> {
             };
             (tone, format!("container engine {state}{detail}"), vec![])
         }
+        Notice::OtlpListening { grpc, http, taken } => otlp(grpc, http, taken),
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
             (Tone::Bad, what.clone(), more)
@@ -389,6 +394,15 @@ fn of_session(notice: &Notice) -> Option<Told> {
         text,
         more,
     })
+}
+
+fn otlp(grpc: &str, http: &str, taken: &[String]) -> (Tone, String, Vec<String>) {
+    let (tone, taken) = match taken {
+        [] => (Tone::Plain, String::new()),
+        taken => (Tone::Bad, format!(", because {}", taken.join(" and "))),
+    };
+    let text = format!("OpenTelemetry is received at {http} and, over gRPC, {grpc}{taken}");
+    (tone, text, vec![])
 }
 
 fn of_stack_file(notice: &Notice) -> Option<Told> {

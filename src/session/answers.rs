@@ -79,7 +79,10 @@ impl FirstAnswers {
 
 /// Whether it was answered with what was asked for, or with where that is.
 fn is_good(exchange: &Exchange) -> bool {
-    matches!(exchange.status, ExchangeStatus::Http(200..400))
+    matches!(
+        exchange.status,
+        ExchangeStatus::Http(200..400) | ExchangeStatus::Grpc(0)
+    )
 }
 
 /// When a run was given it, at the earliest.
@@ -117,6 +120,8 @@ mod tests {
             response_bytes: 0,
             request_headers: Headers::default(),
             response_headers: Headers::default(),
+            request_body: crate::telemetry::BodyHead::default(),
+            response_body: crate::telemetry::BodyHead::default(),
         }
     }
 

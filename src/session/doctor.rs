@@ -75,6 +75,7 @@ pub(super) fn doctor(global: &Global) -> Result<u8, Failure> {
     let mut findings = engine(needs_engine)?;
     findings.push(inotify());
     findings.push(terminal());
+    findings.push(otlp());
     if let Some(stack) = stack {
         findings.push(state_folder(stack));
         findings.extend(ports(stack));
@@ -259,6 +260,19 @@ fn ports(stack: &Stack) -> Vec<Finding> {
         },
     );
     findings.collect()
+}
+
+fn otlp() -> Finding {
+    let taken = super::otlp::taken_ports();
+    if taken.is_empty() {
+        return Finding::good(
+            "OpenTelemetry",
+            "ports 4317 (gRPC) and 4318 (HTTP) are free",
+        );
+    }
+    let words: Vec<String> = taken.into_iter().map(|(_, words)| words).collect();
+    let remedy = "the next free ports are used instead, and services are told; programs outside the stack are not";
+    Finding::weak("OpenTelemetry", words.join(", "), remedy)
 }
 
 fn stack_file(loaded: &config::Loaded) -> Finding {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -29,6 +29,8 @@ pub(super) struct EngineSide {
     pub(super) moved: mpsc::UnboundedReceiver<RunId>,
     ready: Arc<OnceLock<Ready>>,
     making_ready: JoinSet<()>,
+    /// Turns true when nothing of a dead session is left.
+    swept: watch::Sender<bool>,
 }
 
 /// What was made ready before the engine was used for the first time.
@@ -50,7 +52,13 @@ impl EngineSide {
             moved,
             ready: Arc::new(OnceLock::new()),
             making_ready: JoinSet::new(),
+            swept: watch::Sender::new(false),
         }
+    }
+
+    /// Turns true when an engine answers and nothing of a dead session is left there.
+    pub(super) fn swept(&self) -> watch::Receiver<bool> {
+        self.swept.subscribe()
     }
 
     /// The builds, once the engine was made ready.
@@ -80,8 +88,9 @@ impl EngineSide {
         let engine = self.containers.link().engine()?;
         let (wires, identity) = (self.wires.clone(), self.identity.clone());
         let (containers, ready) = (self.containers.clone(), Arc::clone(&self.ready));
+        let swept = self.swept.clone();
         self.making_ready.spawn(async move {
-            let link = match make_ready(&wires, &identity, &containers, &engine).await {
+            let link = match make_ready(&wires, &identity, &containers, &engine, &swept).await {
                 Ok(made) => {
                     let builder = made.builder.clone();
                     drop(ready.set(made));
@@ -124,9 +133,11 @@ async fn make_ready(
     identity: &Identity,
     containers: &Containers,
     engine: &ContainerEngine,
+    swept: &watch::Sender<bool>,
 ) -> Result<Ready, String> {
     // First: containers of a dead session would answer to the same names on the same network.
     sweep(engine, identity, Some(&identity.session), false).await?;
+    swept.send_replace(true);
     let endpoint = engine.endpoint();
     let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(endpoint));
     let shown = builder.to_string();

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod answers;
+mod between;
 mod doctor;
 mod down;
 mod engine_side;
@@ -9,6 +10,7 @@ mod exec;
 mod failure;
 mod inspect;
 mod opening;
+mod otlp;
 mod reload;
 mod serve;
 mod smoke;
@@ -22,6 +24,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::adapters::{container, process};
 use crate::cli::{Cli, ColorArg, Command, Global};
+use crate::proxy;
 use crate::report;
 
 use failure::Failure;
@@ -33,6 +36,7 @@ pub fn main() -> ExitCode {
     let first = arguments.nth(1).unwrap_or_default();
     match first.to_str() {
         Some(process::SHIM_WORD) => return process::shim_main(arguments),
+        Some(proxy::RELAY_WORD) => return proxy::relay_main(arguments),
         Some(container::HELPER_WORD) => return container::helper_main(arguments),
         Some(container::BECOME_WORD) => return container::become_main(arguments),
         _ => {}

@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::addresses::{SharedDoors, keep_front_doors};
 use super::answers::FirstAnswers;
+use super::between::Between;
 use super::engine_side::EngineSide;
+use super::otlp::Otlp;
 use super::world::RealWorld;
 use super::{Failure, inspect, reload};
 use crate::adapters::check::Checks;
@@ -24,7 +26,7 @@ use crate::engine::{Engine, Options, RuntimeChoice};
 use crate::proxy::{Doors, Limits, Routes, into_store};
 use crate::runtime::{Clock, Interrupts, Parts, Tape, TapeHead};
 use crate::stack::Stack;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Exchange, Telemetry};
 
 /// Names the file to which the session tape is written.
 const TAPE: &str = "BOATYARD_TAPE";
@@ -112,12 +114,16 @@ impl Opening {
         };
         let routes = Arc::new(Routes::counted_in(Arc::clone(telemetry)));
         let answers = Arc::new(FirstAnswers::default());
-        let doors = self.doors(&routes, &wires, &answers)?;
+        let record = recorder(&wires, &answers);
+        let doors = self.doors(&routes, &wires, record.clone())?;
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
+        let engine = EngineSide::start(&wires, &self.identity);
         Ok(RealWorld {
-            engine: EngineSide::start(&wires, &self.identity),
+            otlp: Otlp::start(&wires),
+            between: Between::start(&wires, &engine, choice, record),
+            engine,
             identity: self.identity.clone(),
             stack: Arc::clone(&self.stack),
             any_port: self.any_port(),
@@ -143,17 +149,9 @@ impl Opening {
         &self,
         routes: &Arc<Routes>,
         wires: &Wires,
-        answers: &Arc<FirstAnswers>,
+        record: impl Fn(Exchange) + Send + Sync + 'static,
     ) -> Result<Arc<SharedDoors>, Failure> {
-        let keep = into_store(Arc::clone(&wires.telemetry));
-        let (answers, told) = (Arc::clone(answers), wires.clone());
-        let recorder = move |exchange| {
-            if let Some(event) = answers.see(&exchange) {
-                told.tell(event);
-            }
-            keep(exchange);
-        };
-        let doors = Doors::new(Arc::clone(routes), recorder, Limits::default());
+        let doors = Doors::new(Arc::clone(routes), record, Limits::default());
         let doors = Arc::new(SharedDoors::new(doors));
         match keep_front_doors(&doors, &self.stack, self.any_port()) {
             Ok(moved) => {
@@ -202,6 +200,21 @@ impl Opening {
         };
         tokio::spawn(reloader.run(news));
         Ok(watcher)
+    }
+}
+
+/// What is done with each exchange: it is kept, and it may be an answer that is waited for.
+fn recorder(
+    wires: &Wires,
+    answers: &Arc<FirstAnswers>,
+) -> impl Fn(Exchange) + Clone + Send + Sync + 'static {
+    let keep = into_store(Arc::clone(&wires.telemetry));
+    let (answers, told) = (Arc::clone(answers), wires.clone());
+    move |exchange| {
+        if let Some(event) = answers.see(&exchange) {
+            told.tell(event);
+        }
+        keep(exchange);
     }
 }
 

@@ -9,8 +9,10 @@ use tokio::sync::mpsc;
 
 use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
 use super::answers::FirstAnswers;
+use super::between::Between;
 use super::engine_side::EngineSide;
 use super::exec;
+use super::otlp::Otlp;
 use crate::adapters::check::Checks;
 use crate::adapters::container::{Aim, sweep};
 use crate::adapters::probe::Probes;
@@ -41,6 +43,9 @@ pub(super) struct RealWorld {
     pub(super) routes: Arc<Routes>,
     pub(super) doors: Arc<SharedDoors>,
     pub(super) engine: EngineSide,
+    pub(super) otlp: Otlp,
+    /// The relays between containers.
+    pub(super) between: Between,
     pub(super) processes: Processes,
     pub(super) probes: Probes,
     pub(super) checks: Checks,
@@ -90,6 +95,7 @@ impl World for RealWorld {
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
                 self.engine.containers.aim(&service, Aim::Refuse);
+                self.between.set(&service, Target::Refuse(why.clone()));
                 self.routes.set(&service, Target::Refuse(why));
             }
             Effect::Probe { run, service } => self.probe(run, &service),
@@ -170,6 +176,7 @@ impl RealWorld {
         self.stack = stack;
         let redactor = Redactor::new(&self.stack.redact);
         self.wires.telemetry.logs().mask(redactor.clone());
+        self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
         let redact: Arc<[String]> = self.stack.redact.clone().into();
         for service in self.stack.services.values() {
@@ -178,8 +185,10 @@ impl RealWorld {
                 redact: Arc::clone(&redact),
                 hold: Some(service.hold),
             };
+            self.between.describe(service, policy.clone());
             self.routes.set_policy(&service.name, policy);
         }
+        self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();
         self.find_files();
@@ -235,7 +244,8 @@ impl RealWorld {
             gateway: self.engine.gateway(),
         };
         let port = process_port.or_else(|| start.service.port());
-        let environment = caller.environment(&self.doors, &self.stack, port);
+        let mut environment = caller.environment(&self.doors, &self.stack, port);
+        environment.extend(self.otlp.environment(&start, self.engine.gateway()));
         let live = Live {
             service: Arc::clone(&start.service),
             runtime: start.runtime,
@@ -258,6 +268,7 @@ impl RealWorld {
         self.routed.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
+        self.between.forget(service);
         self.engine.containers.forget(service);
         self.answers.forget(service);
         for edge in self
@@ -283,8 +294,13 @@ impl RealWorld {
     }
 
     fn sync(&self, sync: SyncId, runs: Vec<RunId>, copies: Vec<SyncCopy>, then: Then) {
-        let routes = Arc::clone(&self.routes);
-        let drained = move |run: RunId| routes.drained(run.0);
+        let (routes, between) = (Arc::clone(&self.routes), self.between.clone());
+        let drained = move |run: RunId| {
+            let (here, there) = (routes.drained(run.0), between.drained(run.0));
+            async move {
+                tokio::join!(here, there);
+            }
+        };
         let containers = &self.engine.containers;
         containers.sync(sync, runs, copies, then, drained);
     }
@@ -293,7 +309,10 @@ impl RealWorld {
         let Some(live) = self.runs.get(&run) else {
             return;
         };
-        let drained = self.routes.drained(run.0);
+        let (here, there) = (self.routes.drained(run.0), self.between.drained(run.0));
+        let drained = async move {
+            tokio::join!(here, there);
+        };
         match live.runtime {
             Runtime::Container => self
                 .engine
@@ -357,6 +376,7 @@ impl RealWorld {
         } else {
             Target::Runs(upstreams)
         };
+        self.between.set(service, target.clone());
         self.routes.set(service, target);
     }
 
@@ -406,8 +426,8 @@ impl RealWorld {
         );
     }
 
-    /// The check with its expected trace shortened to what can be seen: what goes from container to container passes no
-    /// relay of this process. Says so where it shortens.
+    /// The check with its expected trace shortened to what can be seen: what goes from container to container is seen only
+    /// where a relay has the callee's name. Says so where it shortens.
     fn observable(&self, spec: Arc<Check>) -> Arc<Check> {
         let is_container =
             |name: &ServiceName| self.runtimes.get(name) == Some(&Runtime::Container);
@@ -417,17 +437,19 @@ impl RealWorld {
         let unseen = trace
             .through
             .windows(2)
-            .position(|edge| edge.iter().all(is_container));
+            .position(|edge| edge.iter().all(is_container) && !self.between.sees(&edge[1]));
         let Some(seen) = unseen.map(|edge| edge + 1) else {
             return spec;
         };
         self.wires.tell(Event::Problem {
             what: format!(
-                "check \"{}\": requests between containers are not recorded, so its trace is looked at only up to {}",
+                "check \"{}\": requests from container to container for {} are not recorded, so its trace is looked at only \
+                 up to {}",
                 spec.name,
+                trace.through[seen],
                 trace.through[seen - 1]
             ),
-            remedy: "with `--runtime process` the whole trace is checked".into(),
+            remedy: "leave out `trace = false`, or run as processes (`--runtime process`)".into(),
         });
         let mut shortened = Check::clone(&spec);
         if let Some(trace) = &mut shortened.trace {

@@ -43,7 +43,7 @@ impl Address {
 }
 
 /// How a run is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     /// At its own address, at the container's port numbers.
     Host(IpAddr),

@@ -1,5 +1,6 @@
 //! One service: how it is built, run, reached and stopped.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct Service {
     pub expose: Vec<u16>,
     /// What it needs before it starts.
     pub depends_on: IndexMap<ServiceName, Condition>,
+    /// Those of them with which it is restarted: when one was replaced, it is replaced too (`restart = true`).
+    pub follows: BTreeSet<ServiceName>,
     /// Its health probe.
     pub health: Option<Health>,
     /// Volumes and bind mounts.
@@ -106,6 +109,7 @@ impl Service {
             ports: Vec::new(),
             expose: Vec::new(),
             depends_on: IndexMap::new(),
+            follows: BTreeSet::new(),
             health: None,
             volumes: Vec::new(),
             watch: Vec::new(),

@@ -4,15 +4,18 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::body::{Body, BodyHead};
+use super::grpc;
 use crate::stack::ServiceName;
 
 /// A trace's id (W3C Trace Context).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TraceId(pub u128);
 
 /// A span's id (W3C Trace Context).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SpanId(pub u64);
 
 impl fmt::Display for TraceId {
@@ -28,10 +31,12 @@ impl fmt::Display for SpanId {
 }
 
 /// How an exchange ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExchangeStatus {
     /// An HTTP answer with this status, and all of it has passed.
     Http(u16),
+    /// A gRPC answer with this code, or the code that the caller's deadline made of it.
+    Grpc(u16),
     /// The caller went away before the end of the answer.
     CallerLeft,
     /// The callee could not be reached, or broke off.
@@ -43,10 +48,11 @@ pub enum ExchangeStatus {
 }
 
 impl ExchangeStatus {
-    /// Whether the callee is to blame: an answer of 500 and above, or none. A caller that leaves is no error.
+    /// Whether the callee is to blame: an answer of 500 and above, the like of gRPC, or none. A caller that leaves is no error.
     pub fn is_error(&self) -> bool {
         match self {
             Self::Http(code) => *code >= 500,
+            Self::Grpc(code) => grpc::is_fault(*code),
             Self::Failed(_) => true,
             Self::CallerLeft | Self::Bytes | Self::Open => false,
         }
@@ -56,7 +62,7 @@ impl ExchangeStatus {
 /// Header lines as they came, in their order; one allocation for all of them, because every request has some.
 ///
 /// Bytes that are not UTF-8 are read as Latin-1.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Headers {
     text: String,
     /// For each line: where its name ends and where its value ends.
@@ -138,7 +144,7 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
 }
 
 /// One request over an edge, with its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Its trace.
     pub trace: TraceId,
@@ -152,9 +158,9 @@ pub struct Exchange {
     pub callee: ServiceName,
     /// Number of the run that answered; 0 when none did.
     pub run: u64,
-    /// Method (`GET`); `TCP` for bytes.
+    /// Method (`GET`); `gRPC` for a call of gRPC, `TCP` for bytes, `TLS` for those that begin a TLS session.
     pub method: String,
-    /// Path and query.
+    /// Path and query; for TLS the name that the caller asked for.
     pub path: String,
     /// How it ended.
     pub status: ExchangeStatus,
@@ -172,6 +178,10 @@ pub struct Exchange {
     pub request_headers: Headers,
     /// Answer headers, secrets masked.
     pub response_headers: Headers,
+    /// The beginning of the request's body; none of connections of bytes.
+    pub request_body: BodyHead,
+    /// The beginning of the answer's body.
+    pub response_body: BodyHead,
 }
 
 impl Exchange {
@@ -184,6 +194,16 @@ impl Exchange {
     /// Whether the callee failed it: see [`ExchangeStatus::is_error`].
     pub fn is_error(&self) -> bool {
         self.status.is_error()
+    }
+
+    /// What is kept of the request's body; `None` if it had none.
+    pub fn asked(&self) -> Option<Body<'_>> {
+        body(&self.request_body, &self.request_headers)
+    }
+
+    /// What is kept of the answer's body; `None` if it had none.
+    pub fn answered(&self) -> Option<Body<'_>> {
+        body(&self.response_body, &self.response_headers)
     }
 
     /// Bytes of memory that keeping it costs, its place in the store included.
@@ -201,7 +221,17 @@ impl Exchange {
             + self.path.capacity()
             + self.request_headers.heap()
             + self.response_headers.heap()
+            + self.request_body.bytes.len()
+            + self.response_body.bytes.len()
     }
+}
+
+fn body<'a>(head: &'a BodyHead, headers: &'a Headers) -> Option<Body<'a>> {
+    (!head.is_none()).then(|| Body {
+        head,
+        content_type: headers.get("content-type"),
+        encoding: headers.get("content-encoding"),
+    })
 }
 
 #[cfg(test)]
@@ -222,10 +252,31 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_body_is_told_with_its_type_and_counted() {
+        let mut exchange = super::super::exchange_fixture::exchange(1, 1, None, "web");
+        let before = exchange.footprint();
+        assert_eq!(exchange.answered(), None);
+        exchange.response_headers =
+            Headers::from_iter([("Content-Type", "text/plain"), ("content-encoding", "gzip")]);
+        let with_headers = exchange.footprint();
+        assert!(with_headers > before);
+        exchange.response_body.bytes = vec![b'a'; 1000].into();
+        assert_eq!(exchange.footprint(), with_headers + 1000);
+        let body = exchange.answered().unwrap();
+        assert_eq!(
+            (body.head.bytes.len(), body.content_type, body.encoding),
+            (1000, Some("text/plain"), Some("gzip"))
+        );
+        assert_eq!(exchange.asked(), None);
+    }
+
+    #[test]
     fn only_the_callee_can_be_at_fault() {
         for (status, error) in [
             (ExchangeStatus::Http(499), false),
             (ExchangeStatus::Http(500), true),
+            (ExchangeStatus::Grpc(5), false),
+            (ExchangeStatus::Grpc(14), true),
             (ExchangeStatus::Failed("refused".into()), true),
             (ExchangeStatus::CallerLeft, false),
             (ExchangeStatus::Bytes, false),

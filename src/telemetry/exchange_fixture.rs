@@ -25,6 +25,8 @@ pub(super) fn exchange(trace: u128, span: u64, parent: Option<u64>, callee: &str
         response_bytes: 0,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: crate::telemetry::BodyHead::default(),
+        response_body: crate::telemetry::BodyHead::default(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::exchange::{Exchange, TraceId};
+use super::exchange::{Exchange, SpanId, TraceId};
 use super::exchange_rates::{Rates, Seconds};
-use super::join::Joined;
+use super::join::{Joined, JoinedEdge};
 use super::links::Links;
 use super::trace::{Row, TraceSummary, summarise_joined, waterfall_joined};
 use crate::stack::ServiceName;
@@ -25,6 +25,10 @@ pub struct Exchanges {
     by_trace: HashMap<TraceId, VecDeque<u64>>,
     rates: HashMap<ServiceName, Seconds>,
     links: Links,
+    /// Who called whom, and how often. Both are services of the stack, so there are few.
+    edges: HashMap<(ServiceName, ServiceName), u64>,
+    /// How many never came here.
+    lost: u64,
 }
 
 /// What came since a follower last asked.
@@ -36,6 +40,8 @@ pub struct Since {
     pub cursor: u64,
     /// How many came and were dropped again in between.
     pub missed: u64,
+    /// How many of the session never came to the store, because more happened than could be told.
+    pub lost: u64,
 }
 
 impl Exchanges {
@@ -49,6 +55,8 @@ impl Exchanges {
             by_trace: HashMap::new(),
             rates: HashMap::new(),
             links: Links::default(),
+            edges: HashMap::new(),
+            lost: 0,
         }
     }
 
@@ -74,6 +82,10 @@ impl Exchanges {
                 .or_default()
                 .count(&exchange),
         }
+        if let Some(caller) = &exchange.caller {
+            let edge = (caller.clone(), exchange.callee.clone());
+            *self.edges.entry(edge).or_default() += 1;
+        }
         let position = self.next();
         self.by_trace
             .entry(exchange.trace)
@@ -84,6 +96,17 @@ impl Exchanges {
         while self.used > self.budget && self.ring.len() > 1 {
             self.drop_oldest();
         }
+    }
+
+    /// So many exchanges have happened that nobody can tell of any more.
+    pub fn lose(&mut self, exchanges: u64) {
+        self.lost += exchanges;
+    }
+
+    /// How often one service was seen to call another in this session.
+    pub fn calls(&self, from: &ServiceName, to: &ServiceName) -> u64 {
+        let edge = (from.clone(), to.clone());
+        self.edges.get(&edge).copied().unwrap_or(0)
     }
 
     /// The newest `n` that pass the filter, the newest first.
@@ -109,6 +132,11 @@ impl Exchanges {
         self.links.root(trace)
     }
 
+    /// The edge that joining found for an exchange.
+    pub fn joined_edge(&self, span: SpanId) -> Option<JoinedEdge> {
+        self.links.edge(span)
+    }
+
     /// What came since `cursor`, which an earlier call gave; 0: everything that is kept.
     pub fn since(&self, cursor: u64) -> Since {
         self.some_since(cursor, usize::MAX)
@@ -123,6 +151,7 @@ impl Exchanges {
             cursor: from + exchanges.len() as u64,
             exchanges,
             missed: from.saturating_sub(cursor),
+            lost: self.lost,
         }
     }
 
@@ -200,7 +229,7 @@ impl Exchanges {
 
 #[cfg(test)]
 mod tests {
-    use super::super::exchange::{ExchangeStatus, SpanId};
+    use super::super::exchange::ExchangeStatus;
     use super::super::exchange_fixture::{exchange, timed};
     use super::*;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::exchange::{SpanId, TraceId};
 use super::level::Level;
 use crate::stack::ServiceName;
 use crate::text::{self, Redactor};
@@ -19,6 +20,8 @@ pub enum Stream {
     Stderr,
     /// A build of the service.
     Build,
+    /// A log record that the service sent by OpenTelemetry.
+    Otlp,
     /// A mark that Boatyard set: a run began, a build went live.
     Mark(MarkKind),
 }
@@ -30,6 +33,7 @@ impl Stream {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
             Self::Build => "build",
+            Self::Otlp => "otlp",
             Self::Mark(_) => "mark",
         }
     }
@@ -61,6 +65,15 @@ pub struct NewLine {
     pub bytes: Vec<u8>,
 }
 
+/// What a log record says of itself, beside its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// How serious it is; `None`: read from the line, as for any other.
+    pub level: Option<Level>,
+    /// The trace and the span in which it was written.
+    pub of: Option<(TraceId, Option<SpanId>)>,
+}
+
 /// A kept line.
 #[derive(Debug, Clone)]
 pub struct LogLine {
@@ -68,7 +81,9 @@ pub struct LogLine {
     pub seq: u64,
     /// How serious it says it is.
     pub level: Option<Level>,
-    /// The line. Its time is never before that of the service's line before it.
+    /// The trace and the span in which it was written, where the program itself told them.
+    pub of: Option<Box<(TraceId, Option<SpanId>)>>,
+    /// The line. Its time is never before that of the service's line before it (of the same kind: printed, or sent as a record).
     pub line: NewLine,
 }
 
@@ -106,7 +121,8 @@ impl LogLine {
     /// What it costs to keep, in bytes.
     fn cost(&self) -> usize {
         const OVERHEAD: usize = size_of::<LogLine>() + 4 * size_of::<usize>();
-        self.line.bytes.len() + OVERHEAD
+        const CONTEXT: usize = size_of::<(TraceId, Option<SpanId>)>();
+        self.line.bytes.len() + OVERHEAD + self.of.as_ref().map_or(0, |_| CONTEXT)
     }
 }
 
@@ -117,7 +133,8 @@ pub struct Logs {
     kept: usize,
     next_seq: u64,
     dropped: u64,
-    services: BTreeMap<ServiceName, Ring>,
+    /// Whether a ring holds what was sent as records: those arrive late, and their times with them.
+    services: BTreeMap<(ServiceName, bool), Ring>,
     redactor: Redactor,
 }
 
@@ -159,27 +176,35 @@ impl Logs {
     }
 
     /// Keeps a line; the oldest lines of the fullest service go if there is no room. Tells the line's number.
-    pub fn push(&mut self, mut line: NewLine) -> u64 {
+    pub fn push(&mut self, line: NewLine) -> u64 {
+        self.push_told(line, Told::default())
+    }
+
+    /// The same for a line of which more is known.
+    pub fn push_told(&mut self, mut line: NewLine, told: Told) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
         line.bytes = self.redactor.bytes(line.bytes);
         let level = match line.stream {
             Stream::Mark(_) => None,
-            _ => Level::of_line(&line.bytes),
+            _ => told.level.or_else(|| Level::of_line(&line.bytes)),
         };
-        if !self.services.contains_key(&line.service) {
-            self.services.insert(line.service.clone(), Ring::default());
+        let of = told.of.map(Box::new);
+        let key = (line.service.clone(), line.stream == Stream::Otlp);
+        let ring = self.services.entry(key).or_default();
+        // Two streams of one service are read by two tasks, and clocks are set back: the order of arrival holds.
+        if let Some(last) = ring.lines.back() {
+            line.at = line.at.max(last.line.at);
         }
-        if let Some(ring) = self.services.get_mut(&line.service) {
-            // Two streams of one service are read by two tasks, and clocks are set back: the order of arrival holds.
-            if let Some(last) = ring.lines.back() {
-                line.at = line.at.max(last.line.at);
-            }
-            let line = LogLine { seq, level, line };
-            self.kept += line.cost();
-            ring.bytes += line.cost();
-            ring.lines.push_back(Arc::new(line));
-        }
+        let line = LogLine {
+            seq,
+            level,
+            of,
+            line,
+        };
+        self.kept += line.cost();
+        ring.bytes += line.cost();
+        ring.lines.push_back(Arc::new(line));
         while self.kept > self.budget && self.drop_oldest() {}
         seq
     }
@@ -201,7 +226,11 @@ impl Logs {
 
     /// How many lines of this service were dropped.
     pub fn dropped(&self, service: &ServiceName) -> u64 {
-        self.services.get(service).map_or(0, |ring| ring.dropped)
+        let own = self
+            .services
+            .iter()
+            .filter(|((name, _), _)| name == service);
+        own.map(|(_, ring)| ring.dropped).sum()
     }
 
     /// How many lines of all services were dropped.
@@ -234,7 +263,7 @@ impl Logs {
     pub fn of_run_since(&self, service: &ServiceName, run: u64, seq: u64) -> Followed {
         let lines = self
             .services
-            .get(service)
+            .get(&(service.clone(), false))
             .into_iter()
             .flat_map(|ring| ring.since(seq));
         Followed {
@@ -251,7 +280,7 @@ impl Logs {
     pub fn run_tail(&self, service: &ServiceName, run: u64, limit: usize) -> Vec<String> {
         let lines = self
             .services
-            .get(service)
+            .get(&(service.clone(), false))
             .into_iter()
             .flat_map(|ring| ring.lines.iter().rev());
         let mut tail: Vec<String> = lines
@@ -304,7 +333,7 @@ impl Logs {
     fn chosen(&self, services: &[ServiceName]) -> impl Iterator<Item = &Ring> {
         let rings = self.services.iter();
         rings
-            .filter(|(name, _)| services.is_empty() || services.contains(name))
+            .filter(|((name, _), _)| services.is_empty() || services.contains(name))
             .map(|(_, ring)| ring)
     }
 }

@@ -3,22 +3,32 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
+mod attribute;
+mod body;
+mod declared;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
 mod exchange_rates;
 mod exchange_store;
 mod filter;
+pub mod grpc;
 mod held;
 mod join;
 mod level;
 mod links;
 mod log;
 mod log_query;
+mod metric;
+mod metric_store;
 mod search;
 mod series;
+mod span;
+mod span_store;
 mod trace;
 mod trace_context;
+mod trace_list;
+mod what;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +36,9 @@ use tokio::sync::watch;
 
 use crate::stack::ServiceName;
 
+pub use attribute::{AttributeValue, Attributes};
+pub use body::{Body, BodyHead};
+pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::Rates;
 pub use exchange_store::{Exchanges, Since};
@@ -33,12 +46,17 @@ pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
 pub use join::{Confidence, EdgeKind, Joined, JoinedEdge, Joiner, Rule};
 pub use level::Level;
-pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream};
+pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told};
 pub use log_query::{Direction, Page, Select};
+pub use metric::{Buckets, MetricPoint, MetricValue};
+pub use metric_store::{Figure, Metric, Metrics};
 pub use search::Search;
 pub use series::{Sample, Series};
+pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
+pub use span_store::{Spans, SpansSince};
 pub use trace::{Row, TraceSummary, summarise, summarise_joined, waterfall, waterfall_joined};
 pub use trace_context::TraceContext;
+pub use what::What;
 
 /// The joiner, and up to where it has read the exchanges.
 #[derive(Debug, Default)]
@@ -52,6 +70,7 @@ struct Joining {
 pub struct Telemetry {
     logs: Mutex<Logs>,
     exchanges: Mutex<Exchanges>,
+    spans: Mutex<Spans>,
     series: Mutex<Series>,
     held: Mutex<HeldRequests>,
     joining: Mutex<Joining>,
@@ -61,11 +80,12 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Empty stores with these budgets, in bytes.
+    /// Empty stores with these budgets, in bytes; spans get as much as exchanges.
     pub fn new(log_budget: usize, exchange_budget: usize) -> Self {
         Self {
             logs: Mutex::new(Logs::new(log_budget)),
             exchanges: Mutex::new(Exchanges::new(exchange_budget)),
+            spans: Mutex::new(Spans::new(exchange_budget)),
             series: Mutex::new(Series::default()),
             held: Mutex::new(HeldRequests::default()),
             joining: Mutex::default(),
@@ -84,6 +104,12 @@ impl Telemetry {
         self.exchanges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The spans that services told of. Keep the guard for one message or one query. Who needs the exchanges too takes
+    /// their guard first.
+    pub fn spans(&self) -> MutexGuard<'_, Spans> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The samples. Keep the guard for one append or one query.
@@ -143,8 +169,19 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// The same with another budget for spans, in bytes. Only before anything was kept.
+    #[must_use]
+    pub fn with_span_budget(self, budget: usize) -> Self {
+        Self {
+            spans: Mutex::new(Spans::new(budget)),
+            ..self
+        }
+    }
+}
+
 impl Default for Telemetry {
     fn default() -> Self {
-        Self::new(64 << 20, 32 << 20)
+        Self::new(64 << 20, 32 << 20).with_span_budget(64 << 20)
     }
 }

@@ -1,9 +1,10 @@
-//! Samples over time: CPU and memory per service.
+//! Samples over time: CPU and memory per service, and the figures that services tell of themselves.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::metric_store::Metrics;
 use crate::stack::ServiceName;
 
 /// What a service used, at one moment.
@@ -21,6 +22,7 @@ pub struct Sample {
 #[derive(Debug, Default)]
 pub struct Series {
     services: BTreeMap<ServiceName, VecDeque<Sample>>,
+    metrics: Metrics,
 }
 
 impl Series {
@@ -43,5 +45,15 @@ impl Series {
     ) -> impl DoubleEndedIterator<Item = &Sample> + ExactSizeIterator {
         static NONE: VecDeque<Sample> = VecDeque::new();
         self.services.get(service).unwrap_or(&NONE).iter()
+    }
+
+    /// The figures that services tell of themselves.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The same, to add to them.
+    pub fn metrics_mut(&mut self) -> &mut Metrics {
+        &mut self.metrics
     }
 }

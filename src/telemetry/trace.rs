@@ -1,44 +1,44 @@
-//! Traces: exchanges put together by trace and span ids, in whatever order they came.
+//! Traces: exchanges and spans put together by trace and span ids, in whatever order they came.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::exchange::{Exchange, SpanId, TraceId};
+use super::exchange::{SpanId, TraceId};
 use super::join::{Confidence, EdgeKind, JoinedEdge, Rule};
+use super::what::What;
 use crate::stack::ServiceName;
 
 /// One trace in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TraceSummary {
     /// Its id.
     pub trace: TraceId,
-    /// The exchange that began it; while that is under way, the earliest of those known.
-    pub root: Arc<Exchange>,
-    /// How many exchanges it has.
+    /// The exchange that began it; while that is under way, the earliest of those known. Without any, a span.
+    pub root: What,
+    /// How many exchanges and spans it has.
     pub spans: usize,
-    /// When its first exchange began.
+    /// When the first of them began.
     pub started: Timestamp,
     /// From its first begin to its last end.
     pub duration: Duration,
-    /// How many of its exchanges were failed by their callee.
+    /// How many of its exchanges were failed by their callee, and how many of its spans failed.
     pub errors: usize,
     /// The services it passed, each once, in the order of the waterfall, the root's caller first if it is known.
     pub services: Vec<ServiceName>,
 }
 
 /// One line of a waterfall.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// How many exchanges it is nested in.
+    /// How many exchanges and spans it is nested in.
     pub depth: usize,
-    /// The exchange.
-    pub exchange: Arc<Exchange>,
+    /// The exchange or span.
+    pub what: What,
     /// From the trace's begin to its own.
     pub offset: Duration,
-    /// The part of its time in which none of its own calls was under way.
+    /// The part of its time in which nothing below it was under way.
     pub self_time: Duration,
     /// Whether it names a parent that is not here (not yet, no longer, or never seen by a relay).
     pub detached: bool,
@@ -46,64 +46,65 @@ pub struct Row {
     pub edge: Option<JoinedEdge>,
 }
 
-/// The summary of a trace's exchanges; `None` if there are none.
-pub fn summarise(exchanges: &[Arc<Exchange>]) -> Option<TraceSummary> {
-    summarise_joined(exchanges, |_| None)
+/// The summary of a trace's exchanges and spans; `None` if there are none.
+pub fn summarise<T: Clone + Into<What>>(parts: &[T]) -> Option<TraceSummary> {
+    summarise_joined(parts, |_| None)
 }
 
 /// The same, with the edges that joining found.
-pub fn summarise_joined(
-    exchanges: &[Arc<Exchange>],
+pub fn summarise_joined<T: Clone + Into<What>>(
+    parts: &[T],
     joined: impl Fn(SpanId) -> Option<JoinedEdge>,
 ) -> Option<TraceSummary> {
-    let rows = waterfall_joined(exchanges, joined);
+    let rows = waterfall_joined(parts, joined);
     let roots = rows.iter().filter(|row| row.depth == 0);
-    let root = roots.min_by_key(|row| (row.detached, row.exchange.started))?;
-    let started = exchanges.iter().map(|one| one.started).min()?;
-    let ended = exchanges.iter().map(|one| one.ended()).max()?;
+    let root = roots.min_by_key(|row| (row.detached, row.what.started()))?;
+    let whats = || rows.iter().map(|row| &row.what);
+    let started = whats().map(What::started).min()?;
+    let ended = whats().map(What::ended).max()?;
     Some(TraceSummary {
-        trace: root.exchange.trace,
-        root: Arc::clone(&root.exchange),
-        spans: exchanges.len(),
+        trace: root.what.trace(),
+        root: root.what.clone(),
+        spans: rows.len(),
         started,
         duration: between(started, ended),
-        errors: exchanges.iter().filter(|one| one.is_error()).count(),
+        errors: whats().filter(|one| one.is_error()).count(),
         services: services_of(&rows),
     })
 }
 
-/// The rows of a trace: each exchange below its parent, siblings by their begin. Roots are those without a parent and
-/// those whose parent is missing; a circle of parents is cut at its earliest exchange.
-pub fn waterfall(exchanges: &[Arc<Exchange>]) -> Vec<Row> {
-    waterfall_joined(exchanges, |_| None)
+/// The rows of a trace: each part below its parent, siblings by their begin. Roots are those without a parent and
+/// those whose parent is missing; a circle of parents is cut at its earliest part.
+pub fn waterfall<T: Clone + Into<What>>(parts: &[T]) -> Vec<Row> {
+    waterfall_joined(parts, |_| None)
 }
 
 /// The same, with the edges that joining found; they count where an exchange names no parent that is here.
-pub fn waterfall_joined(
-    exchanges: &[Arc<Exchange>],
+pub fn waterfall_joined<T: Clone + Into<What>>(
+    parts: &[T],
     joined: impl Fn(SpanId) -> Option<JoinedEdge>,
 ) -> Vec<Row> {
-    let mut order: Vec<&Arc<Exchange>> = exchanges.iter().collect();
-    order.sort_by_key(|one| (one.started, one.span));
+    let mut order: Vec<What> = parts.iter().cloned().map(Into::into).collect();
+    order.sort_by_key(|one| (one.started(), one.span()));
     let forest = Forest::of(&order, joined);
-    let Some(began) = order.first().map(|first| first.started) else {
+    let Some(began) = order.first().map(What::started) else {
         return Vec::new();
     };
     let row = |index: usize, depth: usize, circular: bool| Row {
         depth,
-        exchange: Arc::clone(order[index]),
-        offset: between(began, order[index].started),
+        what: order[index].clone(),
+        offset: between(began, order[index].started()),
         self_time: self_time(
-            order[index],
-            forest.children[index].iter().map(|&child| order[child]),
+            &order[index],
+            forest.children[index].iter().map(|&child| &order[child]),
         ),
-        detached: circular || (order[index].parent.is_some() && forest.parent[index].is_none()),
+        detached: circular || (order[index].parent().is_some() && forest.parent[index].is_none()),
         edge: forest.edge[index],
     };
     let mut rows = Vec::with_capacity(order.len());
     let mut drawn = vec![false; order.len()];
     let roots = (0..order.len()).filter(|&index| forest.parent[index].is_none());
-    // Whatever no root leads to lies on or below a circle: the second pass begins at its earliest exchange.
+    // Whatever no root leads to lies on or below a circle: the second pass begins at its earliest part.
     let starts = roots.map(|root| (root, false));
     for (start, circular) in starts.chain((0..order.len()).map(|index| (index, true))) {
         let mut open = vec![(start, 0)];
@@ -119,7 +120,7 @@ pub fn waterfall_joined(
     rows
 }
 
-/// Who is below whom, by index into the exchanges in order of their begin.
+/// Who is below whom, by index into the parts in order of their begin.
 struct Forest {
     parent: Vec<Option<usize>>,
     edge: Vec<Option<JoinedEdge>>,
@@ -127,22 +128,22 @@ struct Forest {
 }
 
 impl Forest {
-    fn of(order: &[&Arc<Exchange>], joined: impl Fn(SpanId) -> Option<JoinedEdge>) -> Self {
+    fn of(order: &[What], joined: impl Fn(SpanId) -> Option<JoinedEdge>) -> Self {
         let mut by_span: HashMap<SpanId, usize> = HashMap::with_capacity(order.len());
         for (index, one) in order.iter().enumerate() {
-            by_span.entry(one.span).or_insert(index);
+            by_span.entry(one.span()).or_insert(index);
         }
         let mut children = vec![Vec::new(); order.len()];
         let mut parents = vec![None; order.len()];
         let mut edges = vec![None; order.len()];
         for (index, one) in order.iter().enumerate() {
             let here = |span: SpanId| by_span.get(&span).copied().filter(|at| *at != index);
-            let named = one.parent.and_then(here);
+            let named = one.parent().and_then(here);
             let edge = match named {
-                Some(parent) => Some(named_edge(order[parent], one)),
-                None => joined(one.span),
+                Some(parent) => Some(named_edge(&order[parent], one)),
+                None => joined(one.span()),
             };
-            if let Some(parent) = named.or_else(|| here(edge?.parent)) {
+            if let Some(parent) = named.or_else(|| edge.and_then(|edge| here(edge.parent))) {
                 parents[index] = Some(parent);
                 edges[index] = edge;
                 children[parent].push(index);
@@ -156,11 +157,14 @@ impl Forest {
     }
 }
 
-/// The edge of an exchange that names its parent itself.
-fn named_edge(parent: &Exchange, child: &Exchange) -> JoinedEdge {
+/// The edge of a part that names its parent itself.
+fn named_edge(parent: &What, child: &What) -> JoinedEdge {
     JoinedEdge {
-        parent: parent.span,
-        rule: Rule::Context,
+        parent: parent.span(),
+        rule: match child {
+            What::Exchange(_) => Rule::Context,
+            What::Span(_) => Rule::OpenTelemetry,
+        },
         confidence: Confidence::CERTAIN,
         kind: if child.ended() > parent.ended() {
             EdgeKind::Link
@@ -170,26 +174,28 @@ fn named_edge(parent: &Exchange, child: &Exchange) -> JoinedEdge {
     }
 }
 
-/// The exchange's time less the union of its children's, as far as they lie within it. Children come by their begin.
-fn self_time<'a>(own: &Exchange, children: impl Iterator<Item = &'a Arc<Exchange>>) -> Duration {
+/// The part's time less the union of its children's, as far as they lie within it. Children come by their begin.
+fn self_time<'a>(own: &What, children: impl Iterator<Item = &'a What>) -> Duration {
     let end = own.ended();
     let mut covered = Duration::ZERO;
-    let mut reached = own.started;
+    let mut reached = own.started();
     for child in children {
-        let from = child.started.max(reached);
+        let from = child.started().max(reached);
         let to = child.ended().min(end);
         covered += between(from, to);
         reached = reached.max(to);
     }
-    own.took.saturating_sub(covered)
+    own.took().saturating_sub(covered)
 }
 
 fn services_of(rows: &[Row]) -> Vec<ServiceName> {
     let mut services: Vec<ServiceName> = Vec::new();
-    let first_caller = rows.first().and_then(|row| row.exchange.caller.as_ref());
+    let first_caller = rows
+        .first()
+        .and_then(|row| row.what.exchange()?.caller.as_ref());
     for service in first_caller
         .into_iter()
-        .chain(rows.iter().map(|row| &row.exchange.callee))
+        .chain(rows.iter().map(|row| row.what.service()))
     {
         if !services.contains(service) {
             services.push(service.clone());
@@ -198,7 +204,7 @@ fn services_of(rows: &[Row]) -> Vec<ServiceName> {
     services
 }
 
-fn between(from: Timestamp, to: Timestamp) -> Duration {
+pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
@@ -206,6 +212,9 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
 mod tests {
     use proptest::prelude::*;
 
+    use std::sync::Arc;
+
+    use super::super::exchange::Exchange;
     use super::super::exchange_fixture::timed;
     use super::*;
 
@@ -233,7 +242,7 @@ mod tests {
             format!(
                 "{}{}{mark} +{offset} {own}",
                 "  ".repeat(row.depth),
-                row.exchange.callee
+                row.what.service()
             )
         };
         waterfall(&arcs(given)).iter().map(row).collect()
@@ -299,12 +308,12 @@ mod tests {
         Arc::make_mut(&mut given[2]).status = super::super::ExchangeStatus::Http(503);
         given.reverse();
         let summary = summarise(&given).unwrap();
-        assert_eq!(summary.root.span, SpanId(1));
+        assert_eq!(summary.root.span(), SpanId(1));
         assert_eq!((summary.spans, summary.errors), (4, 1));
         assert_eq!(summary.duration, Duration::from_millis(100));
         let services: Vec<_> = summary.services.iter().map(ServiceName::as_str).collect();
         assert_eq!(services, ["web", "orders", "payments", "catalog"]);
-        assert_eq!(summarise(&[]), None);
+        assert_eq!(summarise::<What>(&[]), None);
     }
 
     proptest! {
@@ -317,7 +326,7 @@ mod tests {
             }).collect();
             let rows = waterfall(&given);
             prop_assert_eq!(rows.len(), given.len());
-            prop_assert!(rows.iter().all(|row| row.self_time <= row.exchange.took));
+            prop_assert!(rows.iter().all(|row| row.self_time <= row.what.took()));
             let mut depth = 0;
             for row in &rows {
                 prop_assert!(row.depth <= depth + 1);

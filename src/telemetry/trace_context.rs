@@ -67,10 +67,21 @@ impl TraceContext {
     }
 }
 
+impl TraceContext {
+    /// The header's value, version `00`.
+    pub fn header(&self) -> [u8; 55] {
+        let mut value = *b"00-                                -                -  ";
+        write_hex(&mut value[3..35], self.trace.0);
+        write_hex(&mut value[36..52], self.span.0.into());
+        write_hex(&mut value[53..], self.flags.into());
+        value
+    }
+}
+
 impl fmt::Display for TraceContext {
     /// The header's value, version `00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
+        f.write_str(&String::from_utf8_lossy(&self.header()))
     }
 }
 
@@ -92,6 +103,14 @@ impl SpanId {
     /// A random one, never zero.
     pub fn random() -> Self {
         Self(random().max(1))
+    }
+}
+
+/// Writes the number's last digits in lower-case hexadecimal. (The standard library's way takes ten times as long.)
+fn write_hex(digits: &mut [u8], mut number: u128) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -186,6 +205,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(trace in 1..u128::MAX, span in 1..u64::MAX, flags in 0..4_u8) {
             let context = TraceContext { trace: TraceId(trace), span: SpanId(span), flags };
+            prop_assert_eq!(context.to_string(), format!("00-{trace:032x}-{span:016x}-{flags:02x}"));
             prop_assert_eq!(TraceContext::parse(context.to_string().as_bytes()), Some(context));
             prop_assert_eq!(TraceId::parse(&context.trace.to_string().to_uppercase()), Some(context.trace));
         }

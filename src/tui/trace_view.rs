@@ -60,8 +60,8 @@ impl TraceView {
     /// Makes the list, of so many traces.
     fn list(&mut self, telemetry: &Telemetry, wanted: usize) {
         let filter = self.filter.as_ref();
-        self.listed = telemetry.exchanges().traces(wanted, |trace| {
-            filter.is_none_or(|filter| filter.matches_exchange(&trace.root))
+        self.listed = telemetry.traces(wanted, |trace| {
+            filter.is_none_or(|filter| filter.matches_part(&trace.root))
         });
         self.listed_at = Some((Instant::now(), self.filtered().to_owned()));
     }
@@ -83,7 +83,7 @@ impl TraceView {
     /// Goes down (or up, if negative) in the list, or in the trace that is open.
     pub(super) fn go(&mut self, telemetry: &Telemetry, by: isize) {
         if let Some(open) = &mut self.open {
-            let rows = telemetry.exchanges().waterfall(open.trace).len();
+            let rows = telemetry.waterfall(open.trace).len();
             open.row = moved(open.row, by, rows);
             return;
         }
@@ -153,7 +153,7 @@ pub(super) fn bar(row: &Row, whole: f64, columns: u16) -> (u16, u16) {
     };
     let start = row.offset.as_secs_f64();
     let from = place(start).min(columns.saturating_sub(1));
-    let to = place(start + row.exchange.took.as_secs_f64());
+    let to = place(start + row.what.took().as_secs_f64());
     (from, to.max(from + 1).min(columns))
 }
 

@@ -1,7 +1,9 @@
 //! The relay beside a plain hyper proxy and nginx (if it is installed), in the same run, in turns.
 //!
 //! `cargo bench --bench relay`. Every proxy is a process of its own, and so is the run behind it. 32 connections with
-//! keep-alive ask as fast as they can; then one asks 500 times a second.
+//! keep-alive ask as fast as they can (`wrk` where it is installed, otherwise this program); then one asks 500 times a
+//! second. Besides requests per second it tells each proxy's processor time a request, which other programs on the
+//! machine disturb less.
 
 #![expect(
     clippy::unwrap_used,
@@ -54,6 +56,33 @@ struct Contender {
     process: Option<Child>,
 }
 
+impl Contender {
+    /// Processor time of its process and of its workers so far, in seconds.
+    fn worked(&self) -> f64 {
+        let Some(process) = &self.process else {
+            return 0.0;
+        };
+        let pid = process.id();
+        let workers = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let workers = workers.unwrap_or_default();
+        let pids = workers
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
+        pids.chain([pid]).map(worked).sum()
+    }
+}
+
+/// Processor time of a process, in seconds: `utime` and `stime` of `/proc/PID/stat`, in hundredths.
+fn worked(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let words = after_name.split_whitespace().skip(11).take(2);
+    words
+        .filter_map(|word| word.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
 impl Drop for Contender {
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
@@ -91,19 +120,49 @@ async fn compare() {
 
 async fn throughput(contenders: &[Contender]) {
     let mut rates = vec![Vec::new(); contenders.len()];
+    let mut costs = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
-        for (contender, rates) in contenders.iter().zip(&mut rates) {
-            rates.push(hammer(contender.address).await);
+        for (at, contender) in contenders.iter().enumerate() {
+            let before = contender.worked();
+            let rate = match wrk(contender.address).await {
+                Some(rate) => rate,
+                None => hammer(contender.address).await,
+            };
+            rates[at].push(rate);
+            let asked = rate * ROUND.as_secs_f64();
+            costs[at].push((contender.worked() - before) * 1e6 / asked);
         }
     }
-    for (contender, rates) in contenders.iter().zip(&mut rates) {
-        rates.sort_by(f64::total_cmp);
+    let middle = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[ROUNDS / 2]
+    };
+    let rates: Vec<f64> = rates.iter_mut().map(middle).collect();
+    let last = rates.last().copied().unwrap_or_default();
+    for ((contender, rate), costs) in contenders.iter().zip(&rates).zip(&mut costs) {
+        let (name, cost) = (contender.name, middle(costs));
         println!(
-            "{:>9}: {:>8.0} requests/s",
-            contender.name,
-            rates[ROUNDS / 2]
+            "{name:>9}: {rate:>8.0} requests/s, {:.2} x {}, {cost:.1} µs of processor a request",
+            rate / last,
+            contenders[contenders.len() - 1].name
         );
     }
+}
+
+/// Requests per second as `wrk` tells them; `None` if it is not installed.
+async fn wrk(address: SocketAddr) -> Option<f64> {
+    let mut wrk = tokio::process::Command::new("wrk");
+    wrk.args(["-t1", &format!("-c{CONNECTIONS}")]);
+    wrk.arg(format!("-d{}s", ROUND.as_secs()));
+    for header in ["User-Agent: bench", "Accept: */*", "Accept-Encoding: gzip"] {
+        wrk.args(["-H", header]);
+    }
+    wrk.arg(format!("http://{address}/orders/17?full=1"));
+    let said = wrk.output().await.ok()?.stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(!said.contains("Non-2xx"), "{said}");
+    let (_, rate) = said.split_once("Requests/sec:")?;
+    rate.split_whitespace().next()?.parse().ok()
 }
 
 /// Requests per second that all connections together get answered.
@@ -126,6 +185,7 @@ async fn hammer(address: SocketAddr) -> f64 {
 }
 
 async fn latency(contenders: &[Contender]) {
+    let mut direct = None;
     for contender in contenders {
         let mut caller = Caller::connect(contender.address).await;
         let mut ticks = interval(Duration::from_millis(2));
@@ -139,7 +199,13 @@ async fn latency(contenders: &[Contender]) {
         }
         times.sort();
         let (half, most) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-        println!("{:>9}: p50 {half:?}, p99 {most:?}", contender.name);
+        let (base_half, base_most) = *direct.get_or_insert((half, most));
+        println!(
+            "{:>9}: p50 {half:?}, p99 {most:?}; over direct {:?} and {:?}",
+            contender.name,
+            half.saturating_sub(base_half),
+            most.saturating_sub(base_most)
+        );
     }
 }
 

@@ -79,3 +79,33 @@ fn requests_that_wait_long_are_told_of_and_refused_in_time() {
     assert!(status == 503 && words.contains("are not held"), "{words}");
     session.quit();
 }
+
+/// So many files that what the kernel would tell of writing them does not fit its queue, and room for a slow beginning.
+fn more_files_than_the_kernel_tells_of() -> usize {
+    let longest = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
+    let longest = longest.ok().and_then(|text| text.trim().parse().ok());
+    // Each is made, written and closed.
+    longest.unwrap_or(16_384_usize) / 2
+}
+
+#[test]
+fn what_is_saved_while_the_kernel_loses_events_goes_live() {
+    let copy = Copy::of("shop");
+    let mut session = Session::start(&copy, PROCESS);
+    session.all("run-ready", &["web", "orders"]);
+    // While it stands still, nothing takes the events away.
+    session.signal(Signal::STOP);
+    for number in 0..more_files_than_the_kernel_tells_of() {
+        std::fs::write(copy.directory().join(format!("web/{number}.tmpl")), "x").expect("written");
+    }
+    copy.edit("web/app.py", |text| {
+        text.replace("Welcome to the tea shop", "Saved in the flood")
+    });
+    session.signal(Signal::CONT);
+    let problem = session.until("that events were lost", |value| {
+        value["notice"] == "problem" && value.to_string().contains("more files were saved at once")
+    });
+    assert!(problem.to_string().contains("nothing is lost"), "{problem}");
+    copy.get_until("/", |_, page| page.contains("Saved in the flood"));
+    session.quit();
+}

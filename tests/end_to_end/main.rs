@@ -1,13 +1,18 @@
 //! The real binary as its users meet it: headless and on a terminal, with plain processes and with the real engine.
 
 mod bad_luck;
+mod between;
 mod builds;
 mod containers;
 mod cut_off;
 mod edits;
 mod inferred;
+mod otlp;
 mod processes;
 mod session;
 mod shop;
 mod terminal;
 mod workbench;
+
+#[path = "../support/otel.rs"]
+mod otel;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use boatyard::stack::ServiceName;
 use boatyard::telemetry::{
-    Exchange, ExchangeStatus, Headers, JoinedEdge, Joiner, Rule, SpanId, TraceId,
+    BodyHead, Exchange, ExchangeStatus, Headers, JoinedEdge, Joiner, Rule, SpanId, TraceId,
 };
 use jiff::Timestamp;
 
@@ -118,6 +118,8 @@ fn exchange(edge: &Edge, span: u64, shift: i64) -> Exchange {
         response_bytes: 0,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: BodyHead::default(),
+        response_body: BodyHead::default(),
     }
 }
 

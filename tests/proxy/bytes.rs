@@ -148,3 +148,86 @@ async fn a_reset_arrives_as_a_reset() {
     let error = caller.read_to_end(&mut Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
+
+/// A `ClientHello` that asks for `db.test`, in two records.
+fn client_hello() -> Vec<u8> {
+    let name = b"db.test";
+    let mut hello = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+    let length = u8::try_from(name.len()).unwrap();
+    hello.extend([
+        0,
+        length + 9,
+        0,
+        0,
+        0,
+        length + 5,
+        0,
+        length + 3,
+        0,
+        0,
+        length,
+    ]);
+    hello.extend(name);
+    let message = [&[1, 0, 0, u8::try_from(hello.len()).unwrap()][..], &hello].concat();
+    let records = message.chunks(20);
+    records
+        .flat_map(|part| [&[22, 3, 1, 0, u8::try_from(part.len()).unwrap()][..], part].concat())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_tls_connection_is_told_by_the_name_that_is_asked_for() {
+    let hello = client_hello();
+    let length = hello.len();
+    let run = Run::start(move |mut stream| async move {
+        let mut said = vec![0; length];
+        stream.read_exact(&mut said).await.unwrap();
+        stream.write_all(&said).await.unwrap();
+    })
+    .await;
+    let relay = Relay::to(run.address).await;
+    let mut caller = relay.connect().await;
+    let (first, second) = hello.split_at(17);
+    caller.write_all(first).await.unwrap();
+    // The first part is on its way to the run before the second is sent.
+    while run.connections.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    caller.write_all(second).await.unwrap();
+    let mut echo = vec![0; length];
+    caller.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo, hello);
+    drop(caller);
+    let exchange = relay.exchange().await;
+    assert_eq!(
+        (
+            exchange.method.as_str(),
+            exchange.path.as_str(),
+            exchange.status
+        ),
+        ("TLS", "db.test", ExchangeStatus::Bytes)
+    );
+    assert!(exchange.request_body.is_none() && exchange.request_bytes == length as u64);
+}
+
+#[tokio::test]
+async fn a_greeting_arrives_although_the_caller_says_nothing() {
+    for greeting in [
+        &b"220 mail ready\r\n"[..],
+        b"J\0\0\0\x0a8.0.36\0",
+        b"\0\0\0\x04",
+    ] {
+        let run = Run::start(move |mut stream| async move {
+            stream.write_all(greeting).await.unwrap();
+            read_to_end(&mut stream).await;
+        })
+        .await;
+        let relay = Relay::to(run.address).await;
+        let mut caller = relay.connect().await;
+        let mut said = vec![0; greeting.len()];
+        // The last might become the greeting of an HTTP/2 server, which does not have the first word; so it takes a while.
+        let within = std::time::Duration::from_secs(8);
+        let came = tokio::time::timeout(within, caller.read_exact(&mut said)).await;
+        assert!(came.is_ok_and(|read| read.is_ok()) && said == greeting);
+    }
+}

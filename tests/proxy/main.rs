@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it skipped or measured"
 )]
 
+mod between;
 mod bytes;
 #[path = "../support/corpus.rs"]
 mod corpus;
@@ -14,7 +15,9 @@ mod go_between;
 mod harness;
 mod held;
 mod holding;
+mod http2;
 mod messages;
+mod smuggling;
 mod tracing;
 #[path = "../support/until.rs"]
 mod until;

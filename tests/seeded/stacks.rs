@@ -40,6 +40,9 @@ fn add(stack: &mut Stack, name: &str, rng: &mut Rng) {
     }
     for other in stack.services.keys() {
         if rng.percent(35) {
+            if rng.percent(25) {
+                service.follows.insert(other.clone());
+            }
             let condition = if other.as_str().ends_with(['0', '3']) {
                 Condition::Completed
             } else {

@@ -72,6 +72,8 @@ struct ServiceWords {
     run: Option<String>,
     #[serde(default)]
     needs: IndexMap<String, Condition>,
+    #[serde(default)]
+    follows: Vec<String>,
     probe: Option<ProbeWords>,
     #[serde(default = "one")]
     replicas: u32,
@@ -229,6 +231,11 @@ impl ServiceWords {
         let needs = self.needs.iter();
         service.depends_on = needs
             .map(|(name, condition)| (ServiceName::new(name), *condition))
+            .collect();
+        service.follows = self
+            .follows
+            .iter()
+            .map(|name| ServiceName::new(name))
             .collect();
         service.health = self.probe.as_ref().map(ProbeWords::health);
         service.replicas = self.replicas;

@@ -18,6 +18,7 @@ async fn main() -> std::io::Result<()> {
         Some("quitting") => fixture::quitting(),
         Some("edited") => fixture::edited(),
         Some("on-hold") => fixture::on_hold(),
+        Some("instrumented") => fixture::instrumented(),
         Some("refused") => fixture::refused(),
         _ => fixture::ready(),
     };

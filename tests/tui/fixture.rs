@@ -1,9 +1,11 @@
 //! Sessions made by hand: a shop of five services in every state a screen must tell.
 
 mod changes;
+mod instrumented;
 mod telemetry;
 
 pub(crate) use changes::{edited, on_hold};
+pub(crate) use instrumented::instrumented;
 
 use std::path::PathBuf;
 use std::sync::Arc;

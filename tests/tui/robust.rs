@@ -206,6 +206,8 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_bytes: 0,
         request_headers: headers.clone(),
         response_headers: headers,
+        request_body: boatyard::telemetry::BodyHead::default(),
+        response_body: boatyard::telemetry::BodyHead::default(),
     });
     scene
 }

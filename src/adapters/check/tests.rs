@@ -363,6 +363,8 @@ fn exchange(trace: TraceId, from: Option<&str>, to: &str, millis: i64, code: u16
         response_bytes: 0,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: crate::telemetry::BodyHead::default(),
+        response_body: crate::telemetry::BodyHead::default(),
     }
 }
 

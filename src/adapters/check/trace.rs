@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::stack::{ServiceName, TraceExpect};
-use crate::telemetry::{Exchange, ExchangeStatus, Telemetry, TraceId};
+use crate::telemetry::{Exchange, ExchangeStatus, Telemetry, TraceId, grpc};
 
 /// How long exchanges are awaited that end after the answer has come.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -82,6 +82,7 @@ fn in_words(exchange: &Exchange) -> String {
         .map_or("outside", ServiceName::as_str);
     let status = match &exchange.status {
         ExchangeStatus::Http(code) => code.to_string(),
+        ExchangeStatus::Grpc(code) => grpc::name(*code).to_owned(),
         ExchangeStatus::Failed(why) => why.clone(),
         ExchangeStatus::CallerLeft => "the caller left".into(),
         ExchangeStatus::Bytes => "bytes".into(),

@@ -35,7 +35,10 @@ pub(super) struct ImageFacts {
     entrypoint: Vec<String>,
     command: Vec<String>,
     pub(super) user: String,
-    environment: Vec<String>,
+    /// `NAME=VALUE` each.
+    pub(super) environment: Vec<String>,
+    /// The TCP ports at which its program is said to listen.
+    pub(super) exposed: Vec<u16>,
     os: String,
     architecture: String,
 }
@@ -65,6 +68,12 @@ pub(super) async fn image_facts(
         command: config.cmd.unwrap_or_default(),
         user: config.user.unwrap_or_default(),
         environment: config.env.unwrap_or_default(),
+        exposed: config
+            .exposed_ports
+            .into_iter()
+            .flatten()
+            .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
+            .collect(),
         os: found.os.unwrap_or_default(),
         architecture: found.architecture.unwrap_or_default(),
     }))

@@ -10,18 +10,20 @@ use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
 };
 use futures_util::StreamExt;
+use tokio::sync::watch;
 
+use super::abort::AbortOnDrop;
 use super::find::ContainerEngine;
 use super::helped::{kit_mount, meet};
-use super::helper::Handle;
-use super::kept::Keeper;
+use super::helper::{Handle, Order};
+use super::kept::{Aim, Keeper, pass_on};
 use super::life::remove_container;
 use super::model::{Shared, StackNetwork};
 use super::network;
 use super::spec;
 use super::words::reason;
 use crate::adapters::Identity;
-use crate::stack::{Reach, Service};
+use crate::stack::{Reach, Service, ServiceName};
 
 /// An image with nothing in it: what runs in its containers is mounted. It is the same for every stack, and stays.
 const IMAGE: (&str, &str) = ("boatyard/holder", "1");
@@ -33,13 +35,35 @@ pub(super) struct Holder {
     pub(super) address: IpAddr,
     /// Lines of its hosts file, which runs in its namespace share.
     pub(super) hosts: Vec<String>,
+    /// The only service whose runs may live in it, because it is known by that service's other name.
+    pub(super) origin: Option<ServiceName>,
+    /// Where those listen.
+    pub(super) ports: Vec<u16>,
     helper: Handle,
+    /// While nobody lives in it, connections are passed on from here.
+    idle: Option<AbortOnDrop>,
 }
 
 impl Holder {
     /// Whether it still runs.
     pub(super) fn is_there(&self) -> bool {
         self.helper.is_there()
+    }
+
+    /// Nobody lives in it: whoever comes is passed on to where requests for the service go.
+    pub(super) fn rest(&mut self, aim: watch::Receiver<Aim>) {
+        let (helper, ports) = (self.helper.clone(), self.ports.clone());
+        self.idle = Some(AbortOnDrop::spawn(async move {
+            pass_on(&helper, &ports, aim).await;
+        }));
+    }
+
+    /// Somebody is going to live in it, and to listen there.
+    pub(super) async fn wake(&mut self) {
+        if self.idle.take().is_some() {
+            // One that has ended is found out by whoever wants to live in it.
+            drop(self.helper.ask(Order::Refuse, &[]).await);
+        }
     }
 
     /// The same as what keeps a name.
@@ -94,7 +118,10 @@ pub(super) async fn make(
             id,
             address,
             hosts,
+            origin: None,
+            ports: spec::tcp_ports(service),
             helper,
+            idle: None,
         }),
         Err(why) => {
             remove_container(&engine, &id).await;
@@ -139,7 +166,7 @@ async fn start(
     }
 }
 
-fn body(
+pub(super) fn body(
     identity: &Identity,
     network: &StackNetwork,
     hosts: &[String],
@@ -170,7 +197,7 @@ fn body(
 }
 
 /// Imports the empty image unless the engine has it.
-async fn ensure_image(engine: &ContainerEngine) -> Result<(), Error> {
+pub(super) async fn ensure_image(engine: &ContainerEngine) -> Result<(), Error> {
     let (image, tag) = IMAGE;
     let name = format!("{image}:{tag}");
     if engine.client.inspect_image(&name).await.is_ok() {

@@ -68,10 +68,12 @@ struct State {
     /// Runs that live while another container has their replica's name.
     nameless: HashMap<Replica, HashSet<RunId>>,
     free: Vec<Holder>,
-    /// How many holders are being made.
-    making: usize,
+    /// How many holders are being made, by whose they will be.
+    making: HashMap<Option<ServiceName>, usize>,
     /// Services whose next run is on its way.
     expecting: HashSet<ServiceName>,
+    /// Services that had a next run before.
+    edited: HashSet<ServiceName>,
     aims: HashMap<ServiceName, watch::Sender<Aim>>,
     /// The session ends: nothing is kept any more.
     over: bool,
@@ -118,10 +120,28 @@ impl Kept {
         if !service.keep_network || self.state().gives_name(replica, run) {
             return Namespace::Named;
         }
+        match self.borrow(service, None).await {
+            Some(holder) => Namespace::Lent(holder),
+            None => Namespace::Nameless,
+        }
+    }
+
+    /// The same for a service whose name is a relay's: its runs come and go, and nobody keeps anything for them.
+    pub(super) async fn place_relayed(&self, service: &Service) -> Namespace {
+        if !service.keep_network {
+            return Namespace::Named;
+        }
+        match self.borrow(service, Some(&service.name)).await {
+            Some(holder) => Namespace::Lent(holder),
+            None => Namespace::Named,
+        }
+    }
+
+    async fn borrow(&self, service: &Service, origin: Option<&ServiceName>) -> Option<Holder> {
         let waiting = async {
             loop {
                 let freed = self.freed.notified();
-                match self.take(service) {
+                match self.take(service, origin) {
                     Taken::Holder(holder) => return Some(holder),
                     Taken::Soon => freed.await,
                     Taken::Nothing => return None,
@@ -130,28 +150,41 @@ impl Kept {
         };
         let taken = tokio::time::timeout(PATIENCE, waiting).await;
         self.state().expecting.remove(&service.name);
-        match taken.ok().flatten() {
-            Some(holder) => Namespace::Lent(holder),
-            None => Namespace::Nameless,
-        }
+        let mut holder = taken.ok().flatten()?;
+        holder.wake().await;
+        Some(holder)
     }
 
-    fn take(&self, service: &Service) -> Taken {
+    fn take(&self, service: &Service, origin: Option<&ServiceName>) -> Taken {
         let mut state = self.state();
-        let fits = |holder: &Holder| holder.is_there() && holder.hosts == holder::hosts(service);
+        let fits = |holder: &Holder| {
+            holder.is_there()
+                && holder.origin.as_ref() == origin
+                && holder.hosts == holder::hosts(service)
+        };
         match state.free.iter().position(fits) {
             Some(index) => Taken::Holder(state.free.remove(index)),
-            None if state.making > 0 => Taken::Soon,
+            None if state.making.get(&origin.cloned()).is_some_and(|it| *it > 0) => Taken::Soon,
             None => Taken::Nothing,
         }
     }
 
     /// A lent namespace is free again; one that is not needed any more comes back, to be removed.
-    pub(super) fn give_back(&self, holder: Holder) -> Option<Holder> {
+    pub(super) fn give_back(&self, mut holder: Holder) -> Option<Holder> {
         let mut state = self.state();
-        let is_one_too_many = state.free.len() >= state.expecting.len().max(IDLE);
-        if state.over || is_one_too_many || !holder.is_there() {
+        let alike = state
+            .free
+            .iter()
+            .filter(|free| free.origin == holder.origin);
+        let most = match holder.origin {
+            Some(_) => 1,
+            None => state.expecting.len().max(IDLE),
+        };
+        if state.over || alike.count() >= most || !holder.is_there() {
             return Some(holder);
+        }
+        if let Some(origin) = holder.origin.clone() {
+            holder.rest(state.aim(&origin).subscribe());
         }
         state.free.push(holder);
         drop(state);
@@ -266,7 +299,7 @@ impl Name {
 }
 
 /// Tells a keeper's helper where to pass connections on to, whenever that changes, until the helper ends.
-async fn pass_on(helper: &Handle, ports: &[u16], mut aim: watch::Receiver<Aim>) {
+pub(super) async fn pass_on(helper: &Handle, ports: &[u16], mut aim: watch::Receiver<Aim>) {
     let mut ended = helper.ended();
     loop {
         let order = match aim.borrow_and_update().clone() {
@@ -324,8 +357,7 @@ async fn make_keeper(
     replica: &Replica,
     ports: Vec<u16>,
 ) -> Option<Keeper> {
-    shared.kept.state().making += 1;
-    let _making = Making(shared.clone());
+    let _making = Making::begin(shared, None);
     let made = holder::make(shared, service, spec::aliases(replica)).await;
     let unwanted = {
         let mut state = shared.kept.state();
@@ -390,24 +422,38 @@ pub(super) fn left(shared: &Arc<Shared>, service: &Arc<Service>, replica: &Repli
 }
 
 /// One holder is being made, and was counted; until this is dropped.
-struct Making(Arc<Shared>);
+struct Making(Arc<Shared>, Option<ServiceName>);
+
+impl Making {
+    fn begin(shared: &Arc<Shared>, whose: Option<ServiceName>) -> Self {
+        *shared.kept.state().making.entry(whose.clone()).or_default() += 1;
+        Self(shared.clone(), whose)
+    }
+}
 
 impl Drop for Making {
     fn drop(&mut self) {
-        self.0.kept.state().making -= 1;
-        self.0.kept.freed.notify_waiters();
+        let Self(shared, whose) = self;
+        if let Some(making) = shared.kept.state().making.get_mut(whose) {
+            *making -= 1;
+        }
+        shared.kept.freed.notify_waiters();
     }
 }
 
 /// Has a namespace ready for the next run of a service, if that will need one. Returns at once.
 pub(super) fn prepare(shared: &Arc<Shared>, service: &Arc<Service>) {
     let wanted = {
+        let is_relayed = shared.relays.has(&service.name);
         let mut state = shared.kept.state();
-        if !state.names.keys().any(|(name, _)| *name == service.name) {
+        let is_kept = state.names.keys().any(|(name, _)| *name == service.name);
+        let is_replaced = is_kept || (is_relayed && shared.serves(&service.name));
+        if !is_replaced {
             return;
         }
         state.expecting.insert(service.name.clone());
-        state.expecting.len()
+        state.edited.insert(service.name.clone());
+        if is_relayed { 1 } else { state.expecting.len() }
     };
     have_free(shared, service, wanted);
 }
@@ -424,25 +470,36 @@ pub(super) fn prepare_when_calm(shared: &Arc<Shared>, service: &Arc<Service>) {
 
 /// Begins to make one more namespace if fewer than wanted are free.
 fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
+    let origin = shared
+        .relays
+        .has(&service.name)
+        .then(|| service.name.clone());
     let dead = {
         let mut state = shared.kept.state();
-        let free = state.free.iter().filter(|holder| holder.is_there());
-        let is_enough = free.count() + state.making >= wanted;
-        if is_enough || state.over || !service.helper || !service.keep_network {
+        let alike = |holder: &&Holder| holder.is_there() && holder.origin == origin;
+        let making = state.making.get(&origin).copied().unwrap_or(0);
+        let is_enough = state.free.iter().filter(alike).count() + making >= wanted;
+        // One of a service's own is of use to that alone, and it is not known yet which will be edited.
+        let is_guess = origin.is_some() && !state.edited.contains(&service.name);
+        let all = state.free.len() + state.making.values().sum::<usize>();
+        let is_plenty = is_guess && all >= IDLE;
+        if is_enough || is_plenty || state.over || !service.helper || !service.keep_network {
             return;
         }
-        state.making += 1;
+        *state.making.entry(origin.clone()).or_default() += 1;
         let all = std::mem::take(&mut state.free).into_iter();
         let (free, dead): (Vec<Holder>, Vec<Holder>) = all.partition(Holder::is_there);
         state.free = free;
         dead
     };
-    let making = Making(shared.clone());
+    let making = Making(shared.clone(), origin.clone());
     let (shared, service) = (shared.clone(), service.clone());
     tokio::spawn(async move {
         let mut unwanted: Vec<String> = dead.into_iter().map(|holder| holder.id).collect();
-        match holder::make(&shared, &service, Vec::new()).await {
-            Ok(holder) => {
+        let names = origin.as_ref().map_or_else(Vec::new, spec::origins);
+        match holder::make(&shared, &service, names).await {
+            Ok(mut holder) => {
+                holder.origin = origin;
                 unwanted.extend(shared.kept.give_back(holder).map(|holder| holder.id));
             }
             Err(why) => tracing::debug!(why, "no namespace is kept ready"),
@@ -459,11 +516,18 @@ pub(super) async fn forget(shared: &Shared, service: &ServiceName) {
 
 /// Removes all that is kept.
 pub(super) async fn finish(shared: &Shared) {
+    shared.relays.end().await;
     let kept = shared.kept.release_all();
     let none_is_made = async {
         loop {
             let made = shared.kept.freed.notified();
-            if shared.kept.state().making == 0 {
+            if shared
+                .kept
+                .state()
+                .making
+                .values()
+                .all(|making| *making == 0)
+            {
                 return;
             }
             made.await;

@@ -2,6 +2,7 @@
 
 mod begin;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::kept::{self, Keeper};
 use super::leave::{Farewell, Leave, told};
 use super::model::{Order, Request, Shared, StackNetwork};
 use super::output::{Pump, PumpEnd};
+use super::relays::Seen;
 use super::sink::Sink;
 use super::words::{reason, start_failure};
 use crate::engine::{Event, Exit, RunId, StartFailure};
@@ -47,6 +49,9 @@ pub(super) async fn live(
         yielded: None,
         restarting: None,
         over: false,
+        relayed: false,
+        address: None,
+        looking: None,
     };
     let end = match life.start().await {
         Ok(pump) => {
@@ -118,6 +123,12 @@ struct Life {
     restarting: Option<oneshot::Sender<Result<(), String>>>,
     /// It has been asked to end for good.
     over: bool,
+    /// Whether a relay has the service's name.
+    relayed: bool,
+    /// Its address on the network, as far as that was told.
+    address: Option<IpAddr>,
+    /// The task that looks where it listens.
+    looking: Option<AbortOnDrop>,
 }
 
 impl Life {
@@ -304,6 +315,10 @@ impl Life {
 
     /// Removes the container and gives back what was lent.
     async fn clear_away(&mut self) {
+        self.looking = None;
+        if let Some(address) = self.address.take() {
+            self.shared.relays.tell(Seen::Ended { address });
+        }
         let engine = self.shared.link.engine();
         if let (Some(created), Some(engine)) = (self.container.take(), &engine) {
             remove_container(engine, &created.id).await;

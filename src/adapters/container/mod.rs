@@ -23,6 +23,7 @@ mod network;
 mod output;
 mod pack;
 mod rejoin;
+mod relays;
 mod sink;
 mod spec;
 mod stats;
@@ -45,6 +46,7 @@ pub use helper::{BECOME_WORD, HELPER_WORD, become_main, helper_main};
 pub use kept::Aim;
 pub use link::Link;
 pub use model::StackNetwork;
+pub use relays::{RELAY_FOLDER, RelayOrder, Seen};
 pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
@@ -154,6 +156,53 @@ impl Containers {
     /// Removes all that was kept, when no run is left. Nothing is kept from now on.
     pub async fn finish(&self) {
         kept::finish(&self.shared).await;
+    }
+
+    /// Keeps a relay in a container: makes it now, and anew whenever it ends. Returns at once. `failed` is told why, if it
+    /// does not come up (any more).
+    pub fn keep_relay(&self, order: RelayOrder, failed: impl Fn(String) + Send + 'static) {
+        let keeping = relays::keep(self.shared.clone(), order, failed);
+        self.shared.relays.keep(keeping);
+    }
+
+    /// Whether there is a binary of ours that may run inside containers.
+    pub fn can_relay(&self) -> bool {
+        self.shared.helpers.is_wished()
+    }
+
+    /// The names of these services are to go to a relay that is not there yet: their starts wait for
+    /// [`Containers::leave_names`].
+    pub fn expect_relay(&self, services: &[ServiceName]) {
+        self.shared.relays.expect(services);
+    }
+
+    /// Says whether these services leave their names to a relay, and are known as `NAME--origin`, or have them themselves.
+    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) {
+        self.shared.relays.held(services, to_relay);
+    }
+
+    /// Says who is told which addresses are whose, and where runs listen. Only the first one is.
+    pub fn watch_runs(&self, watcher: impl Fn(Seen) + Send + Sync + 'static) {
+        self.shared.relays.watch(watcher);
+    }
+
+    /// Folder for the sockets of relays; removed when the session ends.
+    pub fn relay_folder(&self) -> PathBuf {
+        self.shared.identity.helper_folder().join("relays")
+    }
+
+    /// The TCP ports at which an image says that its program listens; none if the engine does not have it.
+    pub async fn exposed(&self, image: &str) -> Vec<u16> {
+        let Some(engine) = self.shared.link.engine() else {
+            return Vec::new();
+        };
+        let facts = helped::image_facts(&engine, image).await.ok().flatten();
+        facts.map_or_else(Vec::new, |facts| facts.exposed)
+    }
+
+    /// The TCP ports at which a service is declared to be asked.
+    pub fn declared_ports(service: &Service) -> Vec<u16> {
+        spec::tcp_ports(service)
     }
 
     /// Kills a run at once, whatever else was asked of it. Returns at once; answered by `RunExited`.

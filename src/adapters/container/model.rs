@@ -14,6 +14,7 @@ use super::helper::{Handle, Helpers};
 use super::kept::Kept;
 use super::link::Link;
 use super::pack::Owner;
+use super::relays::Relays;
 use crate::adapters::{Identity, Wires};
 use crate::engine::{Event, RunId, StartRun};
 use crate::stack::Reach;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) moved: mpsc::UnboundedSender<RunId>,
     pub(super) helpers: Helpers,
     pub(super) kept: Kept,
+    pub(super) relays: Relays,
     /// Why services go without a helper, as far as it was said, and images in which it does not come up.
     helpless: Mutex<HashSet<String>>,
     /// Held for reading by each comparison of an image, which has a container of its own meanwhile.
@@ -65,6 +67,20 @@ pub(super) struct Request {
     pub(super) start: StartRun,
     pub(super) environment: Vec<(String, String)>,
     pub(super) extra_hosts: Vec<String>,
+}
+
+impl Request {
+    /// Takes back what was given for OpenTelemetry where the image sets it itself, unless the stack file does.
+    pub(super) fn leave_to_image(&mut self, sets: &[String]) {
+        let said = &self.start.service.environment;
+        let is_set = |name: &str| {
+            let pairs = sets.iter().filter_map(|pair| pair.split_once('='));
+            pairs.map(|(known, _)| known).any(|known| known == name)
+        };
+        self.environment.retain(|(name, _)| {
+            !name.starts_with("OTEL_") || said.contains_key(name) || !is_set(name)
+        });
+    }
 }
 
 /// What a run's task can be told.
@@ -145,6 +161,7 @@ impl Shared {
             moved,
             helpers: Helpers::new(helper, folder),
             kept: Kept::default(),
+            relays: Relays::default(),
             helpless: Mutex::new(HashSet::new()),
             comparing: Arc::default(),
             runs: Mutex::new(HashMap::new()),
@@ -228,6 +245,11 @@ impl Shared {
     /// The service of a run that lives.
     pub(super) fn service(&self, run: RunId) -> Option<ServiceName> {
         Some(self.runs().get(&run)?.service.clone())
+    }
+
+    /// Whether any run of this service lives.
+    pub(super) fn serves(&self, service: &ServiceName) -> bool {
+        self.runs().values().any(|entry| entry.service == *service)
     }
 
     /// Tells a run's task something; false when there is no such run any more.

@@ -60,9 +60,7 @@ async fn ensure(engine: &ContainerEngine, identity: &Identity) -> Result<StackNe
 pub(super) fn reach(container: &ContainerInspectResponse, network: &StackNetwork) -> Option<Reach> {
     let settings = container.network_settings.as_ref()?;
     if network.direct {
-        let endpoint = settings.networks.as_ref()?.get(&network.name)?;
-        let address: IpAddr = endpoint.ip_address.as_ref()?.parse().ok()?;
-        return Some(Reach::Host(address));
+        return Some(Reach::Host(address(container, network)?));
     }
     let mut ports = BTreeMap::new();
     for (port, bindings) in settings.ports.iter().flatten() {
@@ -76,6 +74,20 @@ pub(super) fn reach(container: &ContainerInspectResponse, network: &StackNetwork
         }
     }
     Some(Reach::Ports(ports))
+}
+
+/// The address of a container on the network.
+pub(super) fn address(
+    container: &ContainerInspectResponse,
+    network: &StackNetwork,
+) -> Option<IpAddr> {
+    let networks = container.network_settings.as_ref()?.networks.as_ref()?;
+    networks
+        .get(&network.name)?
+        .ip_address
+        .as_ref()?
+        .parse()
+        .ok()
 }
 
 /// By the exact name and our labels: the engine's own name filter matches parts of names.

@@ -11,7 +11,7 @@ use super::helped::Helped;
 use super::kept::{Namespace, Replica};
 use super::model::{Request, StackNetwork};
 use crate::adapters::Identity;
-use crate::stack::{Mount, MountKind, Protocol, Service};
+use crate::stack::{Mount, MountKind, Protocol, Service, ServiceName};
 
 /// The host name by which a container reaches this machine.
 const HOST_NAME: &str = "host.docker.internal";
@@ -22,6 +22,8 @@ pub(super) struct How {
     /// The helper that is to be process 1, if there is to be one.
     pub(super) helped: Option<Helped>,
     pub(super) namespace: Namespace,
+    /// Whether a relay has the service's name.
+    pub(super) relayed: bool,
 }
 
 /// Name of a run's container: `STACK-SERVICE-REPLICA.RUN`, in the letters that engines allow.
@@ -65,14 +67,11 @@ pub(super) fn body(
 ) -> ContainerCreateBody {
     let mut body = plain_body(request, identity, network, with_init);
     match &how.namespace {
-        Namespace::Named => {}
-        Namespace::Nameless => {
-            let endpoints = body.networking_config.as_mut();
-            let endpoints = endpoints.and_then(|config| config.endpoints_config.as_mut());
-            for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
-                endpoint.aliases = None;
-            }
+        Namespace::Named if how.relayed => {
+            set_aliases(&mut body, Some(&origins(&request.start.service.name)));
         }
+        Namespace::Named => {}
+        Namespace::Nameless => set_aliases(&mut body, None),
         Namespace::Lent(holder) => {
             // All that belongs to the network belongs to its holder.
             body.exposed_ports = None;
@@ -88,6 +87,14 @@ pub(super) fn body(
         helped.wrap(&mut body, &request.start.service);
     }
     body
+}
+
+fn set_aliases(body: &mut ContainerCreateBody, aliases: Option<&Vec<String>>) {
+    let endpoints = body.networking_config.as_mut();
+    let endpoints = endpoints.and_then(|config| config.endpoints_config.as_mut());
+    for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
+        endpoint.aliases = aliases.cloned();
+    }
 }
 
 fn plain_body(
@@ -196,6 +203,11 @@ pub(super) fn volumes<'a>(
 pub(super) fn aliases((service, replica): &Replica) -> Vec<String> {
     let name = service.to_string();
     vec![format!("{name}-{}", replica + 1), name]
+}
+
+/// The names under which containers reach a service past the relay that has its name.
+pub(super) fn origins(service: &ServiceName) -> Vec<String> {
+    vec![format!("{service}--origin")]
 }
 
 /// UDP ports are the engine's; TCP ports only where containers cannot be reached by their address.

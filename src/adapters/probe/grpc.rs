@@ -11,7 +11,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-use super::question::Asked;
+use super::question::{self, Asked};
 use crate::adapters::ask::connect;
 
 /// `grpc.health.v1.HealthCheckRequest`.
@@ -59,9 +59,14 @@ pub(super) async fn ask(
         .ready()
         .await
         .map_err(|_| "it does not speak gRPC".to_owned())?;
-    let request = Request::new(HealthCheckRequest {
+    let mut request = Request::new(HealthCheckRequest {
         service: service.to_owned(),
     });
+    if let Ok(untraced) = question::untraced().parse() {
+        request
+            .metadata_mut()
+            .insert(question::TRACEPARENT, untraced);
+    }
     let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
     let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
     match client.unary(request, path, codec).await {

@@ -13,6 +13,7 @@ use super::grpc;
 use crate::adapters::ask::{ask, connect, status_words};
 use crate::adapters::{Exec, Executed};
 use crate::stack::{HttpProbe, Probe};
+use crate::telemetry::TraceContext;
 use crate::text;
 
 /// How long a fast question waits for a connection: a lost first packet would be sent again only after a second, and
@@ -21,6 +22,18 @@ const FAST_CONNECT: Duration = Duration::from_millis(250);
 
 /// Of a health page, this much is read, so that the service is not cut off while it writes.
 const BODY_LIMIT: usize = 64 << 10;
+
+/// Header of W3C Trace Context.
+pub(super) const TRACEPARENT: &str = "traceparent";
+
+/// Tells an instrumented service that this request need not be traced: a probe asks the same thing again and again.
+pub(super) fn untraced() -> String {
+    TraceContext {
+        flags: 0,
+        ..TraceContext::begin()
+    }
+    .to_string()
+}
 
 /// Where a container port of a run is reached.
 pub(super) type AddressOf = Arc<dyn Fn(Option<u16>) -> Option<SocketAddr> + Send + Sync>;
@@ -85,6 +98,7 @@ impl Question {
             .header(HOST, format!("localhost:{}", address.port()))
             .header(USER_AGENT, "boatyard-probe")
             .header(ACCEPT, "*/*")
+            .header(TRACEPARENT, untraced())
             .header(CONNECTION, "close")
             .body(Full::new(Bytes::new()))
             .map_err(|error| format!("the path {:?} cannot be asked for: {error}", http.path))?;

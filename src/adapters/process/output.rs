@@ -109,7 +109,7 @@ impl Keeper {
         for (stream, bytes) in chunks {
             let cutter = match stream {
                 Stream::Stderr => &mut self.stderr,
-                Stream::Stdout | Stream::Build | Stream::Mark(_) => &mut self.stdout,
+                Stream::Stdout | Stream::Build | Stream::Otlp | Stream::Mark(_) => &mut self.stdout,
             };
             let speaker = &self.speaker;
             cutter.cut(&bytes, |line| {

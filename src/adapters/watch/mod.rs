@@ -48,7 +48,7 @@ pub enum WatchNews {
         paths: Vec<PathBuf>,
         first_save: Moment,
     },
-    /// Something works less well than it should. Said once.
+    /// Something works less well than it should.
     Problem { what: String, remedy: String },
 }
 

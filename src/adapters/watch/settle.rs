@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::engine::Moment;
 
-/// Quiet after the last of its events, when every file was closed.
+/// Quiet after the only file of a burst was closed.
+const ONE_DONE: Duration = Duration::from_millis(8);
+
+/// Quiet after the last of its events, when each of several files was closed.
 const DONE: Duration = Duration::from_millis(15);
 
 /// Quiet after a deletion: many programs delete and then create.
@@ -18,8 +21,15 @@ const OPEN: Duration = Duration::from_millis(200);
 /// Greatest quiet that a long burst asks for.
 const LONGEST_QUIET: Duration = Duration::from_millis(250);
 
-/// However busy it is, a burst is over this long after its first save was heard of.
-const LONGEST: Duration = Duration::from_secs(1);
+/// However busy it is, a burst is over this long after its first save was heard of: what is written without end goes live
+/// once a second, and telling and syncing it takes a moment too.
+const LONGEST: Duration = Duration::from_millis(900);
+
+/// So many different files are a tool at work (a branch switched, code generated), whose half way is of no use to anybody.
+const MANY: usize = 1_000;
+
+/// The same as [`LONGEST`] for a burst of that many files.
+const LONGEST_OF_MANY: Duration = Duration::from_secs(3);
 
 /// What the last event of a path said about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,17 +109,28 @@ impl Burst {
     /// When it is over, if nothing else happens. Quiet is asked for in proportion to how long it lasts already.
     pub(super) fn over_at(&self) -> Moment {
         let least = match (self.open, self.removed) {
+            (0, 0) if self.paths.len() == 1 => ONE_DONE,
             (0, 0) => DONE,
             (0, _) => REMOVED,
             _ => OPEN,
         };
         let grown = (self.last.since(self.first) / 4).min(LONGEST_QUIET);
-        (self.quiet_since + least.max(grown)).min(self.heard + LONGEST)
+        (self.quiet_since + least.max(grown)).min(self.ends_at())
+    }
+
+    /// The latest moment at which it is over.
+    fn ends_at(&self) -> Moment {
+        let longest = if self.paths.len() < MANY {
+            LONGEST
+        } else {
+            LONGEST_OF_MANY
+        };
+        self.heard + longest
     }
 
     /// Whether it lasts as long as any burst may.
     pub(super) fn is_overdue(&self, now: Moment) -> bool {
-        now >= self.heard + LONGEST
+        now >= self.ends_at()
     }
 
     /// Lasts a little longer: a file was found empty, which is usually half a save.
@@ -147,14 +168,14 @@ mod tests {
         burst.note(Path::new("a"), Step::Open, at(100));
         assert_eq!(burst.over_at(), at(300));
         burst.note(Path::new("a"), Step::Done, at(101));
-        assert_eq!(burst.over_at(), at(116));
+        assert_eq!(burst.over_at(), at(109));
     }
 
     proptest::proptest! {
         #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn no_burst_lasts_beyond_a_second(
+        fn no_burst_of_a_few_files_lasts_beyond_a_second(
             events in proptest::collection::vec((0_u64..120, 0_u8..4, 0_u8..3), 1..400),
         ) {
             let mut burst = Burst::begin(at(0), at(0));
@@ -166,8 +187,8 @@ mod tests {
                 now += pause;
                 let step = [Step::Done, Step::Removed, Step::Open][usize::from(step)];
                 burst.note(Path::new(&path.to_string()), step, at(now));
-                proptest::prop_assert!(burst.over_at() <= at(1000));
-                proptest::prop_assert!(burst.over_at() >= at(now.min(1000)));
+                proptest::prop_assert!(burst.over_at() <= at(900));
+                proptest::prop_assert!(burst.over_at() >= at(now.min(900)));
             }
         }
 
@@ -218,6 +239,23 @@ mod tests {
         for millis in (400..=5000).step_by(5) {
             burst.note(Path::new("a"), Step::Open, at(millis));
         }
-        assert_eq!(burst.over_at(), at(1000));
+        assert_eq!(burst.over_at(), at(900));
+    }
+
+    #[test]
+    fn a_burst_of_many_files_waits_for_its_end_but_not_for_ever() {
+        let mut burst = Burst::begin(at(0), at(0));
+        for file in 0..10_000 {
+            burst.note(Path::new(&file.to_string()), Step::Done, at(file / 5));
+        }
+        assert_eq!(burst.over_at(), at(1999 + 250));
+        for file in 0..10_000 {
+            burst.note(
+                Path::new(&file.to_string()),
+                Step::Done,
+                at(2000 + file / 5),
+            );
+        }
+        assert_eq!(burst.over_at(), at(3000));
     }
 }

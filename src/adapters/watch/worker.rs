@@ -244,6 +244,17 @@ impl Worker {
         drop(self.news.send(problem));
     }
 
+    fn say_lost(&self) {
+        let problem = WatchNews::Problem {
+            what: "more files were saved at once than the kernel tells of, so all watched files were compared instead"
+                .into(),
+            remedy: "nothing is lost; if it happens often, exclude large trees by .dockerignore and .gitignore, or raise \
+                     fs.inotify.max_queued_events"
+                .into(),
+        };
+        drop(self.news.send(problem));
+    }
+
     /// The kernel told something.
     fn told(&mut self, told: notify::Result<notify::Event>, at: Moment) {
         let Ok(event) = told else {
@@ -373,6 +384,7 @@ impl Worker {
     fn settle(&mut self, now: Moment) {
         if std::mem::take(&mut self.rescan) {
             self.compare_everything(now);
+            self.say_lost();
         }
         let Some(mut burst) = self.burst.take() else {
             return;

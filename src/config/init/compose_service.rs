@@ -48,7 +48,7 @@ fn carry(key: &str, value: &Yaml, service: &mut Service, lost: &mut Vec<String>)
         "env_file" => put(service, "env_file", env_file(value, lost)),
         "ports" => put_list(service, "ports", port_list(value, lost)),
         "expose" => put_list(service, "expose", scalars(value)),
-        "depends_on" => put(service, "depends_on", depends_on(value, lost)),
+        "depends_on" => put(service, "depends_on", depends_on(value)),
         "healthcheck" => put(service, "health", health(value, lost)),
         "volumes" => put_list(service, "volumes", volume_list(value, lost)),
         "profiles" => put_list(service, "profiles", scalars(value)),
@@ -252,7 +252,7 @@ fn long_port(member: &Yaml, lost: &mut Vec<String>) -> Option<Value> {
 }
 
 /// In a compose file a plain list waits for the start only.
-fn depends_on(value: &Yaml, lost: &mut Vec<String>) -> Option<Value> {
+fn depends_on(value: &Yaml) -> Option<Value> {
     let mut table = Table::new();
     for name in value.members().iter().filter_map(Yaml::scalar) {
         table.insert(name, Value::from("started"));
@@ -264,23 +264,18 @@ fn depends_on(value: &Yaml, lost: &mut Vec<String>) -> Option<Value> {
             Some("service_completed_successfully") => "completed",
             _ => "started",
         };
-        if options.get("restart").is_some() {
-            lost.push(format!("depends_on.{name}.restart"));
+        let mut edge = Table::new();
+        if options.get("required") == Some(&Yaml::Bool(false)) {
+            edge.insert("required".into(), Value::from(false));
         }
-        let value = match options.get("required") {
-            Some(Yaml::Bool(false)) => {
-                let optional = [
-                    ("condition", Value::from(word)),
-                    ("required", Value::from(false)),
-                ];
-                Value::Table(
-                    optional
-                        .map(|(key, value)| (key.to_owned(), value))
-                        .into_iter()
-                        .collect(),
-                )
-            }
-            _ => Value::from(word),
+        if options.get("restart") == Some(&Yaml::Bool(true)) {
+            edge.insert("restart".into(), Value::from(true));
+        }
+        let value = if edge.is_empty() {
+            Value::from(word)
+        } else {
+            edge.insert("condition".into(), Value::from(word));
+            Value::Table(edge)
         };
         table.insert(name.clone(), value);
     }

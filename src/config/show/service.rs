@@ -7,8 +7,8 @@ use toml::{Table, Value};
 
 use crate::stack::{
     Build, CommandWords, Condition, EnvValue, Health, Holding, Mount, MountKind, PortMapping,
-    Probe, Protocol, Reaction, RestartPolicy, SecretSource, Service, SyncMode, Then, WatchMode,
-    WatchRule,
+    Probe, Protocol, Reaction, RestartPolicy, SecretSource, Service, ServiceName, SyncMode, Then,
+    WatchMode, WatchRule,
 };
 
 use super::super::redact::looks_secret;
@@ -49,7 +49,7 @@ pub(super) fn table(service: &Service, directory: &Path, masked: bool) -> Table 
     out.put_filled("expose", expose.collect());
     let depends_on = service.depends_on.iter();
     let depends_on: Table = depends_on
-        .map(|(name, condition)| (name.to_string(), Value::from(self::condition(*condition))))
+        .map(|(name, condition)| (name.to_string(), edge(service, name, *condition)))
         .collect();
     if !depends_on.is_empty() {
         out.put("depends_on", depends_on);
@@ -199,6 +199,18 @@ fn port(port: &PortMapping) -> Value {
 }
 
 /// The word for a condition.
+/// What is said of one service that is needed: its condition alone, where that is all.
+fn edge(service: &Service, on: &ServiceName, condition: Condition) -> Value {
+    let condition = Value::from(self::condition(condition));
+    if !service.follows.contains(on) {
+        return condition;
+    }
+    let mut edge = Table::new();
+    edge.put("condition", condition);
+    edge.put("restart", true);
+    Value::Table(edge)
+}
+
 pub(super) fn condition(condition: Condition) -> &'static str {
     match condition {
         Condition::Started => "started",

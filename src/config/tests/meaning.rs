@@ -18,6 +18,18 @@ fn check(line: &str, key: &str, expected: &Value) {
 }
 
 #[test]
+fn what_the_stack_says_of_traces_holds_for_services_that_do_not_say_it() {
+    let read = |text: &str| {
+        let stack = read_text(text).stack.unwrap();
+        let traced = stack.services.values().map(|service| service.trace);
+        traced.collect::<Vec<_>>()
+    };
+    let services = "[services.a]\nimage = \"x\"\n[services.b]\nimage = \"x\"\ntrace = true\n";
+    assert_eq!(read(services), [true, true]);
+    assert_eq!(read(&format!("trace = false\n{services}")), [false, true]);
+}
+
+#[test]
 fn ports() {
     check(
         "ports = [\"53:53\", \"53:53/udp\"]",
@@ -411,6 +423,10 @@ fn dependencies() {
         (
             "depends_on = { a = { required = false }, z = { required = false } }",
             json!({ "a": "ready" }),
+        ),
+        (
+            "depends_on = { a = { restart = true }, b = { condition = \"started\", restart = false } }",
+            json!({ "a": { "condition": "ready", "restart": true }, "b": "started" }),
         ),
     ];
     for (line, expected) in cases {

@@ -132,6 +132,6 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "a = 99999999999999999999999\n[services.a]\nimage = \"x\"",
-        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, hold, image_budget, max_builds, name, redact, services, smoke, volumes, watch_mode\n1:5: error: the number 99999999999999999999999 is too large",
+        "1:1: error: unknown key \"a\" in the stack file; known keys: compose, hold, image_budget, max_builds, name, redact, services, smoke, trace, volumes, watch_mode\n1:5: error: the number 99999999999999999999999 is too large",
     ),
 ];

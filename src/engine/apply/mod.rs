@@ -48,6 +48,9 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
             run,
         } => change::answered(state, now, &service, (change, run), turn),
         Event::CheckEnded { check, outcome } => check::ended(state, now, check, outcome, turn),
+        Event::OtlpListening { grpc, http, taken } => {
+            turn.tell(Notice::OtlpListening { grpc, http, taken });
+        }
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
         Event::Command { command } => command::given(state, now, command, turn),
     }

@@ -8,7 +8,7 @@ mod runtime;
 mod wind_down;
 
 use super::intent::Intent;
-use super::{Goal, Hold, Moment, Phase, ServiceState, State, Wanted, smoke};
+use super::{Goal, Hold, Moment, Phase, ServiceState, State, Wanted, follow, smoke};
 use crate::stack::ServiceName;
 
 pub(super) use chores::late_at;
@@ -112,6 +112,9 @@ fn keep_up(state: &State, service: &ServiceState, now: Moment) -> Step {
     }
     if let Some(completion) = &service.completed {
         return ended(service, completion);
+    }
+    if let Some(intent) = follow::next(state, service) {
+        return Step::Do(intent);
     }
     if let Some(step) = build::step(state, service) {
         return step;

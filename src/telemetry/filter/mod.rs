@@ -18,6 +18,8 @@ use std::fmt;
 
 use super::exchange::Exchange;
 use super::log::LogLine;
+use super::span::Span;
+use super::what::What;
 use term::{Node, Subject};
 
 /// Lets some log lines and exchanges pass.
@@ -61,6 +63,19 @@ impl Filter {
     /// Whether this line passes.
     pub fn matches_line(&self, line: &LogLine) -> bool {
         self.matches(&term::Line::of(line))
+    }
+
+    /// Whether a part of a trace passes.
+    pub fn matches_part(&self, part: &What) -> bool {
+        match part {
+            What::Exchange(exchange) => self.matches_exchange(exchange),
+            What::Span(span) => self.matches_span(span),
+        }
+    }
+
+    /// Whether a span passes.
+    pub fn matches_span(&self, span: &Span) -> bool {
+        self.matches(span)
     }
 
     /// Whether this exchange passes.

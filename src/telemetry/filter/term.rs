@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 use crate::stack::ServiceName;
 use crate::telemetry::exchange::{Exchange, ExchangeStatus};
+use crate::telemetry::grpc;
 use crate::telemetry::level::Level;
 use crate::telemetry::log::LogLine;
 use crate::telemetry::search::Search;
+use crate::telemetry::span::{Span, SpanStatus};
 use crate::text;
 
 /// The fields and what they mean.
 pub(super) const FIELDS: &[(&str, &str)] = &[
     ("service", "who said it, called or was called"),
     ("level", "trace, debug, info, warn, error, fatal"),
-    ("stream", "stdout, stderr, build, mark"),
+    ("stream", "stdout, stderr, build, otlp, mark"),
     ("run", "number of the run"),
     ("caller", "who called; outside: nobody of the stack"),
     ("callee", "who was called"),
@@ -187,7 +190,9 @@ impl Subject for Line<'_> {
     }
 
     fn is_of_trace(&self, beginning: &str) -> bool {
-        self.text().to_ascii_lowercase().contains(beginning)
+        let told = self.line.of.as_ref();
+        told.is_some_and(|of| of.0.to_string().starts_with(beginning))
+            || self.text().to_ascii_lowercase().contains(beginning)
     }
 }
 
@@ -198,6 +203,9 @@ impl Subject for Exchange {
         let (method, path) = (&self.method, &self.path);
         Cow::Owned(match &self.status {
             ExchangeStatus::Http(code) => format!("{method} {path} {code} {from} {to}"),
+            ExchangeStatus::Grpc(code) => {
+                format!("{method} {path} {code} {} {from} {to}", grpc::name(*code))
+            }
             ExchangeStatus::Failed(why) => format!("{method} {path} {why} {from} {to}"),
             ExchangeStatus::CallerLeft | ExchangeStatus::Bytes | ExchangeStatus::Open => {
                 format!("{method} {path} {from} {to}")
@@ -225,6 +233,7 @@ impl Subject for Exchange {
             NumberField::Bytes => Some(self.response_bytes as f64),
             NumberField::Status => match self.status {
                 ExchangeStatus::Http(code) => Some(f64::from(code)),
+                ExchangeStatus::Grpc(code) => Some(f64::from(grpc::as_http(code))),
                 ExchangeStatus::Failed(_) => Some(502.0),
                 ExchangeStatus::CallerLeft => Some(499.0),
                 ExchangeStatus::Bytes | ExchangeStatus::Open => None,
@@ -234,6 +243,51 @@ impl Subject for Exchange {
 
     fn level(&self) -> Option<Level> {
         None
+    }
+
+    fn is_of_trace(&self, beginning: &str) -> bool {
+        self.trace.to_string().starts_with(beginning)
+    }
+}
+
+impl Subject for Span {
+    fn text(&self) -> Cow<'_, str> {
+        let mut text = format!("{} {} {}", self.name, self.kind.name(), self.service);
+        if let SpanStatus::Error(why) = &self.status {
+            text.push_str(" error ");
+            text.push_str(why);
+        }
+        for (name, value) in self.attributes.iter() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {name}={value}");
+        }
+        Cow::Owned(text)
+    }
+
+    fn names(&self, field: NameField) -> [&str; 2] {
+        let attribute = |known: [&str; 2]| known.iter().find_map(|name| self.attributes.text(name));
+        match field {
+            NameField::Service | NameField::Callee => [self.service.as_str(), ""],
+            NameField::Method => [self.http_method().unwrap_or_default(), ""],
+            NameField::Path => [
+                attribute(["url.path", "http.target"]).unwrap_or(&self.name),
+                "",
+            ],
+            NameField::Caller | NameField::Stream => ["", ""],
+        }
+    }
+
+    fn number(&self, field: NumberField) -> Option<f64> {
+        match field {
+            NumberField::Run => self.run.map(|run| run as f64),
+            NumberField::Millis => Some(self.took.as_secs_f64() * 1000.0),
+            NumberField::Status => self.http_status().map(f64::from),
+            NumberField::Held | NumberField::Bytes => None,
+        }
+    }
+
+    fn level(&self) -> Option<Level> {
+        self.is_error().then_some(Level::Error)
     }
 
     fn is_of_trace(&self, beginning: &str) -> bool {

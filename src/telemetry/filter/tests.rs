@@ -11,6 +11,7 @@ use crate::telemetry::{ExchangeStatus, Headers, Level, NewLine, SpanId, Stream, 
 
 fn line(service: &str, stream: Stream, text: &str) -> LogLine {
     LogLine {
+        of: None,
         seq: 0,
         level: Level::of_line(text.as_bytes()),
         line: NewLine {
@@ -41,6 +42,8 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
         response_bytes: 10,
         request_headers: Headers::default(),
         response_headers: Headers::default(),
+        request_body: crate::telemetry::BodyHead::default(),
+        response_body: crate::telemetry::BodyHead::default(),
     }
 }
 
@@ -143,6 +146,19 @@ fn exchanges_pass_or_not() {
     };
     let unreachable = exchange(None, ExchangeStatus::Failed("connection refused".into()), 1);
     assert!(passes("status>=500 caller=outside refused", &unreachable));
+    let call = exchange(None, ExchangeStatus::Grpc(14), 1);
+    assert!(passes(
+        "status>=500 status=503 unavailable ~\\b14\\b",
+        &call
+    ));
+    assert!(passes(
+        "status=404",
+        &exchange(None, ExchangeStatus::Grpc(5), 1)
+    ));
+    assert!(passes(
+        "status=2xx",
+        &exchange(None, ExchangeStatus::Grpc(0), 1)
+    ));
     let open = exchange(None, ExchangeStatus::Open, 1);
     assert!(!passes("status<500", &open) && !passes("status>=500", &open));
 }

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, changes};
+use super::{Scene, changes, figures};
 use crate::engine::{Place, Run, RunPhase, ServiceState};
 use crate::stack::{Health, Probe, Runtime};
 use crate::telemetry::Sample;
@@ -51,6 +51,7 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
     let newest = service.runs.last();
     told.extend(probe(scene, service.service.health.as_ref(), newest, room));
     told.extend(load(scene, service, room));
+    told.extend(figures::tell(scene, service, room));
     if let Some(up_to) = service.live_up_to {
         let at = scene.clock.zoned(up_to).strftime("%H:%M:%S").to_string();
         let took = service.live_times.last();
@@ -239,9 +240,9 @@ fn run_words(scene: Scene<'_>, run: &Run) -> String {
 }
 
 /// Columns of the words at the left.
-const LABEL: usize = 8;
+pub(super) const LABEL: usize = 8;
 
-fn label<'a>(theme: &Theme, words: &str) -> Span<'a> {
+pub(super) fn label<'a>(theme: &Theme, words: &str) -> Span<'a> {
     Span::styled(format!("{words:<LABEL$}"), theme.style(Role::Dim))
 }
 

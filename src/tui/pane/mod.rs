@@ -3,6 +3,7 @@
 pub(super) mod banner;
 pub(super) mod build;
 pub(super) mod changes;
+mod figures;
 pub(super) mod footer;
 pub(super) mod header;
 pub(super) mod health;
@@ -10,6 +11,7 @@ pub(super) mod help;
 pub(super) mod logs;
 pub(super) mod palette;
 pub(super) mod services;
+mod span_details;
 pub(super) mod tabs;
 pub(super) mod traces;
 pub(super) mod waterfall;

@@ -7,7 +7,7 @@ use ratatui::text::Span;
 use ratatui::widgets::Block;
 
 use super::Scene;
-use crate::telemetry::{Exchange, ExchangeStatus, TraceSummary};
+use crate::telemetry::{ExchangeStatus, TraceSummary, What};
 use crate::text;
 use crate::tui::draw::{Title, empty, spans_width, spread, title};
 use crate::tui::layout::Pane;
@@ -31,7 +31,12 @@ pub(in crate::tui) fn render(
         ];
     }
     if !list.is_empty() {
-        head.note = vec![Span::styled("newest first", theme.style(Role::Dim))];
+        let dropped = scene.telemetry.exchanges().dropped() + scene.telemetry.spans().dropped();
+        let words = match dropped {
+            0 => "newest first".to_owned(),
+            dropped => format!("newest first, {dropped} older parts dropped"),
+        };
+        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
     if list.is_empty() {
@@ -83,6 +88,7 @@ fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
 fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
     let theme = scene.theme;
     let first = &trace.root;
+    let (how, what) = asked(first);
     let at = scene.clock.local(trace.started);
     let form = if room < 72 {
         "%H:%M:%S "
@@ -91,11 +97,8 @@ fn line<'a>(scene: Scene<'_>, trace: &TraceSummary, room: u16) -> (Vec<Span<'a>>
     };
     let left = vec![
         Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)),
-        Span::styled(
-            format!("{:<5}", safe(&first.method)),
-            theme.style(Role::Dim),
-        ),
-        Span::styled(safe(&first.path), theme.style(Role::Text)),
+        Span::styled(format!("{:<5}", safe(how)), theme.style(Role::Dim)),
+        Span::styled(safe(what), theme.style(Role::Text)),
     ];
     let mut right = Vec::new();
     if room >= 56 {
@@ -132,18 +135,46 @@ fn through<'a>(trace: &TraceSummary, theme: &Theme, room: usize) -> Vec<Span<'a>
     spans
 }
 
-/// How an exchange ended, in four columns, with a sign wherever it did not go well.
-pub(in crate::tui) fn status(exchange: &Exchange, theme: &Theme) -> (String, Style) {
-    match &exchange.status {
-        ExchangeStatus::Http(code @ 500..) => {
-            (format!("✗{code}"), theme.style(Role::Failed).bold())
+/// How a part of a trace ended, in four columns, with a sign wherever it did not go well.
+pub(in crate::tui) fn status(part: &What, theme: &Theme) -> (String, Style) {
+    let exchange = match part {
+        What::Exchange(exchange) => exchange,
+        What::Span(span) => {
+            return match span.http_status() {
+                Some(code) => http(code, span.is_error(), theme),
+                None if span.is_error() => ("✗err".into(), theme.style(Role::Failed).bold()),
+                None => ("    ".into(), theme.style(Role::Dim)),
+            };
         }
-        ExchangeStatus::Http(code @ 400..) => (format!("!{code}"), theme.style(Role::Waiting)),
-        ExchangeStatus::Http(code) => (format!(" {code}"), theme.style(Role::Ready)),
+    };
+    match &exchange.status {
+        ExchangeStatus::Http(code) => http(*code, false, theme),
+        ExchangeStatus::Grpc(0) => (" ok ".into(), theme.style(Role::Ready)),
+        ExchangeStatus::Grpc(code) if exchange.is_error() => {
+            (format!("✗g{code:<2}"), theme.style(Role::Failed).bold())
+        }
+        ExchangeStatus::Grpc(code) => (format!("!g{code:<2}"), theme.style(Role::Waiting)),
         ExchangeStatus::CallerLeft => ("left".into(), theme.style(Role::Waiting)),
         ExchangeStatus::Failed(_) => ("✗ no".into(), theme.style(Role::Failed).bold()),
         ExchangeStatus::Bytes => (" tcp".into(), theme.style(Role::Dim)),
         ExchangeStatus::Open => (" …  ".into(), theme.style(Role::Busy)),
+    }
+}
+
+fn http(code: u16, failed: bool, theme: &Theme) -> (String, Style) {
+    match code {
+        500.. => (format!("✗{code:<3}"), theme.style(Role::Failed).bold()),
+        _ if failed => (format!("✗{code:<3}"), theme.style(Role::Failed).bold()),
+        400.. => (format!("!{code}"), theme.style(Role::Waiting)),
+        _ => (format!(" {code:<3}"), theme.style(Role::Ready)),
+    }
+}
+
+/// What was asked, in two parts: the method and the path of a request, or the kind and the name of a span.
+pub(in crate::tui) fn asked(part: &What) -> (&str, &str) {
+    match part {
+        What::Exchange(exchange) => (&exchange.method, &exchange.path),
+        What::Span(span) => (span.kind.name(), &span.name),
     }
 }
 

@@ -7,8 +7,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
 use super::Scene;
-use super::traces::{safe, status};
-use crate::telemetry::{Exchange, ExchangeStatus, Headers, Row};
+use super::span_details;
+use super::traces::{asked, safe, status};
+use crate::telemetry::{Exchange, ExchangeStatus, Headers, Row, What, grpc};
 use crate::text;
 use crate::tui::draw::{Title, clip, empty, lines, spread, title};
 use crate::tui::layout::{Pane, bottom, top};
@@ -23,18 +24,18 @@ pub(in crate::tui) fn render(
     focus: Pane,
 ) {
     let theme = scene.theme;
-    let rows = scene.telemetry.exchanges().waterfall(open.trace);
+    let rows = scene.telemetry.waterfall(open.trace);
     let whole = rows
         .iter()
-        .map(|row| row.offset + row.exchange.took)
+        .map(|row| row.offset.saturating_add(row.what.took()))
         .max()
         .unwrap_or_default();
     let mut head = Title::default();
     if let Some(first) = rows.first() {
-        let root = &first.exchange;
+        let (how, what) = asked(&first.what);
         head.of = vec![
             Span::styled(
-                format!("{} {}", safe(&root.method), safe(&root.path)),
+                format!("{} {}", safe(how), safe(what)),
                 theme.style(Role::Strong),
             ),
             Span::styled(
@@ -43,13 +44,12 @@ pub(in crate::tui) fn render(
             ),
         ];
         let id = open.trace.to_string();
-        let many = if rows.len() == 1 { "" } else { "s" };
-        let words = format!("{} request{many}  trace {}…", rows.len(), &id[..8]);
+        let words = format!("{}  trace {}…", how_many(&rows), &id[..8]);
         head.note = vec![Span::styled(words, theme.style(Role::Dim))];
     }
     let body = title(frame, area, Pane::Traces, head, focus, theme);
     let chosen = open.row.min(rows.len().saturating_sub(1));
-    let Some(exchange) = rows.get(chosen).map(|row| &row.exchange) else {
+    let Some(row) = rows.get(chosen) else {
         empty(
             frame,
             body,
@@ -63,11 +63,26 @@ pub(in crate::tui) fn render(
     draw_bars(frame, bars, area, scene, &rows, chosen, whole.as_secs_f64());
     if below.height >= 2 {
         let (details, _) = bottom(below, below.height - 1);
-        lines(
-            frame,
-            details,
-            tell(scene, exchange, &rows[chosen], details.width),
-        );
+        let told = match &row.what {
+            What::Exchange(exchange) => tell(scene, exchange, row, details.width),
+            What::Span(span) => span_details::tell(scene, span, row, details.width),
+        };
+        lines(frame, details, told);
+    }
+}
+
+/// How many requests a relay saw, and how many spans services told of.
+fn how_many(rows: &[Row]) -> String {
+    let requests = rows.iter().filter(|row| row.what.exchange().is_some());
+    let requests = requests.count();
+    let count = |count: usize, what: &str| {
+        let many = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{many}")
+    };
+    match (requests, rows.len() - requests) {
+        (0, spans) => count(spans, "span"),
+        (requests, 0) => count(requests, "request"),
+        (requests, spans) => format!("{}, {}", count(requests, "request"), count(spans, "span")),
     }
 }
 
@@ -104,14 +119,14 @@ fn draw_bars(
             frame.render_widget(Span::styled("▸", theme.style(Role::Accent)), mark);
         }
         let mut spans = label(scene, row, usize::from(words));
-        let (status, style) = status(&row.exchange, theme);
+        let (status, style) = status(&row.what, theme);
         spans.push(Span::styled(format!("{status} "), style));
-        let took = format!("{:>8}  ", text::duration(row.exchange.took));
+        let took = format!("{:>8}  ", text::duration(row.what.took()));
         spans.push(Span::styled(took, theme.style(Role::Text)));
         let place = scene
             .state
             .services
-            .get_index_of(&row.exchange.callee)
+            .get_index_of(row.what.service())
             .unwrap_or(0);
         spans.extend(drawn_bar(row, whole, axis, theme, theme.series(place)));
         frame.render_widget(Line::from(clip(spans, usize::from(area.width))), area);
@@ -139,12 +154,13 @@ fn ticks<'a>(whole: f64, axis: u16, theme: &Theme) -> Vec<Span<'a>> {
 /// The service and what it was asked, below its caller.
 fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
     let theme = scene.theme;
-    let exchange = &row.exchange;
-    let place = scene
-        .state
-        .services
-        .get_index_of(&exchange.callee)
-        .unwrap_or(0);
+    let (service, (how, what)) = (row.what.service(), asked(&row.what));
+    let place = scene.state.services.get_index_of(service).unwrap_or(0);
+    // What a service told of itself is lighter than what it was asked.
+    let name = match &row.what {
+        What::Exchange(_) => theme.series(place).bold(),
+        What::Span(_) => theme.series(place),
+    };
     let indent = "  ".repeat(row.depth.min(room / 6));
     let branch = match (row.depth, row.detached) {
         // Its caller is known, the request it belongs to is not: joined by nothing but the trace.
@@ -155,9 +171,9 @@ fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
     let mut spans = clip(
         vec![
             Span::styled(format!("{indent}{branch}"), theme.style(Role::Border)),
-            Span::styled(exchange.callee.to_string(), theme.series(place).bold()),
+            Span::styled(service.to_string(), name),
             Span::styled(
-                format!("  {} {}", safe(&exchange.method), safe(&exchange.path)),
+                format!("  {} {}", safe(how), safe(what)),
                 theme.style(Role::Dim),
             ),
         ],
@@ -171,11 +187,17 @@ fn label<'a>(scene: Scene<'_>, row: &Row, room: usize) -> Vec<Span<'a>> {
 /// A bar; the part in which it was held is drawn low.
 fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) -> Vec<Span<'a>> {
     let (from, to) = bar(row, whole, axis);
-    let took = row.exchange.took.as_secs_f64();
-    let share = if took > 0.0 {
-        row.exchange.held.as_secs_f64() / took
+    let took = row.what.took().as_secs_f64();
+    let held = row
+        .what
+        .exchange()
+        .map_or(0.0, |one| one.held.as_secs_f64());
+    let share = if took > 0.0 { held / took } else { 0.0 };
+    // What a service told of itself is drawn thinner than what a relay saw.
+    let block = if row.what.exchange().is_some() {
+        "▆"
     } else {
-        0.0
+        "▄"
     };
     // At most as many columns as the bar has.
     #[expect(
@@ -188,7 +210,7 @@ fn drawn_bar<'a>(row: &Row, whole: f64, axis: u16, theme: &Theme, style: Style) 
     vec![
         Span::raw(times(" ", from)),
         Span::styled(times("▂", held), theme.style(Role::Waiting)),
-        Span::styled(times("▆", to - from - held), style),
+        Span::styled(times(block, to - from - held), style),
     ]
 }
 
@@ -220,6 +242,9 @@ fn tell<'a>(scene: Scene<'_>, exchange: &Exchange, row: &Row, room: u16) -> Vec<
         ExchangeStatus::Failed(why) => format!("none: {why}"),
         ExchangeStatus::CallerLeft => "the caller left before its end".into(),
         ExchangeStatus::Http(code) => format!("{code} by run #{}", exchange.run),
+        ExchangeStatus::Grpc(code) => {
+            format!("gRPC {code} {} by run #{}", grpc::name(*code), exchange.run)
+        }
         ExchangeStatus::Bytes => "a connection of bytes, closed".into(),
         ExchangeStatus::Open => "under way".into(),
     };

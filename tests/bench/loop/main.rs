@@ -44,6 +44,9 @@ use terminal::Terminal;
 /// Rounds of each measurement; `BOATYARD_ROUNDS` asks for others.
 const ROUNDS: usize = 20;
 
+/// How long the engine is left alone before a measurement that builds; whole seconds.
+const REST: Duration = Duration::from_secs(2);
+
 /// A part of the benchmark by name; it is told how many rounds to go.
 type Part = (&'static str, fn(usize));
 
@@ -56,12 +59,13 @@ fn main() {
         "{:<62} {:>9} {:>9} {:>9}",
         "milliseconds", "median", "p95", "best"
     );
-    let parts: [Part; 12] = [
+    let parts: [Part; 13] = [
         ("start", start_up),
         ("processes", processes),
         ("containers", containers),
         ("context", context::report),
-        ("rebuild", rebuild::report),
+        ("rebuild", rebuild::small),
+        ("rebuild-large", rebuild::large),
         ("inferred", sync::inferred),
         ("sync", sync::plain),
         ("sync-restart", sync::restart),
@@ -82,13 +86,15 @@ fn main() {
 }
 
 /// Waits for another fraction of the second in each round. Some storage drivers round what a build takes up to whole seconds
-/// of the day: rounds that begin where the one before ended would then all be lucky, or all be unlucky.
+/// of the day: rounds that begin where the one before ended would then all be lucky, or all be unlucky. Before that there is a
+/// rest, because after a replacement the engine still removes the old container, and a session makes ready for the next.
 fn wait_for_phase(round: usize) {
     let wished = (round as f64 * 0.618).fract();
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let until = Duration::from_secs_f64((wished - now.as_secs_f64().fract()).rem_euclid(1.0));
+    let phase = (wished - now.as_secs_f64().fract()).rem_euclid(1.0);
+    let until = REST + Duration::from_secs_f64(phase);
     let began = Instant::now();
     while began.elapsed() < until {
         std::thread::park_timeout(until.saturating_sub(began.elapsed()));

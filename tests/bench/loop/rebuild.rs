@@ -17,11 +17,14 @@ use super::wait_for_phase;
 /// What `docker compose watch` takes, and what this floor takes on the same machine: the scale for its bar.
 const COMPOSE: f64 = 1140.0 / 164.0;
 
-/// Prints the rows of both contexts.
-pub(super) fn report(rounds: usize) {
-    for (what, many) in [("small context", false), ("5,000 files, 50 MB", true)] {
-        measure(what, many, rounds);
-    }
+/// Prints the rows of a context of two files.
+pub(super) fn small(rounds: usize) {
+    measure("small context", false, rounds);
+}
+
+/// Prints the rows of a large context.
+pub(super) fn large(rounds: usize) {
+    measure("5,000 files, 50 MB", true, rounds);
 }
 
 fn measure(what: &str, many: bool, rounds: usize) {
@@ -34,14 +37,22 @@ fn measure(what: &str, many: bool, rounds: usize) {
     }
     let mut live = Live::start(copy, "engine");
     let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
+    let mut building = Vec::new();
     for round in 0..rounds {
         wait_for_phase(round);
         ours.push(live.save_until_served(&format!("round {round}")));
+        building.push(live.last_build());
         wait_for_phase(round);
-        by_hand.push(floor.rebuild(&format!("round {round}")));
+        // Other words than ours: the builder has the layer of what was built before.
+        by_hand.push(floor.rebuild(&format!("floor {round}")));
     }
     live.end();
-    floor.remove();
+    let building_by_hand = floor.remove();
+    row(
+        &format!("of the floor, the build, {what}"),
+        building_by_hand,
+    );
+    row(&format!("of the rebuild, the build, {what}"), building);
     let floor = row(&format!("floor: rebuild by hand, {what}"), by_hand);
     let ours = row(&format!("rebuild: save until served, {what}"), ours);
     ratio(&format!("rebuild: ratio, {what}"), ours, floor, 1.3);
@@ -62,6 +73,7 @@ struct Floor {
     holder: String,
     address: IpAddr,
     old: Option<String>,
+    building: Vec<Duration>,
 }
 
 /// The port may still be the old program's for a moment, so the new one tries again.
@@ -91,8 +103,10 @@ impl Floor {
             holder,
             address,
             old: None,
+            building: Vec::new(),
         };
         floor.rebuild("first of all");
+        floor.building.clear();
         Some(floor)
     }
 
@@ -103,6 +117,7 @@ impl Floor {
         let old = self.old.take();
         let new = self.hand.block_on(async {
             let image = self.hand.build(&site::service(&context)).await;
+            self.building.push(began.elapsed());
             let removing = async {
                 if let Some(old) = old {
                     self.hand.remove_container(&old).await;
@@ -123,8 +138,10 @@ impl Floor {
         site::served(self.address, site::PORT, text) - began
     }
 
-    fn remove(self) {
+    /// Removes all that was made; how long each build took.
+    fn remove(self) -> Vec<Duration> {
         self.hand.remove();
+        self.building
     }
 }
 

@@ -123,6 +123,14 @@ impl Live {
         took
     }
 
+    /// How long the last build took.
+    pub(super) fn last_build(&self) -> Duration {
+        let mut said = self.session.said.iter().rev();
+        let last = said.find(|value| value["notice"] == "build-finished");
+        let took = last.and_then(|value| value["ms"].as_u64());
+        Duration::from_millis(took.expect("something was built"))
+    }
+
     /// How many notices of a kind there were.
     pub(super) fn count(&self, notice: &str) -> usize {
         let said = self.session.said.iter();

@@ -52,6 +52,11 @@ impl Helpers {
         }
     }
 
+    /// Whether anything of ours is to run inside containers.
+    pub(in super::super) fn is_wished(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// The kit and the socket; why there are none, in words.
     pub(in super::super) async fn ready(&self) -> Result<Ready, String> {
         let Some(program) = self.program.clone() else {
@@ -121,6 +126,11 @@ impl Ready {
     /// The folder that is mounted, and where.
     pub(in super::super) fn mount(&self) -> (&Path, &'static str) {
         (&self.kit.folder, MOUNTED_AT)
+    }
+
+    /// The words that start our binary in a container, up to its own first argument.
+    pub(in super::super) fn words(&self) -> Vec<String> {
+        self.kit.words()
     }
 
     /// The words that start a helper in a container, up to `--user` and what follows, and what it will report as.

@@ -13,6 +13,6 @@ mod protocol;
 
 pub(super) use host::{Handle, Helpers, Ready};
 pub use inside::{BECOME_WORD, HELPER_WORD, become_main, helper_main};
-pub(super) use inside::{can_send, passes_on};
+pub(super) use inside::{can_send, listening_in, passes_on};
 pub(super) use kit::needs;
 pub(super) use protocol::{Contents, Done, FileHead, Order};

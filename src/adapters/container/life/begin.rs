@@ -1,14 +1,16 @@
 //! How a run begins: its container is made, given its files, attached to, and started.
 
+use super::super::abort::AbortOnDrop;
 use super::super::create::{Created, create, facts};
 use super::super::ending;
 use super::super::find::ContainerEngine;
 use super::super::helped::{self, Helped, ImageFacts};
-use super::super::helper::Order as Inside;
+use super::super::helper::{Order as Inside, listening_in};
 use super::super::kept::{self, Namespace, Replica};
 use super::super::model::{Container, StackNetwork};
 use super::super::output::Pump;
 use super::super::rejoin::attach;
+use super::super::relays::Seen;
 use super::super::sink::Sink;
 use super::super::spec::How;
 use super::super::words::is_network_gone;
@@ -18,7 +20,14 @@ use crate::engine::{Event, Place, StartFailure};
 use crate::stack::Reach;
 use bollard::errors::Error;
 use bollard::query_parameters::InspectContainerOptions;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a run is young, and how often it is looked where it listens meanwhile; and how often afterwards.
+const YOUNG: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(50));
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Life {
     /// Makes the container, attaches to it, starts it, and tells `RunStarted`. Where a helper was to be inside and does not
@@ -30,17 +39,28 @@ impl Life {
             .ensure_network(&engine)
             .await
             .map_err(|error| self.failure(&error))?;
+        let service = self.request.start.service.clone();
+        self.relayed = self.shared.relays.decided(&service.name).await;
         let namespace = self.namespace().await;
         let facts = match self.facts(&engine).await {
-            Ok(facts) => facts,
+            Ok(facts) => {
+                self.request.leave_to_image(&facts.environment);
+                facts
+            }
             Err(why) => {
                 self.lend(namespace);
                 return Err(why);
             }
         };
+        self.listens(facts.exposed.clone());
         let helped = Helped::of(&self.shared, &network, &self.request, &facts).await;
         let is_named = matches!(namespace, Namespace::Named);
-        let how = How { helped, namespace };
+        let relayed = self.relayed;
+        let how = How {
+            helped,
+            namespace,
+            relayed,
+        };
         let pump = match self.start_as(&engine, &network, how).await {
             Err(Unstarted::Helpless(why)) => {
                 let start = &self.request.start;
@@ -51,6 +71,7 @@ impl Life {
                     remove_container(&engine, &created.id).await;
                 }
                 let how = How {
+                    relayed,
                     helped: None,
                     namespace: match self.lent.take() {
                         Some(holder) => Namespace::Lent(holder),
@@ -87,11 +108,11 @@ impl Life {
             network.direct,
         );
         let pump = self.begin(engine, &id, sink, how.helped).await?;
-        let kept = self.helper.is_some() && self.request.start.service.keep_network;
+        let service = &self.request.start.service;
+        let kept = (self.relayed || self.helper.is_some()) && service.keep_network;
         if kept {
             let names = &self.shared.kept;
             names.can_stay(&self.replica(), self.run_id());
-            let service = &self.request.start.service;
             if service.build.is_some() {
                 kept::prepare_when_calm(&self.shared, service);
             }
@@ -106,6 +127,9 @@ impl Life {
     pub(super) async fn namespace(&self) -> Namespace {
         let start = &self.request.start;
         let kept = &self.shared.kept;
+        if self.relayed {
+            return kept.place_relayed(&start.service).await;
+        }
         kept.place(&start.service, &self.replica(), start.run).await
     }
 
@@ -116,8 +140,45 @@ impl Life {
 
     pub(super) fn lend(&mut self, namespace: Namespace) {
         if let Namespace::Lent(holder) = namespace {
+            self.is_at(holder.address);
             self.lent = Some(holder);
         }
+    }
+
+    /// Makes known whose address this is.
+    fn is_at(&mut self, address: IpAddr) {
+        let service = self.request.start.service.name.clone();
+        self.address = Some(address);
+        self.shared.relays.tell(Seen::Runs { service, address });
+    }
+
+    /// Makes known where it listens, if a relay wants to know.
+    fn listens(&self, ports: Vec<u16>) {
+        let service = self.request.start.service.name.clone();
+        if self.relayed && !ports.is_empty() {
+            let seen = Seen::Listens { service, ports };
+            self.shared.relays.tell(seen);
+        }
+    }
+
+    /// Looks again and again where it listens, as long as it lives.
+    fn look_where_it_listens(&mut self, pid: u32) {
+        let (shared, service) = (self.shared.clone(), self.request.start.service.name.clone());
+        let tables = PathBuf::from(format!("/proc/{pid}/net"));
+        self.looking = Some(AbortOnDrop::spawn(async move {
+            let (mut known, began) = (Vec::new(), Instant::now());
+            loop {
+                let ports = listening_in(&tables);
+                if ports != known {
+                    known.clone_from(&ports);
+                    let service = service.clone();
+                    let seen = Seen::Listens { service, ports };
+                    shared.relays.tell(seen);
+                }
+                let is_young = began.elapsed() < YOUNG.0;
+                sleep(if is_young { YOUNG.1 } else { LOOK_AGAIN }).await;
+            }
+        }));
     }
 
     /// What the image says of itself. A pull may take long, so it can be given up.
@@ -278,7 +339,7 @@ impl Life {
     }
 
     /// Learns where the run is and makes it known. Does nothing when the program has already ended.
-    pub(super) async fn publish(&self, engine: &ContainerEngine, id: &str) {
+    pub(super) async fn publish(&mut self, engine: &ContainerEngine, id: &str) {
         let inspected = engine
             .client
             .inspect_container(id, None::<InspectContainerOptions>);
@@ -286,6 +347,11 @@ impl Life {
             return;
         };
         let pid = found.state.as_ref().and_then(|state| state.pid);
+        if self.lent.is_none()
+            && let Some(address) = network::address(&found, &network)
+        {
+            self.is_at(address);
+        }
         let before = self.shared.container(self.run_id());
         let container = Container {
             id: id.to_owned(),
@@ -304,6 +370,9 @@ impl Life {
             helper: self.helper.clone(),
             owner: None,
         };
+        if let (true, Some(pid)) = (self.relayed && network.direct, container.pid) {
+            self.look_where_it_listens(pid);
+        }
         let moved = before.is_some_and(|before| before.reach != container.reach);
         self.shared.running(self.run_id(), container);
         if moved {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -119,7 +120,12 @@ async fn reach(port: u16, mut to: watch::Receiver<Vec<IpAddr>>) -> Option<TcpStr
 
 /// The TCP ports at which something listens in this network namespace, those of its loopback interface excepted.
 pub(super) fn listening() -> Vec<u16> {
-    let mut ports: Vec<u16> = sockets()
+    listening_in(Path::new("/proc/net"))
+}
+
+/// The same of the network namespace whose tables are in this folder.
+pub(in super::super::super) fn listening_in(tables: &Path) -> Vec<u16> {
+    let mut ports: Vec<u16> = sockets(tables)
         .into_iter()
         .filter(|socket| socket.state == "0A" && !socket.is_loopback)
         .map(|socket| socket.port)
@@ -133,7 +139,7 @@ pub(super) fn listening() -> Vec<u16> {
 pub(super) async fn quiet(ports: &[u16], within: Duration) {
     let began = Instant::now();
     let is_busy = || {
-        let sockets = sockets();
+        let sockets = sockets(Path::new("/proc/net"));
         let mut open = sockets.iter().filter(|socket| socket.state == "01");
         open.any(|socket| ports.contains(&socket.port))
     };
@@ -151,11 +157,10 @@ struct Socket {
     state: String,
 }
 
-fn sockets() -> Vec<Socket> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let read = tables
+fn sockets(tables: &Path) -> Vec<Socket> {
+    let read = ["tcp", "tcp6"]
         .iter()
-        .filter_map(|table| fs::read_to_string(table).ok());
+        .filter_map(|table| fs::read_to_string(tables.join(table)).ok());
     read.flat_map(|table| read_table(&table)).collect()
 }
 

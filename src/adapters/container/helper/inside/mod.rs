@@ -25,6 +25,7 @@ use self::forward::Forwarder;
 use self::program::{Program, kill_everything_else};
 use super::protocol::{Done, Order, Told, Word, frame, next};
 
+pub(in super::super) use self::forward::listening_in;
 pub use self::program::{BECOME_WORD, become_main};
 
 /// First argument of our binary that makes it a helper.
