@@ -31,7 +31,7 @@ pub(super) struct Made {
 }
 
 /// One service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Desk {
     pub(super) asked: VecDeque<Fact>,
     pub(super) made: VecDeque<Made>,
@@ -47,6 +47,8 @@ pub(super) struct Desk {
     passed_on: HashMap<u32, (u32, u32)>,
     /// Whether a call was seen that carries the context of a request.
     forwards: bool,
+    /// Of requests that began until then not all calls are kept.
+    pub(super) partly_until: i64,
 }
 
 /// What the rules that look at one call say of it.
@@ -62,8 +64,25 @@ pub(super) enum Verdict {
     Alone,
     /// It says that it has a parent, which may still come.
     Waits,
-    /// What was decided stays: the parent is no longer here.
-    Kept,
+    /// What was decided stays, because not all is here any more that it was decided from. The parent, if it is.
+    Kept(Option<u32>),
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            asked: VecDeque::new(),
+            made: VecDeque::new(),
+            dirty: false,
+            fresh: 0,
+            templates: HashMap::new(),
+            learned_from: 0,
+            decided_since: 0,
+            passed_on: HashMap::new(),
+            forwards: false,
+            partly_until: i64::MIN,
+        }
+    }
 }
 
 impl Desk {
@@ -93,7 +112,11 @@ impl Desk {
         );
         self.dirty = true;
         self.fresh += 1;
-        (self.made.len() > MOST).then(|| self.made.pop_front())?
+        let gone = (self.made.len() > MOST).then(|| self.made.pop_front())?;
+        if let Some(gone) = &gone {
+            self.partly_until = self.partly_until.max(gone.fact.start);
+        }
+        gone
     }
 
     /// What the rules say of each call, in order. `cyclic` tells of a callee whether it may call back here, in which case
@@ -117,7 +140,7 @@ impl Desk {
         };
         let verdict = |made: &Made| {
             if gone(made) {
-                return Verdict::Kept;
+                return Verdict::Kept(None);
             }
             if let Some(verdict) = told(made) {
                 return verdict;
@@ -141,6 +164,11 @@ impl Desk {
             open.retain(|at| {
                 self.asked[*at as usize].span != made.fact.span && (!strict || before(*at))
             });
+            let partly = |at: &u32| self.asked[*at as usize].start <= self.partly_until;
+            if open.iter().any(partly) {
+                let parent = made.edge.and_then(|edge| index.spans.get(&edge.parent));
+                return Verdict::Kept(parent.copied());
+            }
             judge(&made.fact, open, &index, &self.asked, solo(made.fact.start))
         };
         let verdicts: Vec<Verdict> = self.made.iter().map(verdict).collect();

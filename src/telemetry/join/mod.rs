@@ -154,7 +154,7 @@ impl Joiner {
             .map(|call| conclude(desk, call, &verdicts[call], decided.as_ref()))
             .collect();
         for (call, (parent, edge)) in edges.into_iter().enumerate() {
-            if verdicts[call] != Verdict::Kept {
+            if !matches!(verdicts[call], Verdict::Kept(_)) {
                 self.set(number, call, parent, edge);
             }
         }
@@ -231,9 +231,11 @@ fn pose(desk: &Desk, lasts: &[bool], verdicts: &[Verdict]) -> Problem {
         op: made.fact.op,
     };
     let candidates = |verdict: &Verdict| match verdict {
-        Verdict::Named(parent) | Verdict::Sure(parent, ..) => vec![*parent],
+        Verdict::Named(parent) | Verdict::Sure(parent, ..) | Verdict::Kept(Some(parent)) => {
+            vec![*parent]
+        }
         Verdict::Open(list, _) => list.clone(),
-        Verdict::Alone | Verdict::Waits | Verdict::Kept => Vec::new(),
+        Verdict::Alone | Verdict::Waits | Verdict::Kept(None) => Vec::new(),
     };
     Problem {
         parents: desk.asked.iter().zip(lasts).map(parent).collect(),
@@ -241,8 +243,9 @@ fn pose(desk: &Desk, lasts: &[bool], verdicts: &[Verdict]) -> Problem {
         candidates: verdicts.iter().map(candidates).collect(),
         certain: verdicts
             .iter()
-            .map(|verdict| matches!(verdict, Verdict::Named(_) | Verdict::Sure(..)))
+            .map(|verdict| matches!(verdict, Verdict::Named(_) | Verdict::Sure(..) | Verdict::Kept(Some(_))))
             .collect(),
+        partly_until: desk.partly_until,
     }
 }
 
@@ -260,6 +263,9 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
         if let Verdict::Open(list, _) = verdict {
             open += 1;
             let spans = list.iter().map(|at| desk.asked[*at as usize].span);
+            if desk.made[call].among.is_empty() {
+                desk.decided_since += 1;
+            }
             if !spans.eq(desk.made[call].among.iter().copied()) {
                 let spans = list.iter().map(|at| desk.asked[*at as usize].span);
                 desk.made[call].among = spans.collect();
@@ -268,7 +274,6 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
             }
         }
     }
-    desk.decided_since += new;
     if open > 0 && (verdicts.len() <= FEW || desk.decided_since * 2 >= desk.learned_from) {
         let (sampled, templates) = solve::solve(problem);
         desk.templates = templates;
@@ -343,7 +348,7 @@ fn conclude(
     match verdict {
         Verdict::Named(parent) => (Some(*parent), None),
         Verdict::Sure(parent, rule, confidence) => told(*parent, *rule, *confidence),
-        Verdict::Alone | Verdict::Waits | Verdict::Kept => (None, None),
+        Verdict::Alone | Verdict::Waits | Verdict::Kept(_) => (None, None),
         Verdict::Open(list, rule) => {
             let anew = decided.filter(|decided| decided.anew[call]);
             let Some(decided) = anew else {

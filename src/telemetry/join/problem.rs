@@ -29,6 +29,8 @@ pub(super) struct Problem {
     pub(super) candidates: Vec<Vec<u32>>,
     /// For each call whether its one candidate is certain.
     pub(super) certain: Vec<bool>,
+    /// Of parents that began until then not all calls are here.
+    pub(super) partly_until: i64,
 }
 
 /// In place of a parent: the service made the call of its own accord.

@@ -131,7 +131,7 @@ pub(super) fn learn(
 ) -> HashMap<u32, Template> {
     let mut cases: HashMap<u32, Vec<Case<'_>>> = HashMap::new();
     for (index, (parent, list)) in problem.parents.iter().zip(children).enumerate() {
-        if trusted(index) && list.len() <= MOST_CHILDREN {
+        if trusted(index) && parent.start > problem.partly_until && list.len() <= MOST_CHILDREN {
             cases.entry(parent.op).or_default().push(Case {
                 parent,
                 children: list,
