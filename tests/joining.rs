@@ -13,6 +13,7 @@ use boatyard::stack::ServiceName;
 use boatyard::telemetry::{
     EdgeKind, Exchange, JoinedEdge, Joiner, Rule, SpanId, Telemetry, TraceId,
 };
+use jiff::Timestamp;
 use joining_kit::{Edge, Random, Score, join, read, replay};
 use proptest::prelude::*;
 
@@ -244,7 +245,7 @@ fn a_header_of_ones_own_is_learned() {
     let mut edges = HashMap::new();
     for exchange in &exchanges {
         joiner.push(exchange);
-        for news in joiner.settle() {
+        for news in joiner.settle(exchange.ended()) {
             edges.insert(
                 news.span.0,
                 news.edge.map(|(edge, _)| (edge.parent.0, edge.rule)),
@@ -273,6 +274,29 @@ fn a_rare_value_that_both_carry_tells() {
 }
 
 #[test]
+fn a_rare_value_in_both_bodies_tells() {
+    let body = |mut exchange: Exchange, body: &str| {
+        exchange.request_body.bytes = body.as_bytes().into();
+        exchange
+    };
+    let exchanges = [
+        body(
+            one(1, None, "web", (5_000, 30_000)),
+            r#"{"order": "a-471100", "n": 3}"#,
+        ),
+        body(
+            one(2, None, "web", (6_000, 31_000)),
+            r#"{"order": "a-471200", "n": 3}"#,
+        ),
+        body(
+            one(3, Some("web"), "store", (10_000, 20_000)),
+            "id=a-471200&n=3",
+        ),
+    ];
+    assert_eq!(said(&exchanges), [(3, 2, Rule::Token, EdgeKind::Child)]);
+}
+
+#[test]
 fn a_context_that_was_passed_on_inside_joins_what_the_relay_did_not_see_named() {
     let mut call = one(3, Some("web"), "orders", (10_000, 20_000));
     (call.trace, call.parent) = (TraceId(1), Some(SpanId(77)));
@@ -290,10 +314,10 @@ fn what_is_forgotten_is_learned_again() {
     joiner.push(&one(1, None, "web", (5_000, 30_000)));
     joiner.forget(&ServiceName::from("web"));
     joiner.push(&one(2, Some("web"), "orders", (10_000, 20_000)));
-    assert_eq!(joiner.settle(), []);
+    assert_eq!(joiner.settle(Timestamp::UNIX_EPOCH), []);
     joiner.push(&one(3, None, "web", (105_000, 130_000)));
     joiner.push(&one(4, Some("web"), "orders", (110_000, 120_000)));
-    assert_eq!(joiner.settle().len(), 1);
+    assert_eq!(joiner.settle(Timestamp::UNIX_EPOCH).len(), 1);
 }
 
 #[test]
@@ -307,7 +331,7 @@ fn the_store_shows_what_was_joined_as_one_trace() {
         telemetry.exchanges().push(exchange);
     }
     assert_eq!(telemetry.exchanges().traces(9, |_| true).len(), 3);
-    telemetry.join();
+    telemetry.join(Timestamp::UNIX_EPOCH);
     let store = telemetry.exchanges();
     let traces = store.traces(9, |_| true);
     assert_eq!(traces.len(), 1);
@@ -357,6 +381,9 @@ fn anything(forward: bool) -> impl Strategy<Value = Vec<Exchange>> {
     })
 }
 
+/// When nothing is under way any more.
+const FAR: Timestamp = Timestamp::constant(4_000_000_000, 0);
+
 fn check(exchanges: &[Exchange], edges: &HashMap<SpanId, JoinedEdge>) {
     let by_span: HashMap<SpanId, &Exchange> = exchanges.iter().map(|one| (one.span, one)).collect();
     for (span, edge) in edges {
@@ -387,14 +414,17 @@ proptest! {
     ) {
         let mut joiner = Joiner::new();
         exchanges.iter().for_each(|one| joiner.push(one));
-        let batch: HashMap<_, _> = joiner.settle().into_iter().map(|news| (news.span, news.edge)).collect();
+        let batch: HashMap<_, _> = joiner.settle(FAR).into_iter().map(|news| (news.span, news.edge)).collect();
         let mut joiner = Joiner::new();
         let mut slowly = HashMap::new();
         for one in &shuffled {
             joiner.push(one);
-            for news in joiner.settle() {
+            for news in joiner.settle(one.ended()) {
                 slowly.insert(news.span, news.edge);
             }
+        }
+        for news in joiner.settle(FAR) {
+            slowly.insert(news.span, news.edge);
         }
         slowly.retain(|_, edge| edge.is_some());
         prop_assert_eq!(batch, slowly);

@@ -265,8 +265,22 @@ fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> 
 async fn keep_joined(telemetry: Arc<Telemetry>) {
     /// A trace is looked at this long after its last exchange, or a little later.
     const PACE: Duration = Duration::from_millis(50);
+    /// Then once more, when what may have caused it has been answered.
+    const AGAIN: Duration = Duration::from_millis(150);
     let mut changes = telemetry.changes();
-    while changes.changed().await.is_ok() {
+    let mut waiting = false;
+    loop {
+        let changed = changes.changed();
+        let gone = if waiting {
+            tokio::time::timeout(AGAIN, changed)
+                .await
+                .is_ok_and(|told| told.is_err())
+        } else {
+            changed.await.is_err()
+        };
+        if gone {
+            return;
+        }
         tokio::time::sleep(PACE).await;
         changes.mark_unchanged();
         let telemetry = Arc::clone(&telemetry);
@@ -275,12 +289,14 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
         let thread = thread::Builder::new()
             .name("join".to_owned())
             .spawn(move || {
-                telemetry.join();
-                let _ = done.send(());
+                let _ = done.send(telemetry.join(jiff::Timestamp::now()));
             });
-        if thread.is_err() || joined.await.is_err() {
-            tracing::error!("exchanges are not joined any more: no thread, or it broke off");
-            return;
+        match (thread, joined.await) {
+            (Ok(_), Ok(again)) => waiting = again,
+            _ => {
+                tracing::error!("exchanges are not joined any more: no thread, or it broke off");
+                return;
+            }
         }
     }
 }

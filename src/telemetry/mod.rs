@@ -32,6 +32,7 @@ mod what;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::stack::ServiceName;
@@ -124,7 +125,8 @@ impl Telemetry {
 
     /// Joins what came since the last time. This may take long, some milliseconds for each call of which it is hard to say
     /// who made it, so it belongs on a thread of its own; the stores are locked only to read and to write what was found.
-    pub fn join(&self) {
+    /// Gives back whether to ask again soon, even if nothing comes.
+    pub fn join(&self, now: Timestamp) -> bool {
         /// Read at once, and then looked at.
         const PORTION: usize = 1024;
         let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,13 +137,13 @@ impl Telemetry {
             let since = self.exchanges().some_since(*read, PORTION);
             *read = since.cursor;
             since.exchanges.iter().for_each(|one| joiner.push(one));
-            let news = joiner.settle();
+            let news = joiner.settle(now);
             if !news.is_empty() {
                 self.exchanges().joined(&news);
                 self.touch();
             }
             if since.exchanges.len() < PORTION {
-                return;
+                return joiner.is_waiting();
             }
         }
     }

@@ -96,7 +96,7 @@ pub fn waterfall_joined<T: Clone + Into<What>>(
         offset: between(began, order[index].started()),
         self_time: self_time(
             &order[index],
-            forest.children[index].iter().map(|&child| &order[child]),
+            forest.waited_for(index).map(|child| &order[child]),
         ),
         detached: circular || (order[index].parent().is_some() && forest.parent[index].is_none()),
         edge: forest.edge[index],
@@ -157,6 +157,16 @@ impl Forest {
     }
 }
 
+impl Forest {
+    /// The children that it did not leave to themselves.
+    fn waited_for(&self, index: usize) -> impl Iterator<Item = usize> {
+        let linked =
+            |child: usize| self.edge[child].is_some_and(|edge| edge.kind == EdgeKind::Link);
+        let children = self.children[index].iter().copied();
+        children.filter(move |&child| !linked(child))
+    }
+}
+
 /// The edge of a part that names its parent itself.
 fn named_edge(parent: &What, child: &What) -> JoinedEdge {
     JoinedEdge {
@@ -166,7 +176,7 @@ fn named_edge(parent: &What, child: &What) -> JoinedEdge {
             What::Span(_) => Rule::OpenTelemetry,
         },
         confidence: Confidence::CERTAIN,
-        kind: if child.ended() > parent.ended() {
+        kind: if between(parent.ended(), child.ended()) > CLOCKS {
             EdgeKind::Link
         } else {
             EdgeKind::Child
@@ -174,7 +184,10 @@ fn named_edge(parent: &What, child: &What) -> JoinedEdge {
     }
 }
 
-/// The part's time less the union of its children's, as far as they lie within it. Children come by their begin.
+/// Clocks may disagree by so much: what ends later was not waited for.
+const CLOCKS: Duration = Duration::from_millis(1);
+
+/// The part's time less the union of its children's that it waited for, as far as they lie within it. Children come by their begin.
 fn self_time<'a>(own: &What, children: impl Iterator<Item = &'a What>) -> Duration {
     let end = own.ended();
     let mut covered = Duration::ZERO;
@@ -290,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_outlives_its_parent_takes_only_what_they_share() {
+    fn a_child_that_outlives_its_parent_was_not_waited_for() {
         let fire_and_forget = [
             (1, None, "web", 10, 20),
             (2, Some(1), "mail", 15, 500),
@@ -298,7 +311,7 @@ mod tests {
         ];
         assert_eq!(
             drawn(&fire_and_forget),
-            ["web +10 3", "  log +0 12", "  mail +15 485"]
+            ["web +10 8", "  log +0 12", "  mail +15 485"]
         );
     }
 

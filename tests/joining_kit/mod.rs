@@ -130,8 +130,8 @@ pub(crate) fn join(exchanges: &[Exchange]) -> HashMap<SpanId, JoinedEdge> {
     let mut asked = exchanges
         .first()
         .map_or(Timestamp::UNIX_EPOCH, Exchange::ended);
-    let mut settle = |joiner: &mut Joiner| {
-        for news in joiner.settle() {
+    let mut settle = |joiner: &mut Joiner, now| {
+        for news in joiner.settle(now) {
             match news.edge {
                 Some((edge, _)) => edges.insert(news.span, edge),
                 None => edges.remove(&news.span),
@@ -141,11 +141,11 @@ pub(crate) fn join(exchanges: &[Exchange]) -> HashMap<SpanId, JoinedEdge> {
     for one in exchanges {
         if one.ended() > asked + Duration::from_millis(50) {
             asked = one.ended();
-            settle(&mut joiner);
+            settle(&mut joiner, asked);
         }
         joiner.push(one);
     }
-    settle(&mut joiner);
+    settle(&mut joiner, asked + Duration::from_millis(200));
     edges
 }
 

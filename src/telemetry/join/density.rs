@@ -66,15 +66,25 @@ fn smoothed(mass: &[f64; BINS], total: f64) -> [f64; BINS] {
     let spread =
         (quantile(mass, total * 0.75) - quantile(mass, total * 0.25)) as f64 * WIDTH / 1.349;
     let width = (1.06 * spread.max(0.1) * total.max(1.0).powf(-0.2) * 2.0 / WIDTH).max(1.5);
-    let reach = width.ceil() as usize;
-    let kernel: Vec<f64> = (0..=reach)
-        .map(|away| (1.0 - away as f64 / width).max(0.0))
-        .collect();
-    let whole: f64 = kernel[0] + 2.0 * kernel[1..].iter().sum::<f64>();
+    let mut before = [0.0; BINS + 1];
+    for (at, mass) in mass.iter().enumerate() {
+        before[at + 1] = before[at] + mass;
+    }
+    // Where few are, each is spread so far that it does not stand for itself alone.
+    let company = (total / 2.0).min(COMPANY);
     let mut smooth = [0.0; BINS];
     for (at, mass) in mass.iter().enumerate().filter(|(_, mass)| **mass > 0.0) {
-        for (away, part) in kernel.iter().enumerate() {
-            let part = mass * part / whole;
+        let mut reach = width.ceil() as usize;
+        while reach < WIDEST
+            && before[(at + reach).min(BINS)] - before[(at + 1).saturating_sub(reach)] < company
+        {
+            reach += 1;
+        }
+        let width = width.max(reach as f64);
+        let part = |away: usize| (1.0 - away as f64 / width).max(0.0);
+        let whole = part(0) + 2.0 * (1..=reach).map(part).sum::<f64>();
+        for away in 0..=reach {
+            let part = mass * part(away) / whole;
             smooth[(at + away).min(BINS - 1)] += part;
             if away > 0 {
                 smooth[at.saturating_sub(away)] += part;
@@ -83,6 +93,11 @@ fn smoothed(mass: &[f64; BINS], total: f64) -> [f64; BINS] {
     }
     smooth
 }
+
+/// So many samples are taken together where they are few.
+const COMPANY: f64 = 16.0;
+/// Bins over which one sample is spread at most.
+const WIDEST: usize = 12;
 
 /// The bin at which this much is reached.
 fn quantile(mass: &[f64; BINS], wanted: f64) -> usize {

@@ -49,6 +49,8 @@ pub(super) struct Desk {
     forwards: bool,
     /// Of requests that began until then not all calls are kept.
     pub(super) partly_until: i64,
+    /// When all requests that may have made its calls have come, as a rule; `None`: they have.
+    pub(super) ripe_at: Option<i64>,
 }
 
 /// What the rules that look at one call say of it.
@@ -81,6 +83,7 @@ impl Default for Desk {
             passed_on: HashMap::new(),
             forwards: false,
             partly_until: i64::MIN,
+            ripe_at: None,
         }
     }
 }
@@ -174,6 +177,17 @@ impl Desk {
         let verdicts: Vec<Verdict> = self.made.iter().map(verdict).collect();
         self.compare(&verdicts);
         verdicts
+    }
+
+    /// How long nearly all of its requests take, in microseconds: a call may be made by one that comes so much later.
+    pub(super) fn longest(&self) -> i64 {
+        let times = self.asked.iter();
+        let mut times: Vec<i64> = times.map(|one| one.end.saturating_sub(one.start)).collect();
+        let place = times.len().saturating_sub(1) * 99 / 100;
+        if times.is_empty() {
+            return 0;
+        }
+        *times.select_nth_unstable(place).1
     }
 
     /// Learns which headers the service passes on, from pairs that other rules are sure of.

@@ -15,7 +15,7 @@ pub enum Rule {
     OpenTelemetry,
     /// Nothing else was in flight at the caller.
     Contained,
-    /// Both carry the same rare value in path or query.
+    /// Both carry the same rare value in path, query or body.
     Token,
     /// It is the likeliest of those in flight, from how long after what the caller makes which call.
     Assigned,

@@ -9,6 +9,9 @@ const MOST_HEADERS: usize = 64;
 /// Headers kept for each exchange, and values of path and query.
 const MOST_TAGS: usize = 16;
 const MOST_TOKENS: usize = 8;
+/// Bytes of a body that are looked at, and of a value in it at least: short numbers in bodies are amounts, not ids.
+const MOST_BODY: usize = 2048;
+const SHORTEST_IN_BODY: usize = 6;
 /// Bytes of a path that are looked at.
 const MOST_PATH: usize = 1024;
 
@@ -79,7 +82,7 @@ pub(super) struct Fact {
     pub(super) known: Box<[Tag]>,
     /// Other headers.
     pub(super) others: Box<[Tag]>,
-    /// Values in path and query that look like somebody's id.
+    /// Values in path, query and body that look like somebody's id.
     pub(super) tokens: Box<[u32]>,
 }
 
@@ -92,7 +95,10 @@ fn hash(of: impl std::hash::Hash) -> u32 {
 impl Fact {
     pub(super) fn of(exchange: &Exchange) -> Self {
         let (known, others) = tags(&exchange.request_headers);
-        let (shape, tokens) = path(&exchange.path);
+        let (shape, mut tokens) = path(&exchange.path);
+        tokens.extend(body(exchange));
+        tokens.sort_unstable();
+        tokens.dedup();
         Self {
             span: exchange.span,
             trace: exchange.trace,
@@ -102,7 +108,7 @@ impl Fact {
             op: hash((exchange.callee.as_str(), &exchange.method, shape)) & !1,
             known,
             others,
-            tokens,
+            tokens: tokens.into(),
         }
     }
 
@@ -172,7 +178,7 @@ fn known_tag(name: &str, value: &str) -> Tag {
 }
 
 /// The path with every value replaced, and the values.
-fn path(path: &str) -> (String, Box<[u32]>) {
+fn path(path: &str) -> (String, Vec<u32>) {
     let path = path.get(..MOST_PATH).unwrap_or(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut tokens = Vec::new();
@@ -196,9 +202,29 @@ fn path(path: &str) -> (String, Box<[u32]>) {
         }
     }
     tokens.truncate(MOST_TOKENS);
-    tokens.sort_unstable();
-    tokens.dedup();
-    (shape, tokens.into())
+    (shape, tokens)
+}
+
+/// Values in the beginning of the request's body, unless it is compressed. Whatever its format, ids in it are text.
+fn body(exchange: &Exchange) -> Vec<u32> {
+    let Some(body) = exchange.asked().filter(|body| body.encoding.is_none()) else {
+        return Vec::new();
+    };
+    let bytes = body.head.bytes.get(..MOST_BODY);
+    let cut = bytes.is_some() || body.head.truncated;
+    let bytes = bytes.unwrap_or(&body.head.bytes);
+    let mut words: Vec<&[u8]> = bytes
+        .split(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte))
+        .collect();
+    if cut {
+        // It may go on.
+        words.pop();
+    }
+    let words = words
+        .into_iter()
+        .filter_map(|word| std::str::from_utf8(word).ok());
+    let long = words.filter(|word| word.len() >= SHORTEST_IN_BODY && is_value(word));
+    long.map(hash).take(MOST_TOKENS).collect()
 }
 
 /// Whether it is a number or an id rather than a word: digits alone, or 8 letters and more of which several are digits.

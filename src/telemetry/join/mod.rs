@@ -44,12 +44,14 @@ pub struct Joiner {
     numbers: HashMap<ServiceName, usize>,
     desks: Vec<Desk>,
     graph: Graph,
-    /// The parent of each call that is kept, named or joined.
-    up: HashMap<SpanId, SpanId>,
+    /// The parent of each call that is kept, named or joined, and how sure that is.
+    up: HashMap<SpanId, (SpanId, f64)>,
     /// When only one request was let in at a time, in microseconds since 1970; an open end is the greatest number.
     solo: Vec<(i64, i64)>,
     news: Vec<Joined>,
     left_out: u64,
+    /// In microseconds since 1970: the latest that was told, or that something ended.
+    now: i64,
 }
 
 impl Joiner {
@@ -68,6 +70,7 @@ impl Joiner {
             return;
         };
         let fact = Fact::of(exchange);
+        self.now = self.now.max(fact.end);
         self.desks[callee].ask(fact.clone());
         let Some(caller) = exchange.caller.as_ref().and_then(|name| self.number(name)) else {
             return;
@@ -84,7 +87,9 @@ impl Joiner {
     }
 
     /// Looks at everything that came since the last time, and gives back whose edges are others now.
-    pub fn settle(&mut self) -> Vec<Joined> {
+    /// What is told of exchanges that ended not long before `now` is provisional: who caused them may not have been answered yet.
+    pub fn settle(&mut self, now: jiff::Timestamp) -> Vec<Joined> {
+        self.now = self.now.max(now.as_microsecond());
         self.settle_dirty();
         std::mem::take(&mut self.news)
     }
@@ -110,6 +115,12 @@ impl Joiner {
             .push((from.as_microsecond(), until.as_microsecond()));
     }
 
+    /// Whether something is to be looked at again when some time has passed without news, because who caused what ended
+    /// last may not have been answered yet.
+    pub fn is_waiting(&self) -> bool {
+        self.desks.iter().any(|desk| desk.ripe_at.is_some())
+    }
+
     /// How many exchanges were not looked at, because there are too many services.
     pub fn left_out(&self) -> u64 {
         self.left_out
@@ -132,7 +143,8 @@ impl Joiner {
         let mut order: Vec<usize> = (0..self.desks.len()).collect();
         order.sort_by_key(|desk| self.graph.depth(*desk));
         for desk in order {
-            if std::mem::take(&mut self.desks[desk].dirty) {
+            let ripe = self.desks[desk].ripe_at.is_some_and(|at| at <= self.now);
+            if std::mem::take(&mut self.desks[desk].dirty) || ripe {
                 self.look(desk);
             }
         }
@@ -140,7 +152,7 @@ impl Joiner {
 
     /// Decides who caused the calls of one service.
     fn look(&mut self, number: usize) {
-        let variants = self.last_of_each(number);
+        let Lasts { variants, sure } = self.last_of_each(number);
         let (graph, solo) = (&self.graph, &self.solo);
         let desk = &mut self.desks[number];
         desk.fresh = 0;
@@ -148,10 +160,19 @@ impl Joiner {
             |callee| graph.is_cyclic(number, callee),
             |at| solo.iter().any(|&(from, until)| from <= at && at <= until),
         );
-        let problem = pose(desk, &variants, &verdicts);
-        let decided = decide(desk, &problem, &verdicts);
+        let longest = desk.longest();
+        let mut problem = pose(desk, &variants, &verdicts);
+        problem.partly_from = self.now.saturating_sub(longest);
+        let ends = problem.parents.iter().map(|parent| parent.end);
+        let latest = ends
+            .chain(problem.calls.iter().map(|call| call.start))
+            .max();
+        let unripe = latest.filter(|latest| *latest > problem.partly_from);
+        desk.ripe_at = unripe.map(|latest| latest.saturating_add(longest));
+        let calm = desk.ripe_at.is_none();
+        let decided = decide(desk, &problem, &verdicts, calm);
         let edges: Vec<_> = (0..verdicts.len())
-            .map(|call| conclude(desk, call, &verdicts[call], decided.as_ref()))
+            .map(|call| conclude(desk, call, &verdicts[call], decided.as_ref(), &sure))
             .collect();
         for (call, (parent, edge)) in edges.into_iter().enumerate() {
             if !matches!(verdicts[call], Verdict::Kept(_)) {
@@ -170,8 +191,9 @@ impl Joiner {
             )
         });
         let made = &mut desk.made[call];
+        let sure = edge.map_or(1.0, |edge| edge.confidence.share());
         let before = match above {
-            Some((span, _)) => self.up.insert(made.fact.span, span),
+            Some((span, _)) => self.up.insert(made.fact.span, (span, sure)),
             None => self.up.remove(&made.fact.span),
         };
         if made.edge != edge {
@@ -183,39 +205,58 @@ impl Joiner {
             });
         }
         let callee = made.callee;
-        if before != above.map(|(span, _)| span) && !self.graph.is_cyclic(number, callee) {
+        if before.map(|(span, _)| span) != above.map(|(span, _)| span)
+            && !self.graph.is_cyclic(number, callee)
+        {
             self.desks[callee].dirty = true;
         }
     }
 
-    /// For each request of a service whether it was the last of its trace to be answered there. Told apart only where
+    /// Which requests of a service were the last of their trace to be answered there. Told apart only where
     /// traces come more than once: a service that gathers what others bring acts when it has all.
-    fn last_of_each(&mut self, number: usize) -> Vec<bool> {
+    fn last_of_each(&self, number: usize) -> Lasts {
         let asked = &self.desks[number].asked;
         let mut last: HashMap<SpanId, u32> = HashMap::with_capacity(asked.len());
+        let mut sure = Vec::with_capacity(asked.len());
         for (at, fact) in (0_u32..).zip(asked) {
-            let known = last.entry(self.root(fact.span)).or_insert(at);
+            let (root, sure_of_it) = self.root(fact.span);
+            sure.push(sure_of_it);
+            let known = last.entry(root).or_insert(at);
             let other = &asked[*known as usize];
             if (other.end, other.span) < (fact.end, fact.span) {
                 *known = at;
             }
         }
-        let mut lasts = vec![false; asked.len()];
+        let mut variants = vec![false; asked.len()];
         if last.len() * 3 < asked.len() * 2 {
-            last.into_values().for_each(|at| lasts[at as usize] = true);
+            last.into_values()
+                .for_each(|at| variants[at as usize] = true);
+        } else {
+            sure.fill(1.0);
         }
-        lasts
+        Lasts { variants, sure }
     }
 
-    fn root(&self, mut span: SpanId) -> SpanId {
+    /// What is at the top of it, and how sure that is.
+    fn root(&self, mut span: SpanId) -> (SpanId, f64) {
+        let mut sure = 1.0;
         for _ in 0..MOST_DEEP {
             match self.up.get(&span) {
-                Some(above) => span = *above,
+                Some((above, sure_of_it)) => {
+                    sure *= sure_of_it;
+                    span = *above;
+                }
                 None => break,
             }
         }
-        span
+        (span, sure)
     }
+}
+
+/// For each request of a service whether it was the last of its trace to be answered there, and how sure that is.
+struct Lasts {
+    variants: Vec<bool>,
+    sure: Vec<f64>,
 }
 
 /// The calls of a service and who may have made them, as a problem to be solved.
@@ -243,9 +284,15 @@ fn pose(desk: &Desk, lasts: &[bool], verdicts: &[Verdict]) -> Problem {
         candidates: verdicts.iter().map(candidates).collect(),
         certain: verdicts
             .iter()
-            .map(|verdict| matches!(verdict, Verdict::Named(_) | Verdict::Sure(..) | Verdict::Kept(Some(_))))
+            .map(|verdict| {
+                matches!(
+                    verdict,
+                    Verdict::Named(_) | Verdict::Sure(..) | Verdict::Kept(Some(_))
+                )
+            })
             .collect(),
         partly_until: desk.partly_until,
+        partly_from: i64::MAX,
     }
 }
 
@@ -256,7 +303,7 @@ struct Decided {
 }
 
 /// Solves what is open: all of it where that is little or much has come, else only what is new.
-fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<Decided> {
+fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict], calm: bool) -> Option<Decided> {
     let mut anew = vec![false; verdicts.len()];
     let (mut open, mut new) = (0, 0);
     for (call, verdict) in verdicts.iter().enumerate() {
@@ -274,10 +321,15 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
             }
         }
     }
-    if open > 0 && (verdicts.len() <= FEW || desk.decided_since * 2 >= desk.learned_from) {
+    let most_new = if calm {
+        desk.learned_from / 16
+    } else {
+        desk.learned_from / 2
+    };
+    if open > 0 && (verdicts.len() <= FEW || desk.decided_since > most_new) {
         let (sampled, templates) = solve::solve(problem);
         desk.templates = templates;
-        desk.learned_from = (desk.learned_from + desk.decided_since).min(8 * desk::MOST);
+        desk.learned_from = (desk.learned_from + desk.decided_since).min(desk::MOST);
         desk.decided_since = 0;
         for (anew, verdict) in anew.iter_mut().zip(verdicts) {
             *anew = matches!(verdict, Verdict::Open(..));
@@ -304,10 +356,11 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict]) -> Option<De
         .filter(|(_, anew)| **anew)
         .map(|(call, _)| call)
         .collect();
-    let each = (MOST_STEPS / walking.len()).min(240);
+    let each = (MOST_STEPS / walking.len()).min(120);
     let steps = Steps {
-        cooling: each / 4,
-        counting: each - each / 4,
+        cooling: each / 6,
+        counting: each / 2,
+        doubting: each / 3,
         heat: 1.0,
     };
     let first = known(desk, problem);
@@ -339,6 +392,7 @@ fn conclude(
     call: usize,
     verdict: &Verdict,
     decided: Option<&Decided>,
+    sure: &[f64],
 ) -> (Option<u32>, Option<JoinedEdge>) {
     let made = &desk.made[call];
     let told = |parent: u32, rule, confidence| {
@@ -362,7 +416,8 @@ fn conclude(
                 NOBODY => (None, None),
                 parent => {
                     // The walk is surer than it is right, because templates are only nearly true.
-                    let confidence = Confidence::of(decided.sampled.confidence[call].powi(3));
+                    let walked = decided.sampled.confidence[call].powi(2);
+                    let confidence = Confidence::of(walked * sure[parent as usize]);
                     told(parent, rule.unwrap_or(Rule::Assigned), confidence)
                 }
             }

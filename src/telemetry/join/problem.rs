@@ -31,6 +31,8 @@ pub(super) struct Problem {
     pub(super) certain: Vec<bool>,
     /// Of parents that began until then not all calls are here.
     pub(super) partly_until: i64,
+    /// Of calls that end after it the parent may still come, and those that are here may have them by mistake.
+    pub(super) partly_from: i64,
 }
 
 /// In place of a parent: the service made the call of its own accord.
@@ -49,6 +51,11 @@ impl Problem {
             }
         }
         children
+    }
+
+    /// Whether all calls of a parent are here, and what could be taken for one has its own parent here.
+    pub(super) fn is_whole(&self, parent: &Parent) -> bool {
+        parent.start > self.partly_until && parent.end <= self.partly_from
     }
 
     /// From the first begin to the last end, in microseconds; at least one.

@@ -14,6 +14,8 @@ use super::template::{MOST_CHILDREN, Template};
 pub(super) struct Steps {
     pub(super) cooling: usize,
     pub(super) counting: usize,
+    /// Then to see how sure the likeliest is, at [`DOUBT`].
+    pub(super) doubting: usize,
     /// How freely the walk takes what is less likely while it counts: 1 is as likely as it is.
     pub(super) heat: f64,
 }
@@ -26,12 +28,16 @@ pub(super) struct Sampled {
     pub(super) confidence: Vec<f64>,
 }
 
+/// Heat at which it is seen how sure an answer is: what was learned is only nearly true, and was learned from the answers.
+const DOUBT: f64 = 2.5;
+
 /// For a request of an operation of which nothing is known, for each of its calls.
 const UNKNOWN: f64 = -16.0;
 
 struct Walk<'a> {
     problem: &'a Problem,
-    templates: &'a HashMap<u32, Template>,
+    /// For each parent.
+    templates: Vec<Option<&'a Template>>,
     /// What a call costs that nobody asked for.
     alone: f64,
     assignment: Assignment,
@@ -66,7 +72,20 @@ pub(super) fn sample(
     for _ in 0..counting {
         walk.step(open, steps.heat);
     }
-    walk.result()
+    let drawn = walk.assignment.clone();
+    let (assignment, mut confidence) = walk.likeliest();
+    if steps.doubting > 0 {
+        walk.forget_time();
+        for _ in 0..steps.doubting * open.len() {
+            walk.step(open, DOUBT);
+        }
+        confidence = walk.shares(&assignment);
+    }
+    Sampled {
+        drawn,
+        assignment,
+        confidence,
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -74,7 +93,11 @@ impl<'a> Walk<'a> {
         let children = problem.children(first);
         let mut walk = Self {
             problem,
-            templates,
+            templates: problem
+                .parents
+                .iter()
+                .map(|parent| templates.get(&parent.op))
+                .collect(),
             alone: (0.1 / problem.length() as f64).ln(),
             assignment: first.to_vec(),
             score: vec![0.0; problem.parents.len()],
@@ -97,7 +120,7 @@ impl<'a> Walk<'a> {
 
     fn scored(&self, parent: usize, children: &[u32]) -> f64 {
         let one = &self.problem.parents[parent];
-        match self.templates.get(&one.op) {
+        match self.templates[parent] {
             Some(template) if children.len() <= MOST_CHILDREN => {
                 template.log(one, children, &self.problem.calls)
             }
@@ -288,27 +311,35 @@ impl<'a> Walk<'a> {
         self.spent.iter_mut().for_each(|spent| spent.fill(0));
     }
 
-    fn result(mut self) -> Sampled {
-        let drawn = self.assignment.clone();
-        let mut confidence = Vec::with_capacity(self.assignment.len());
-        for call in 0..self.assignment.len() {
+    /// Where each call was longest, and what part of the time.
+    fn likeliest(&mut self) -> (Assignment, Vec<f64>) {
+        let mut likeliest = self.assignment.clone();
+        for (call, likeliest) in likeliest.iter_mut().enumerate() {
             self.settle(call);
             let spent = &self.spent[call];
-            let whole: usize = spent.iter().sum();
             let best = (0..spent.len()).max_by_key(|at| spent[*at]);
-            let Some(best) = best.filter(|_| whole > 0) else {
-                confidence.push(1.0);
-                continue;
-            };
-            confidence.push(spent[best] as f64 / whole as f64);
+            if let Some(best) = best.filter(|best| spent[*best] > 0) {
+                let candidates = &self.problem.candidates[call];
+                *likeliest = candidates.get(best).copied().unwrap_or(NOBODY);
+            }
+        }
+        let shares = self.shares(&likeliest);
+        (likeliest, shares)
+    }
+
+    /// What part of the time each call was there.
+    fn shares(&mut self, assignment: &[u32]) -> Vec<f64> {
+        let share = |(call, parent): (usize, &u32)| {
+            self.settle(call);
             let candidates = &self.problem.candidates[call];
-            self.assignment[call] = candidates.get(best).copied().unwrap_or(NOBODY);
-        }
-        Sampled {
-            drawn,
-            assignment: self.assignment,
-            confidence,
-        }
+            let place = candidates.binary_search(parent).unwrap_or(candidates.len());
+            let whole: usize = self.spent[call].iter().sum();
+            if whole == 0 {
+                return 1.0;
+            }
+            self.spent[call][place] as f64 / whole as f64
+        };
+        assignment.iter().enumerate().map(share).collect()
     }
 }
 

@@ -19,6 +19,7 @@ const COLD: usize = 5;
 const COLD_STEPS: Steps = Steps {
     cooling: 0,
     counting: 60,
+    doubting: 0,
     heat: 0.4,
 };
 const ROUGH: Steps = Steps {
@@ -27,7 +28,8 @@ const ROUGH: Steps = Steps {
 };
 const FINE: Steps = Steps {
     cooling: 40,
-    counting: 200,
+    counting: 120,
+    doubting: 120,
     heat: 1.0,
 };
 

@@ -18,12 +18,14 @@ pub(super) struct Template {
     /// How many requests it was learned from.
     pub(super) requests: usize,
     slots: Vec<Slot>,
-    /// How often just these calls were made, whatever their order.
-    shapes: HashMap<u64, f64>,
+    /// The key of each slot.
+    keys: Vec<Key>,
+    /// How often just these calls were made, whatever their order; by their number.
+    shapes: Vec<(u64, f64)>,
     /// For each operation called how often it was called 0, 1, 2, … times.
     counts: BTreeMap<u32, Vec<f64>>,
     /// How long after its last call was answered the request was, by that call's operation.
-    ends: HashMap<Option<u32>, End>,
+    ends: Vec<(Option<u32>, End)>,
     /// The same for a last call like none that was seen.
     any_end: End,
 }
@@ -131,7 +133,7 @@ pub(super) fn learn(
 ) -> HashMap<u32, Template> {
     let mut cases: HashMap<u32, Vec<Case<'_>>> = HashMap::new();
     for (index, (parent, list)) in problem.parents.iter().zip(children).enumerate() {
-        if trusted(index) && parent.start > problem.partly_until && list.len() <= MOST_CHILDREN {
+        if trusted(index) && problem.is_whole(parent) && list.len() <= MOST_CHILDREN {
             cases.entry(parent.op).or_default().push(Case {
                 parent,
                 children: list,
@@ -159,7 +161,7 @@ impl Template {
         let slots = keys
             .iter()
             .map(|key| slot(*key, cases, &places[key], refer));
-        let mut shapes = HashMap::new();
+        let mut shapes = BTreeMap::new();
         for one in cases {
             let ops = (0..one.children.len()).map(|at| one.call(at).op);
             *shapes.entry(shape(ops)).or_insert(0.0) += 1.0;
@@ -167,10 +169,11 @@ impl Template {
         Self {
             requests: cases.len(),
             slots: slots.collect(),
-            shapes,
+            shapes: shapes.into_iter().collect(),
             counts: counts(cases),
             ends: ends(cases),
             any_end: end(&cases.iter().collect::<Vec<_>>()),
+            keys,
         }
     }
 
@@ -181,13 +184,12 @@ impl Template {
             children,
             calls,
         };
-        let keys: Vec<Key> = self.slots.iter().map(|slot| slot.key).collect();
         let mut sum = self.log_shape(&case);
         for at in 0..children.len() {
             let key = case.key(at);
             let start = case.call(at).start;
             sum += match self.slots.iter().find(|slot| slot.key == key) {
-                Some(slot) => match case.time(at, slot.after, &keys) {
+                Some(slot) => match case.time(at, slot.after, &self.keys) {
                     Some(time) => slot.delay.log(start.saturating_sub(time)),
                     None => slot.since_start.log(start.saturating_sub(parent.start)),
                 },
@@ -195,17 +197,18 @@ impl Template {
             };
         }
         let last = case.last();
-        let end = self
-            .ends
-            .get(&last.map(|call| call.op))
-            .unwrap_or(&self.any_end);
+        let after = last.map(|call| call.op);
+        let known = self.ends.iter().find(|(op, _)| *op == after);
+        let end = known.map_or(&self.any_end, |(_, end)| end);
         sum + end.delay.log(end_delay(parent, last, end.after_last))
     }
 
     fn log_shape(&self, case: &Case<'_>) -> f64 {
         let ops = || (0..case.children.len()).map(|at| case.call(at).op);
         let requests = self.requests as f64;
-        let seen = self.shapes.get(&shape(ops())).copied().unwrap_or(0.0) / requests.max(1.0);
+        let shape = shape(ops());
+        let place = self.shapes.binary_search_by_key(&shape, |known| known.0);
+        let seen = place.map_or(0.0, |place| self.shapes[place].1) / requests.max(1.0);
         let mut alone = 1.0;
         for (op, counts) in &self.counts {
             let count = ops().filter(|other| other == op).count();
@@ -286,8 +289,8 @@ fn counts(cases: &[Case<'_>]) -> BTreeMap<u32, Vec<f64>> {
     counts
 }
 
-fn ends(cases: &[Case<'_>]) -> HashMap<Option<u32>, End> {
-    let mut by_last: HashMap<Option<u32>, Vec<&Case<'_>>> = HashMap::new();
+fn ends(cases: &[Case<'_>]) -> Vec<(Option<u32>, End)> {
+    let mut by_last: BTreeMap<Option<u32>, Vec<&Case<'_>>> = BTreeMap::new();
     for one in cases {
         by_last
             .entry(one.last().map(|call| call.op))
