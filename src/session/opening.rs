@@ -270,13 +270,13 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
     let mut changes = telemetry.changes();
     let mut waiting = false;
     loop {
-        let changed = changes.changed();
+        let told = changes.changed();
         let gone = if waiting {
-            tokio::time::timeout(AGAIN, changed)
+            tokio::time::timeout(AGAIN, told)
                 .await
-                .is_ok_and(|told| told.is_err())
+                .is_ok_and(|seen| seen.is_err())
         } else {
-            changed.await.is_err()
+            told.await.is_err()
         };
         if gone {
             return;
@@ -291,12 +291,10 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
             .spawn(move || {
                 let _ = done.send(telemetry.join(jiff::Timestamp::now()));
             });
-        match (thread, joined.await) {
-            (Ok(_), Ok(again)) => waiting = again,
-            _ => {
-                tracing::error!("exchanges are not joined any more: no thread, or it broke off");
-                return;
-            }
-        }
+        let (Ok(_), Ok(again)) = (thread, joined.await) else {
+            tracing::error!("exchanges are not joined any more: no thread, or it broke off");
+            return;
+        };
+        waiting = again;
     }
 }

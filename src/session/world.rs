@@ -338,7 +338,6 @@ impl RealWorld {
         }
     }
 
-    /// Sends requests for a service to the runs that the engine named, as far as they can be reached.
     /// From now on these runs are asked. New ones may behave otherwise than what was learned of the service.
     fn reroute(&mut self, service: ServiceName, runs: Vec<RunId>) {
         let before = self.routed.get(&service);

@@ -132,7 +132,9 @@ impl Telemetry {
         let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let Joining { joiner, read } = &mut *joining;
         let replaced = std::mem::take(&mut *self.replaced());
-        replaced.iter().for_each(|service| joiner.forget(service));
+        for service in &replaced {
+            joiner.forget(service);
+        }
         loop {
             let since = self.exchanges().some_since(*read, PORTION);
             *read = since.cursor;

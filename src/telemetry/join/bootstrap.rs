@@ -102,7 +102,9 @@ fn weigh(problem: &Problem, call: usize, densities: &HashMap<Ops, Pair>, shares:
 fn normalise(shares: &mut [f64]) {
     let sum: f64 = shares.iter().sum();
     if sum > 0.0 {
-        shares.iter_mut().for_each(|share| *share /= sum);
+        for share in shares {
+            *share /= sum;
+        }
     }
 }
 

@@ -36,6 +36,10 @@ fn bin_of(scaled: f64) -> usize {
 }
 
 impl Density {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a logarithm needs no more digits"
+    )]
     /// What these delays (microseconds), each with its weight, tell.
     pub(super) fn of(samples: impl Iterator<Item = (i64, f64)>) -> Self {
         let mut mass = [0.0; BINS];
@@ -62,6 +66,11 @@ impl Density {
 }
 
 /// Spread over the neighbours, the wider the fewer there are: a triangle of Silverman's width over the quartiles.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounded by the bins"
+)]
 fn smoothed(mass: &[f64; BINS], total: f64) -> [f64; BINS] {
     let spread =
         (quantile(mass, total * 0.75) - quantile(mass, total * 0.25)) as f64 * WIDTH / 1.349;
@@ -95,7 +104,7 @@ fn smoothed(mass: &[f64; BINS], total: f64) -> [f64; BINS] {
 }
 
 /// So many samples are taken together where they are few.
-const COMPANY: f64 = 16.0;
+const COMPANY: f64 = 8.0;
 /// Bins over which one sample is spread at most.
 const WIDEST: usize = 12;
 

@@ -8,7 +8,7 @@ use super::template::{TOLERANCE, Template};
 use crate::telemetry::exchange::SpanId;
 
 /// What is kept of each kind.
-pub(super) const MOST: usize = 2048;
+pub(super) const MOST: usize = 4096;
 /// A header is passed on if so many pairs, and this part of all, had the same value.
 const PAIRS: u32 = 5;
 const PASSED_ON: f64 = 0.9;

@@ -66,19 +66,19 @@ impl Joiner {
         if exchange.status == ExchangeStatus::Bytes {
             return;
         }
-        let Some(callee) = self.number(&exchange.callee) else {
+        let Some(called) = self.number(&exchange.callee) else {
             return;
         };
         let fact = Fact::of(exchange);
         self.now = self.now.max(fact.end);
-        self.desks[callee].ask(fact.clone());
+        self.desks[called].ask(fact.clone());
         let Some(caller) = exchange.caller.as_ref().and_then(|name| self.number(name)) else {
             return;
         };
-        if self.graph.add(caller, callee) {
+        if self.graph.add(caller, called) {
             self.desks.iter_mut().for_each(|desk| desk.dirty = true);
         }
-        if let Some(gone) = self.desks[caller].make(fact, callee) {
+        if let Some(gone) = self.desks[caller].make(fact, called) {
             self.up.remove(&gone.fact.span);
         }
         if self.desks[caller].fresh >= MOST_FRESH {
@@ -356,7 +356,7 @@ fn decide(desk: &mut Desk, problem: &Problem, verdicts: &[Verdict], calm: bool) 
         .filter(|(_, anew)| **anew)
         .map(|(call, _)| call)
         .collect();
-    let each = (MOST_STEPS / walking.len()).min(120);
+    let each = (MOST_STEPS / walking.len()).min(240);
     let steps = Steps {
         cooling: each / 6,
         counting: each / 2,

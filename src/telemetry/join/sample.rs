@@ -61,8 +61,9 @@ pub(super) fn sample(
     steps: Steps,
 ) -> Sampled {
     let mut walk = Walk::new(problem, templates, first);
-    open.iter()
-        .for_each(|call| walk.walks[*call as usize] = true);
+    for call in open {
+        walk.walks[*call as usize] = true;
+    }
     let (cooling, counting) = (steps.cooling * open.len(), steps.counting * open.len());
     for step in 0..cooling {
         let heat = 1.0 + 3.0 * (1.0 - step as f64 / cooling as f64).powi(2);
@@ -230,8 +231,12 @@ impl<'a> Walk<'a> {
         stay.sort_unstable();
         keep.sort_unstable();
         if self.decide(vec![(from, stay), (to, keep)], 0.0, heat) {
-            leave.into_iter().for_each(|call| self.put(call, to));
-            come.into_iter().for_each(|call| self.put(call, from));
+            for call in leave {
+                self.put(call, to);
+            }
+            for call in come {
+                self.put(call, from);
+            }
         }
     }
 

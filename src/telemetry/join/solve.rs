@@ -28,7 +28,7 @@ const ROUGH: Steps = Steps {
 };
 const FINE: Steps = Steps {
     cooling: 40,
-    counting: 120,
+    counting: 200,
     doubting: 120,
     heat: 1.0,
 };
@@ -84,9 +84,9 @@ fn lone(problem: &Problem) -> Vec<bool> {
     let mut lone = vec![true; problem.parents.len()];
     for (candidates, certain) in problem.candidates.iter().zip(&problem.certain) {
         if !certain {
-            candidates
-                .iter()
-                .for_each(|parent| lone[*parent as usize] = false);
+            for parent in candidates {
+                lone[*parent as usize] = false;
+            }
         }
     }
     lone

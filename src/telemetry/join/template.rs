@@ -100,9 +100,11 @@ impl Case<'_> {
                 let ends = before().map(|call| call.end).filter(|end| *end <= start);
                 Some(ends.max().unwrap_or(self.parent.start))
             }
-            Reference::LastStart => {
-                Some(before().last().map_or(self.parent.start, |call| call.start))
-            }
+            Reference::LastStart => Some(
+                before()
+                    .next_back()
+                    .map_or(self.parent.start, |call| call.start),
+            ),
             Reference::SlotStart(slot) => self.find(slots[slot]).map(|call| call.start),
             Reference::SlotEnd(slot) => self.find(slots[slot]).map(|call| call.end),
         }
