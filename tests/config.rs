@@ -217,6 +217,7 @@ fn smoke_check() -> Check {
             through: vec!["web".into(), "orders".into(), "payments".into()],
             errors: Some(0),
         }),
+        faults: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ mod frames;
 
 const MIB: usize = 1 << 20;
 /// What the ends move at once; small, because it is their memory that is looked at too.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 16 << 10;
 /// Sizes of the bodies: the first makes every buffer that there will be.
 const BODIES: [usize; 2] = [16 * MIB, 1024 * MIB];
 

@@ -13,7 +13,9 @@ pub mod ignore_rules;
 pub mod otlp;
 pub mod probe;
 pub mod process;
+pub mod replay;
 pub mod state;
+pub mod trace_file;
 pub mod watch;
 
 use std::sync::Arc;

@@ -111,6 +111,15 @@ Without a terminal on standard output it behaves as `boatyard watch`.")]
   boatyard smoke --junit report.xml --timeout 2m
   boatyard smoke --keep                   stay up after the checks until Ctrl-C")]
     Smoke(Smoke),
+    /// Show the traces of a file: of a CI run, of OpenTelemetry, of Jaeger, or an HTTP archive
+    #[command(after_help = "Examples:
+  boatyard smoke --traces traces.json       in CI: keep the file
+  boatyard traces --file traces.json        read it in the workbench's screen
+  boatyard traces --file traces.json --json one JSON object a line for each trace
+
+The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2; which of them is found out. Here
+--file names it, and no stack file is read. Without a terminal on standard output a list is printed.")]
+    Traces(Traces),
     /// Read the stack file and print every problem with its place
     Check,
     /// Print the graph of the services
@@ -219,6 +228,9 @@ pub struct Smoke {
     /// Write a JSON report
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the traces of the run as OTLP's JSON, for `boatyard traces --file FILE`
+    #[arg(long, value_name = "FILE")]
+    pub traces: Option<PathBuf>,
     /// Stay up after the checks until interrupted
     #[arg(long)]
     pub keep: bool,
@@ -228,6 +240,14 @@ pub struct Smoke {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+}
+
+/// Arguments of `traces`; the file is that of [`Global`].
+#[derive(Debug, Clone, Args)]
+pub struct Traces {
+    /// One JSON object a line for each trace
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `why`.

@@ -24,6 +24,7 @@ pub(super) fn services(drafts: &mut Drafts, scope: &mut Scope<'_>) {
         resolved.push(edges);
         if draft.active {
             addresses(name, draft, drafts, scope);
+            fault_callers(name, draft, drafts, scope);
             probe_port(name, draft, scope);
         }
     }
@@ -107,6 +108,15 @@ fn addresses(name: &str, draft: &Draft, drafts: &Drafts, scope: &mut Scope<'_>) 
             None => unknown(&who, &mention.service, span, drafts, scope),
             Some(other) if !other.active => inactive(&who, &mention.service, other, span, scope),
             Some(other) => address(mention, other, span, scope),
+        }
+    }
+}
+
+fn fault_callers(name: &str, draft: &Draft, drafts: &Drafts, scope: &mut Scope<'_>) {
+    for (caller, span) in &draft.fault_callers {
+        if !drafts.contains_key(caller) {
+            let who = format!("a fault of service {} is for requests from", quoted(name));
+            unknown(&who, caller, span, drafts, scope);
         }
     }
 }

@@ -13,6 +13,7 @@ mod dockerfile;
 mod dotenv;
 mod duration;
 mod environment;
+mod faults;
 mod file;
 pub mod graph;
 mod health;
@@ -26,6 +27,7 @@ mod parse;
 mod ports;
 mod problem;
 mod redact;
+mod save;
 mod scope;
 mod services;
 mod show;
@@ -43,6 +45,7 @@ pub use discover::{COMPOSE_FILES, NotFound, Options, STACK_FILE, find};
 pub use init::{InitError, InitOutcome, init};
 pub use load::{Loaded, load, read_files};
 pub use problem::{Place, Problem, Severity};
+pub use save::{Saved, save_check};
 pub use show::{to_json, to_toml, to_yaml};
 
 #[cfg(test)]

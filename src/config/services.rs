@@ -13,7 +13,7 @@ use super::problem::quoted;
 use super::scope::Scope;
 use super::source::shown_here;
 use super::tree::{Span, Value};
-use super::{build, environment, health, holding, ports, signal, volumes, watch, words};
+use super::{build, environment, faults, health, holding, ports, signal, volumes, watch, words};
 
 /// A service as the file gives it, and where the parts stand that are checked against other services.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub(super) mentions: Vec<(Mention, Span)>,
     /// Named volumes it uses.
     pub(super) volume_names: Vec<(String, Span)>,
+    /// Services that its faults name.
+    pub(super) fault_callers: faults::Mentions,
 }
 
 /// What other tools call things, or what has no place here.
@@ -113,6 +115,7 @@ pub(super) fn read(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option
         port_spans: Vec::new(),
         mentions: Vec::new(),
         volume_names: Vec::new(),
+        fault_callers: Vec::new(),
     };
     let chosen =
         |profile: &String| scope.profiles.contains(profile) || scope.profiles.contains("*");
@@ -308,6 +311,9 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
     let trace = section.take("trace").and_then(|item| item.boolean(scope));
     if let Some(trace) = trace.or(scope.defaults.trace) {
         service.trace = trace;
+    }
+    if let Some(item) = section.take("faults") {
+        service.faults = faults::of_service(&item, &mut draft.fault_callers, scope);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::stack::{
     Check, CheckKind, CommandExpect, HttpExpect, HttpRequest, RequestBody, ServiceName, TraceExpect,
 };
 
+use super::faults;
 use super::health::regex;
 use super::item::{Item, Section};
 use super::problem::quoted;
@@ -78,6 +79,9 @@ fn check(item: &Item<'_>, number: usize, scope: &mut Scope<'_>) -> Option<DraftC
     let trace = section
         .take("trace")
         .and_then(|item| trace(&item, &mut services, scope));
+    let faults = section
+        .take("faults")
+        .map(|item| faults::of_check(&item, &mut services, scope));
     let hints = [
         ("url", "write request = { url = \"…\" }"),
         ("status", "write expect = { status = … }"),
@@ -91,6 +95,7 @@ fn check(item: &Item<'_>, number: usize, scope: &mut Scope<'_>) -> Option<DraftC
             retry_delay: retry_delay.unwrap_or(Duration::from_millis(500)),
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
             trace,
+            faults: faults.unwrap_or_default(),
         },
         services,
     })

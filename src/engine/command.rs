@@ -1,8 +1,10 @@
 //! What people and programs may ask for.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::stack::{ServiceName, WatchMode};
+use crate::stack::{Callers, Check, Fault, HttpRequest, ServiceName, WatchMode};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +28,47 @@ pub enum Command {
     },
     /// Apply the edits that wait: of this service, or of all and of the stack file.
     Flush { service: Option<ServiceName> },
+    /// From now on do this to requests for a service, in place of what is done to requests of the same callers, until it is
+    /// cleared, the stack file says otherwise, or the session ends.
+    SetFault { service: ServiceName, fault: Fault },
+    /// Do nothing more to requests for a service from these callers, whatever the stack file says; of `None`: from any.
+    ClearFaults {
+        service: ServiceName,
+        from: Option<Callers>,
+    },
+    /// Send a recorded request again, edited or not, and compare the answer with that of the exchange with this trace and
+    /// span (hexadecimal). The URL's host is the service.
+    Replay {
+        trace: String,
+        span: String,
+        request: HttpRequest,
+    },
+    /// Append a check to the stack file.
+    SaveCheck { check: Box<Check> },
+    /// Write these traces (hexadecimal), or all that are known, into a file.
+    Export {
+        traces: Vec<String>,
+        format: TraceFormat,
+        file: PathBuf,
+    },
     /// Stop everything gracefully and end the session.
     Quit,
     /// Kill whatever is still there and end the session.
     Kill,
     /// What services say is shown in this much room: their terminals are to be as large.
     Resize(TerminalSize),
+}
+
+/// How a file of traces is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceFormat {
+    /// OpenTelemetry's JSON.
+    Otlp,
+    /// What Jaeger reads.
+    Jaeger,
+    /// HTTP Archive 1.2.
+    Har,
 }
 
 /// Width and height of a terminal, in cells.

@@ -1,12 +1,13 @@
 //! What is to be done: the only way in which the engine touches the world.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize};
-use crate::stack::{Check, Runtime, Service, ServiceName, Stack, Then};
+use super::{BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize, TraceFormat};
+use crate::stack::{Check, Fault, HttpRequest, Runtime, Service, ServiceName, Stack, Then};
 
 /// One thing to do. Each is answered by an event that carries the same number, however it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,11 @@ pub enum Effect {
     },
     /// Refuse requests for this service, for this reason, instead of holding them.
     Refuse { service: ServiceName, why: String },
+    /// From now on do this, and nothing else, to requests for this service.
+    SetFaults {
+        service: ServiceName,
+        faults: Vec<Fault>,
+    },
     /// Ask after a run's health until it ends: fast until `settle` is sent. Answered by `Probed`, again and again.
     Probe { run: RunId, service: Arc<Service> },
     /// From now on ask calmly, every `interval` (`calm`), or fast again.
@@ -73,6 +79,20 @@ pub enum Effect {
     },
     /// Try a smoke check once. Answered by `CheckEnded`.
     RunCheck { check: CheckId, spec: Arc<Check> },
+    /// Send a request again and compare its answer with that of a recorded exchange. Answered by `Replayed` or `Problem`.
+    Replay {
+        trace: String,
+        span: String,
+        request: HttpRequest,
+    },
+    /// Append a check to the stack file. Answered by `CheckSaved` or `Problem`.
+    SaveCheck { check: Box<Check> },
+    /// Write these traces, or all, into a file. Answered by `TracesExported` or `Problem`.
+    Export {
+        traces: Vec<String>,
+        format: TraceFormat,
+        file: PathBuf,
+    },
     /// Give the terminals of all runs, and of those to come, this size.
     Resize(TerminalSize),
     /// The service left the stack: close its doors and forget it.

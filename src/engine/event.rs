@@ -78,10 +78,39 @@ pub enum Event {
         http: String,
         taken: Vec<String>,
     },
+    /// A request was sent again, and its answer was compared with the recorded one.
+    Replayed { replay: Replay },
+    /// A check was appended to the stack file, at this line.
+    CheckSaved {
+        check: String,
+        file: PathBuf,
+        line: usize,
+    },
+    /// Traces were written into a file.
+    TracesExported { file: PathBuf, traces: usize },
     /// Something works less well than it should; it goes on as well as it can.
     Problem { what: String, remedy: String },
     /// A person or a program asks for something.
     Command { command: Command },
+}
+
+/// A request that was sent again, and how its answer differs from the recorded one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Who was asked.
+    pub service: ServiceName,
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The new answer's status.
+    pub status: u16,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+    /// The trace that the new request made, in hexadecimal.
+    pub trace: String,
+    /// Every way in which the answer is another one now; empty: it is the same.
+    pub differences: Vec<String>,
 }
 
 /// What is known of the container engine.

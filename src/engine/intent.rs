@@ -10,6 +10,8 @@ pub(super) enum Intent {
     Prepare,
     /// Tell the world how large terminals are.
     Resize,
+    /// Tell the world what is done to requests on purpose.
+    Faults,
     /// Settle what a service runs as.
     Choose {
         service: ServiceName,

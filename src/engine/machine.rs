@@ -9,8 +9,9 @@ use super::decide::{self, Holds, Next};
 use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
-    CheckProgress, CheckState, Effect, EngineLink, Event, Goal, Held, Hold, Moment, Notice, Phase,
-    RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline, route,
+    CheckProgress, CheckState, Effect, EngineLink, Event, Faults, Goal, Held, Hold, Moment, Notice,
+    Phase, RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline,
+    route,
 };
 use crate::stack::Stack;
 
@@ -173,6 +174,7 @@ fn first_state(stack: Arc<Stack>, options: Options) -> State {
         terminal_told: true,
         hold: None,
         waiting_stack: None,
+        faults: Faults::default(),
     }
 }
 

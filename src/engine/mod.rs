@@ -10,6 +10,7 @@ mod deadline;
 mod decide;
 mod effect;
 mod event;
+mod faults;
 mod follow;
 mod hold;
 mod ids;
@@ -27,12 +28,13 @@ mod timeline;
 mod turn;
 mod waiting;
 
-pub use command::{Command, TerminalSize};
+pub use command::{Command, TerminalSize, TraceFormat};
 pub use effect::{Effect, StartRun};
 pub use event::{
     Action, BuildFailure, BuildStep, Change, CheckOutcome, EngineLink, Event, Exit, Place,
-    ProbeAnswer, Stamp, StartFailure, SyncCopy,
+    ProbeAnswer, Replay, Stamp, StartFailure, SyncCopy,
 };
+pub use faults::Faults;
 pub use hold::Hold;
 pub use ids::{BuildId, ChangeId, CheckId, RunId, SyncId};
 pub use machine::{Engine, Options};

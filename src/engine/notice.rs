@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, ChangeId, Moment, RunId};
+use super::{BuildId, ChangeId, Moment, Replay, RunId};
 use crate::stack::ServiceName;
 
 /// A notice and when it was given.
@@ -213,6 +213,23 @@ pub enum Notice {
         http: String,
         taken: Vec<String>,
     },
+    /// This is done to requests for the service on purpose from now on, and nothing else; in words.
+    FaultsSet {
+        service: ServiceName,
+        faults: Vec<String>,
+    },
+    /// Nothing is done to requests for the service on purpose any more.
+    FaultsCleared { service: ServiceName },
+    /// A request was sent again. Without `differences` the answer was the recorded one, but for what differs between any two.
+    Replayed(Replay),
+    /// A check was appended to the stack file, at this line.
+    CheckSaved {
+        check: String,
+        file: PathBuf,
+        line: usize,
+    },
+    /// Traces were written into a file.
+    TracesExported { file: PathBuf, traces: usize },
     /// Something works less well than it should, and what to do about it.
     Problem { what: String, remedy: String },
     /// Something was lost, and how much.

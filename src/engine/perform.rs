@@ -7,7 +7,7 @@ use super::turn::{Turn, went_live};
 use super::{
     BuildId, BuildState, CheckId, CheckProgress, Effect, Goal, LiveSummary, Moment, Notice, Phase,
     QueuedSync, Run, RunHealth, RunId, RunPhase, ServiceState, StartRun, State, SyncId, Syncing,
-    Verdict, Wanted, follow, route, waiting,
+    Verdict, Wanted, faults, follow, route, waiting,
 };
 use crate::stack::{Runtime, ServiceName, Then};
 
@@ -36,6 +36,7 @@ pub(super) fn perform(
     match intent {
         Intent::Prepare => prepare(state, turn),
         Intent::Resize => resize(state, turn),
+        Intent::Faults => faults::tell(state, turn),
         Intent::Choose {
             service,
             runtime,
@@ -392,10 +393,10 @@ fn check(state: &mut State, index: usize, id: CheckId, turn: &mut Turn) {
     if let Some(check) = smoke.checks.get_mut(index) {
         check.tries += 1;
         check.progress = CheckProgress::Running { check: id };
-        turn.ask(Effect::RunCheck {
-            check: id,
-            spec: Arc::clone(&check.spec),
-        });
+        let spec = Arc::clone(&check.spec);
+        // Its faults are in force before it begins.
+        faults::tell(state, turn);
+        turn.ask(Effect::RunCheck { check: id, spec });
     }
 }
 

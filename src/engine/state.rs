@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildFailure, BuildId, BuildStep, ChangeId, Changes, CheckId, CheckOutcome, EngineLink, Exit,
-    Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize, Verdict,
-    WaitingEdits,
+    Faults, Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize,
+    Verdict, WaitingEdits,
 };
 use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then, WatchMode};
 
@@ -41,6 +41,8 @@ pub struct State {
     pub hold: Option<Moment>,
     /// The stack file as it was saved last while edits waited.
     pub waiting_stack: Option<Arc<Stack>>,
+    /// What is done to requests on purpose.
+    pub faults: Faults,
 }
 
 /// Where the session stands.

@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::bodies::Bodies;
+use super::fault::Paced;
 use super::wire::WireState;
 
 /// How long a body waits for `100 Continue` from a callee that may not know it (RFC 9110, section 10.1.1, wants a bound).
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Asked {
     /// `None`: there is none.
-    body: Option<Incoming>,
+    body: Option<Paced>,
     passed: Option<Arc<Bodies>>,
     wire: Option<Arc<WireState>>,
     gate: Option<(Arc<Gate>, Pin<Box<Sleep>>)>,
@@ -66,14 +67,14 @@ impl Gate {
 }
 
 impl Asked {
-    /// The body of this request.
-    pub(super) fn new(body: Incoming, wire: &Arc<WireState>) -> Self {
+    /// The body of this request, at so many bytes a second if that is bounded.
+    pub(super) fn new(body: Incoming, bandwidth: Option<u64>, wire: &Arc<WireState>) -> Self {
         if body.is_end_stream() {
             wire.asked();
             return Self::empty();
         }
         Self {
-            body: Some(body),
+            body: Some(Paced::new(body, bandwidth)),
             passed: None,
             wire: Some(Arc::clone(wire)),
             gate: None,

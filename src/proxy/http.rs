@@ -1,6 +1,5 @@
 //! One caller's HTTP/1.x connection: each request is passed on to a run, and its answer back.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -21,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::answer::{in_words, wants_html};
 use super::asked::{Asked, Gate};
+use super::fault::{self, Injected, Strike};
 use super::headers::{continue_trace, is_event_stream, kept, set_upgrade, strip_hop_by_hop};
 use super::link::{Drivers, Eager, Link, Links};
 use super::live::{InFlight, Live};
@@ -53,7 +53,7 @@ pub(super) async fn serve(
 ) {
     let state = Arc::new(WireState::default());
     let wire = Wire::new(stream, read_before, Arc::clone(&state));
-    let mut stage = relay.stage.clone();
+    let mut shutdown = relay.stage.clone();
     let links = Links::new(eager);
     let mut drivers = Drivers::of(&links);
     let caller = Arc::new(Caller {
@@ -65,7 +65,7 @@ pub(super) async fn serve(
     });
     let service = service_fn(move |request| {
         let caller = Arc::clone(&caller);
-        async move { Ok::<_, Infallible>(caller.handle(request).await) }
+        async move { caller.handle(request).await }
     });
     let connection = Builder::new()
         .preserve_header_case(true)
@@ -77,13 +77,13 @@ pub(super) async fn serve(
     let is_over = tokio::select! {
         biased;
         () = served(connection.as_mut(), &mut drivers) => true,
-        () = Stage::reached(&mut stage, Stage::Closing) => state.phase() == Phase::Streaming,
+        () = Stage::reached(&mut shutdown, Stage::Closing) => state.phase() == Phase::Streaming,
     };
     if !is_over {
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             () = served(connection.as_mut(), &mut drivers) => {}
-            () = Stage::reached(&mut stage, Stage::Over) => {}
+            () = Stage::reached(&mut shutdown, Stage::Over) => {}
         }
     }
     drivers.let_go();
@@ -108,22 +108,31 @@ async fn served(
 }
 
 impl Caller {
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<Answer> {
+    /// The answer; an error breaks the connection off.
+    async fn handle(&self, mut request: Request<Incoming>) -> io::Result<Response<Answer>> {
         let turn = Turn::begin(&self.wire);
         if let Some(refused) = self.refused_as_it_is(&request) {
-            return refused;
+            return Ok(refused);
         }
         let from_caller = upgrade::on(&mut request);
         let (mut head, body) = request.into_parts();
         let policy = self.route.policy();
+        let injected = fault::draw(&policy, &self.edge, false);
         let mut recording = policy.trace.then(|| self.begin(&mut head, policy.redact));
+        if let Some(injected) = &injected {
+            let html = wants_html(&head.headers);
+            if let Some(end) = self.suffer(injected, html, &mut recording).await {
+                return end;
+            }
+        }
+        let bandwidth = injected.and_then(|injected| injected.bandwidth);
         let expects = head.headers.contains_key(EXPECT) && head.version == Version::HTTP_11;
         let asked_upgrade = strip_hop_by_hop(&mut head.headers);
         let wants_upgrade = asked_upgrade.is_some();
         if let Some(protocols) = asked_upgrade {
             set_upgrade(&mut head.headers, protocols);
         }
-        let mut body = Asked::new(body, &self.wire);
+        let mut body = Asked::new(body, bandwidth, &self.wire);
         if let Some(recording) = &recording {
             body.count_in(&recording.bodies);
         }
@@ -137,28 +146,55 @@ impl Caller {
             gate: gate.clone(),
         };
         prepare(&mut head, &body);
-        match self.pass_on(head, body, hears, recording.as_mut()).await {
-            Ok(Passed {
-                response,
-                link,
-                in_flight,
-            }) => {
-                let passage = Passage {
-                    recording,
-                    link,
-                    links: Arc::clone(&self.links),
-                    in_flight: Some(in_flight),
-                    gate,
-                    turn,
-                };
-                self.answer(
+        Ok(
+            match self.pass_on(head, body, hears, recording.as_mut()).await {
+                Ok(Passed {
                     response,
-                    passage,
-                    wants_upgrade.then_some(from_caller),
-                    html,
-                )
+                    link,
+                    in_flight,
+                }) => {
+                    let passage = Passage {
+                        recording,
+                        link,
+                        links: Arc::clone(&self.links),
+                        in_flight: Some(in_flight),
+                        gate,
+                        turn,
+                    };
+                    let upgrade = wants_upgrade.then_some(from_caller);
+                    self.answer(response, passage, upgrade, (html, bandwidth))
+                }
+                Err(refusal) => self.refuse(&refusal, html, recording),
+            },
+        )
+    }
+
+    /// Does to the exchange what is to be done on purpose before it is passed on; how it ended, if that ends it.
+    async fn suffer(
+        &self,
+        injected: &Injected,
+        html: bool,
+        recording: &mut Option<Recording>,
+    ) -> Option<io::Result<Response<Answer>>> {
+        if let Some(recording) = recording {
+            recording.injected(&injected.words);
+        }
+        match injected.strikes().await? {
+            Strike::Error(status) => {
+                let answer = in_words(status, &fault::said(&self.edge, status), html);
+                Some(Ok(say(
+                    answer,
+                    ExchangeStatus::Http(status),
+                    recording.take(),
+                )))
             }
-            Err(refusal) => self.refuse(&refusal, html, recording),
+            Strike::Abort => {
+                if let Some(recording) = recording.take() {
+                    recording.end(ExchangeStatus::Failed(fault::ABORTED.into()));
+                }
+                self.wire.abort();
+                Some(Err(fault::aborted()))
+            }
         }
     }
 
@@ -311,7 +347,7 @@ impl Caller {
         response: Response<Incoming>,
         mut passage: Passage,
         from_caller: Option<upgrade::OnUpgrade>,
-        html: bool,
+        (html, bandwidth): (bool, Option<u64>),
     ) -> Response<Answer> {
         let mut response = response;
         let from_run = upgrade::on(&mut response);
@@ -335,6 +371,7 @@ impl Caller {
                 from_caller,
                 from_run,
                 passage.recording,
+                bandwidth,
             ));
             return Response::from_parts(head, Answer::Own(None));
         }
@@ -342,7 +379,7 @@ impl Caller {
             passage.in_flight = None;
             passage.turn.wire().set_phase(Phase::Streaming);
         }
-        let relayed = Relayed::new(body, head.status.as_u16(), passage);
+        let relayed = Relayed::new(body, bandwidth, head.status.as_u16(), passage);
         Response::from_parts(head, Answer::Relayed(Box::new(relayed)))
     }
 
@@ -354,16 +391,11 @@ impl Caller {
     ) -> Response<Answer> {
         let words = refusal.words(&self.edge.callee);
         let answer = in_words(refusal.status(), &words, html);
-        if let Some(mut recording) = recording {
-            recording.answered(answer.headers());
-            let status = match refusal {
-                Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
-                _ => ExchangeStatus::Http(refusal.status()),
-            };
-            recording.bodies.answered.pass(answer.body());
-            recording.end(status);
-        }
-        own(answer)
+        let status = match refusal {
+            Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
+            _ => ExchangeStatus::Http(refusal.status()),
+        };
+        say(answer, status, recording)
     }
 
     fn broke_off(&self, live: &Live, error: &hyper::Error) -> Refusal {
@@ -426,6 +458,20 @@ fn prepare(head: &mut request::Parts, body: &Asked) {
         head.headers
             .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
+}
+
+/// An answer of the relay's own, which ends the exchange.
+fn say(
+    answer: Response<Bytes>,
+    status: ExchangeStatus,
+    recording: Option<Recording>,
+) -> Response<Answer> {
+    if let Some(mut recording) = recording {
+        recording.answered(answer.headers());
+        recording.bodies.answered.pass(answer.body());
+        recording.end(status);
+    }
+    own(answer)
 }
 
 fn own(answer: Response<Bytes>) -> Response<Answer> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stack::Holding;
+use crate::stack::{Fault, Holding};
 
 /// Bounds of one relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct Policy {
     pub redact: Arc<[String]>,
     /// How long and how many of them are held while no run is ready; `None`: as the relay's [`Limits`] say.
     pub hold: Option<Holding>,
+    /// What is done to them on purpose; drawn anew for each exchange when it begins.
+    #[serde(default)]
+    pub faults: Arc<[Fault]>,
 }
 
 impl Default for Policy {
@@ -52,6 +55,7 @@ impl Default for Policy {
             trace: true,
             redact: Arc::default(),
             hold: None,
+            faults: Arc::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod asked;
 mod bodies;
 mod connection;
 mod doors;
+mod fault;
 mod framing;
 mod headers;
 mod hello;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::asked::Gate;
+use super::fault::Paced;
 use super::link::{Link, Links};
 use super::live::InFlight;
 use super::record::Recording;
@@ -25,7 +26,7 @@ pub(super) enum Answer {
 
 /// A callee's body.
 pub(super) struct Relayed {
-    body: Incoming,
+    body: Paced,
     status: u16,
     passage: Option<Passage>,
 }
@@ -88,9 +89,15 @@ impl Passage {
 }
 
 impl Relayed {
-    pub(super) fn new(body: Incoming, status: u16, passage: Passage) -> Self {
+    /// The body at so many bytes a second, if that is bounded.
+    pub(super) fn new(
+        body: Incoming,
+        bandwidth: Option<u64>,
+        status: u16,
+        passage: Passage,
+    ) -> Self {
         Self {
-            body,
+            body: Paced::new(body, bandwidth),
             status,
             passage: Some(passage),
         }

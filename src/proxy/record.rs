@@ -114,6 +114,7 @@ impl Recording {
             response_headers: Headers::default(),
             request_body: BodyHead::default(),
             response_body: BodyHead::default(),
+            injected: None,
         };
         Self {
             recorder: recorder.clone(),
@@ -142,6 +143,11 @@ impl Recording {
     /// It was held for this long.
     pub(super) fn held(&mut self, held: Duration) {
         self.change(|exchange| exchange.held = held);
+    }
+
+    /// This is done to it on purpose.
+    pub(super) fn injected(&mut self, words: &str) {
+        self.change(|exchange| exchange.injected = Some(words.into()));
     }
 
     /// This run has it now.

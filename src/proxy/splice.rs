@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
+use super::fault::Pace;
+
 /// Size of the buffer of each direction.
 const BUFFER: usize = 16 << 10;
 
@@ -18,30 +20,33 @@ pub(super) struct Passed {
 }
 
 /// Relays until both sides have ended. The end of one side is passed on (half-close) while the other still speaks;
-/// an error of either side ends both. `look` sees what the caller says.
+/// an error of either side ends both. `look` sees what the caller says. Each direction passes at most so many bytes a
+/// second, if `bandwidth` says so.
 pub(super) async fn splice<A, B>(
     caller: A,
     run: B,
     passed: &Passed,
+    bandwidth: Option<u64>,
     look: impl FnMut(&[u8]),
 ) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite,
     B: AsyncRead + AsyncWrite,
 {
+    let pace = || bandwidth.map(Pace::new);
     let (from_caller, to_caller) = split(caller);
     let (from_run, to_run) = split(run);
     tokio::try_join!(
-        pump(from_caller, to_run, &passed.up, look),
-        pump(from_run, to_caller, &passed.down, |_| {}),
+        pump((from_caller, to_run), &passed.up, pace(), look),
+        pump((from_run, to_caller), &passed.down, pace(), |_| {}),
     )?;
     Ok(())
 }
 
 async fn pump<A, B>(
-    mut from: ReadHalf<A>,
-    mut to: WriteHalf<B>,
+    (mut from, mut to): (ReadHalf<A>, WriteHalf<B>),
     passed: &AtomicU64,
+    mut pace: Option<Pace>,
     mut look: impl FnMut(&[u8]),
 ) -> io::Result<()>
 where
@@ -57,8 +62,16 @@ where
             return Ok(());
         }
         look(&buffer[..read]);
-        to.write_all(&buffer[..read]).await?;
-        to.flush().await?;
-        passed.fetch_add(read as u64, Ordering::Relaxed);
+        let mut rest = &buffer[..read];
+        while !rest.is_empty() {
+            let room = match &mut pace {
+                Some(pace) => pace.room(rest.len()).await,
+                None => rest.len(),
+            };
+            to.write_all(&rest[..room]).await?;
+            to.flush().await?;
+            passed.fetch_add(room as u64, Ordering::Relaxed);
+            rest = &rest[room..];
+        }
     }
 }

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::fault;
 use super::hello::Hello;
 use super::live::Live;
 use super::record::{Opening, Recording};
@@ -26,13 +27,15 @@ pub(super) async fn upgraded(
     caller: OnUpgrade,
     run: OnUpgrade,
     recording: Option<Recording>,
+    bandwidth: Option<u64>,
 ) {
     let passed = Passed::default();
     let relayed = async {
         let ends: Result<(Upgraded, Upgraded), hyper::Error> =
             async { Ok((caller.await?, run.await?)) }.await;
         let (caller, run) = ends.map_err(io::Error::other)?;
-        splice(TokioIo::new(caller), TokioIo::new(run), &passed, |_| {}).await
+        let (caller, run) = (TokioIo::new(caller), TokioIo::new(run));
+        splice(caller, run, &passed, bandwidth, |_| {}).await
     };
     let mut stage = relay.stage.clone();
     tokio::select! {
@@ -52,13 +55,23 @@ pub(super) async fn bytes(
     connected: Option<(Arc<Live>, TcpStream)>,
 ) {
     let policy = route.policy();
+    let injected = fault::draw(&policy, &edge, true);
+    let bandwidth = injected.as_ref().and_then(|injected| injected.bandwidth);
     let mut recording = policy.trace.then(|| begin(&relay, &edge, policy.redact));
+    if let (Some(recording), Some(injected)) = (&mut recording, &injected) {
+        recording.injected(&injected.words);
+    }
     let mut seeker = Seeker::new(&edge, &route, &relay.limits);
     let mut stage = relay.stage.clone();
     let passed = Passed::default();
     let mut hello = Hello::default();
     hello.follow(&said);
     let relayed = async {
+        if let Some(injected) = injected
+            && injected.strikes().await.is_some()
+        {
+            return Err(Refusal::Unreachable(fault::ABORTED.into()));
+        }
         let (live, run) = match connected {
             Some(connected) => connected,
             None => connect(&mut seeker).await?,
@@ -67,7 +80,7 @@ pub(super) async fn bytes(
             recording.held(seeker.held);
             recording.given_to(live.upstream.run);
         }
-        Ok::<_, Refusal>(pass(&mut caller, run, &said, &passed, &mut hello).await)
+        Ok::<_, Refusal>(pass(&mut caller, run, &said, (&passed, bandwidth), &mut hello).await)
     };
     let ended = tokio::select! {
         ended = relayed => ended,
@@ -92,12 +105,15 @@ async fn pass(
     caller: &mut TcpStream,
     mut run: TcpStream,
     said: &Bytes,
-    passed: &Passed,
+    (passed, bandwidth): (&Passed, Option<u64>),
     hello: &mut Hello,
 ) -> io::Result<()> {
     run.write_all(said).await?;
     passed.up.fetch_add(said.len() as u64, Ordering::Relaxed);
-    let relayed = splice(caller, &mut run, passed, |bytes| hello.follow(bytes)).await;
+    let relayed = splice(caller, &mut run, passed, bandwidth, |bytes| {
+        hello.follow(bytes);
+    })
+    .await;
     if relayed.is_err() {
         drop(run.set_zero_linger());
     }

@@ -54,6 +54,8 @@ pub(super) struct WireState {
     unread: AtomicBool,
     /// Whether a request was seen that tells its length twice.
     ambiguous: AtomicBool,
+    /// Whether the connection is to be reset instead of closed.
+    aborted: AtomicBool,
     interim: Mutex<VecDeque<u8>>,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -103,6 +105,11 @@ impl WireState {
     /// The rest of the request will not be read.
     pub(super) fn leave_unread(&self) {
         self.unread.store(true, Ordering::Release);
+    }
+
+    /// The connection is broken off on purpose: its caller is to see a reset.
+    pub(super) fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
     }
 
     /// Whether a request on this connection told its length twice.
@@ -218,6 +225,15 @@ impl Wire {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 _ => return Poll::Ready(()),
             }
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.state.aborted.load(Ordering::Acquire) {
+            // A socket that refuses it is closed the usual way.
+            drop(self.stream.set_zero_linger());
         }
     }
 }

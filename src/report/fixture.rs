@@ -80,6 +80,7 @@ pub(super) fn exchange(millis: u64) -> Exchange {
         response_headers: Headers::default(),
         request_body: crate::telemetry::BodyHead::default(),
         response_body: crate::telemetry::BodyHead::default(),
+        injected: None,
     }
 }
 
@@ -150,6 +151,7 @@ fn check(name: &str) -> Check {
         retry_delay: Duration::ZERO,
         timeout: Duration::from_secs(5),
         trace: None,
+        faults: Vec::new(),
     }
 }
 

@@ -190,6 +190,7 @@ fn of_exchange(exchange: &Exchange) -> Value {
         "started": time(exchange.started),
         "ms": exchange.took.as_secs_f64() * 1000.0,
         "held_ms": whole_millis(exchange.held),
+        "fault": exchange.injected,
         "request_bytes": exchange.request_bytes,
         "response_bytes": exchange.response_bytes,
         "trace": exchange.trace.to_string(),

@@ -1,5 +1,6 @@
 //! The views without a screen: lines, JSON, smoke reports.
 
+mod doing;
 mod edits;
 mod feed;
 mod held;
@@ -13,6 +14,7 @@ mod smoke;
 mod speak;
 mod story;
 mod summary;
+mod traces;
 
 pub use json::Json;
 pub use junit::junit;
@@ -20,6 +22,7 @@ pub use lines::{Lines, LinesOptions};
 pub use outcome::{CheckReport, CheckResult, ServiceReport, SmokeReport, json_report};
 pub use smoke::Smoke;
 pub use speak::{complain, print, stderr_has_color};
+pub use traces::{traces_json, traces_lines};
 
 use crate::text::Redactor;
 

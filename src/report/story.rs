@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::edits;
+use super::{doing, edits};
 use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
@@ -76,6 +76,7 @@ impl Story {
             .or_else(|| self.of_change(notice, state))
             .or_else(|| of_end(notice))
             .or_else(|| of_session(notice))
+            .or_else(|| doing::of(notice))
             .or_else(|| of_stack_file(notice))
             .or_else(|| of_check(notice))
     }
@@ -498,7 +499,7 @@ pub(super) fn millis(ms: u64) -> String {
     duration(Duration::from_millis(ms))
 }
 
-fn told(service: &ServiceName, tone: Tone, text: String, more: Vec<String>) -> Told {
+pub(super) fn told(service: &ServiceName, tone: Tone, text: String, more: Vec<String>) -> Told {
     Told {
         service: Some(service.clone()),
         tone,

@@ -98,7 +98,7 @@ impl Between {
     }
 
     /// Whether a relay is to have a service's name. One can pass on TCP alone.
-    fn is_wanted(&self, service: &Service) -> bool {
+    pub(super) fn is_wanted(&self, service: &Service) -> bool {
         let has_udp = service
             .ports
             .iter()

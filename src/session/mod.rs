@@ -4,6 +4,7 @@ mod addresses;
 mod answers;
 mod between;
 mod doctor;
+mod doing;
 mod down;
 mod engine_side;
 mod exec;
@@ -11,9 +12,11 @@ mod failure;
 mod inspect;
 mod opening;
 mod otlp;
+mod policy;
 mod reload;
 mod serve;
 mod smoke;
+mod traces;
 mod why;
 mod world;
 
@@ -69,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Up(up) => serve::up(&global, &up),
         Command::Watch(watch) => serve::watch(&global, &watch),
         Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
+        Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format } => inspect::config(&global, format),

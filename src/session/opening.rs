@@ -127,6 +127,7 @@ impl Opening {
             identity: self.identity.clone(),
             stack: Arc::clone(&self.stack),
             any_port: self.any_port(),
+            options: inspect::options(&self.wish.global),
             choice,
             routes,
             doors,
@@ -140,6 +141,7 @@ impl Opening {
             runs: HashMap::new(),
             missing: None,
             routed: HashMap::new(),
+            faults: HashMap::new(),
             answers,
         })
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::opening::{Opening, Wish};
 use super::serve::{exit_code, serve};
-use super::{Failure, runtime, use_color};
+use super::{Failure, doing, runtime, use_color};
+use crate::adapters::trace_file::{self, Format};
 use crate::cli::{Global, Smoke};
 use crate::engine::Options;
 use crate::report;
@@ -39,12 +40,16 @@ pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
         smoke: Some((smoke.timeout, smoke.keep)),
         ..opening.options()
     };
-    let opened = opening.open(options, telemetry, clock)?;
+    let opened = opening.open(options, Arc::clone(&telemetry), clock)?;
     drop(guard);
     let ended = serve(&runtime, opened, &mut view);
     let report = view.report();
     // What was printed is complete before anything else is said.
     drop(view);
+    if let Some(path) = &smoke.traces {
+        let parts = doing::parts(&telemetry, &[]);
+        write(path, &trace_file::write(Format::Otlp, &parts))?;
+    }
     if let Some(report) = report {
         if let Some(path) = &smoke.junit {
             write(path, &report::junit(&report))?;

@@ -19,13 +19,14 @@ use crate::adapters::probe::Probes;
 use crate::adapters::process::Processes;
 use crate::adapters::watch::{Watcher, find};
 use crate::adapters::{Exec, Identity, Wires};
+use crate::config;
 use crate::engine::{
     BuildFailure, BuildId, CheckId, Command, Effect, EngineLink, Event, Place, RunId,
     RuntimeChoice, StartFailure, StartRun, SyncCopy, SyncId,
 };
-use crate::proxy::{Policy, Routes, Target, Upstream};
+use crate::proxy::{Routes, Target, Upstream};
 use crate::runtime::World;
-use crate::stack::{Check, CheckKind, Reach, Runtime, Service, ServiceName, Stack, Then};
+use crate::stack::{Check, CheckKind, Fault, Reach, Runtime, Service, ServiceName, Stack, Then};
 use crate::text::Redactor;
 
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
@@ -38,6 +39,8 @@ pub(super) struct RealWorld {
     pub(super) stack: Arc<Stack>,
     /// A front door's port that is taken is replaced by the next free one.
     pub(super) any_port: bool,
+    /// How the stack file is found and read.
+    pub(super) options: config::Options,
     /// Which runtime was asked for.
     pub(super) choice: RuntimeChoice,
     pub(super) routes: Arc<Routes>,
@@ -57,6 +60,8 @@ pub(super) struct RealWorld {
     pub(super) missing: Option<String>,
     /// Which runs the engine wants requests to go to.
     pub(super) routed: HashMap<ServiceName, Vec<RunId>>,
+    /// What is done to requests for services on purpose.
+    pub(super) faults: HashMap<ServiceName, Arc<[Fault]>>,
     /// Answers that the engine waits for; every exchange is shown to it.
     pub(super) answers: Arc<FirstAnswers>,
 }
@@ -91,7 +96,7 @@ impl World for RealWorld {
                 replaced,
             } => self.stop_run(run, grace, replaced),
             Effect::KillRun { run } => self.kill_run(run),
-            Effect::Route { service, runs } => self.reroute(service, runs),
+            Effect::Route { service, runs } => self.reroute(&service, runs),
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
                 self.engine.containers.aim(&service, Aim::Refuse);
@@ -123,6 +128,10 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
+            Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
+            Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::Export { .. } => {
+                self.do_with_recorded(effect);
+            }
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -178,16 +187,7 @@ impl RealWorld {
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
         self.checks.mask(redactor);
-        let redact: Arc<[String]> = self.stack.redact.clone().into();
-        for service in self.stack.services.values() {
-            let policy = Policy {
-                trace: service.trace,
-                redact: Arc::clone(&redact),
-                hold: Some(service.hold),
-            };
-            self.between.describe(service, policy.clone());
-            self.routes.set_policy(&service.name, policy);
-        }
+        self.set_policies();
         self.between.bring_up(&self.stack);
         self.keep_front_doors();
         self.watch();
@@ -266,6 +266,7 @@ impl RealWorld {
     /// The service left the stack.
     fn forget(&mut self, service: &ServiceName) {
         self.routed.remove(service);
+        self.faults.remove(service);
         self.runtimes.remove(service);
         self.routes.forget(service);
         self.between.forget(service);
@@ -339,14 +340,14 @@ impl RealWorld {
     }
 
     /// From now on these runs are asked. New ones may behave otherwise than what was learned of the service.
-    fn reroute(&mut self, service: ServiceName, runs: Vec<RunId>) {
-        let before = self.routed.get(&service);
+    fn reroute(&mut self, service: &ServiceName, runs: Vec<RunId>) {
+        let before = self.routed.get(service);
         let known = |run: &RunId| before.is_some_and(|before| before.contains(run));
         if !runs.iter().all(known) {
-            self.wires.telemetry.replaced_service(&service);
+            self.wires.telemetry.replaced_service(service);
         }
         self.routed.insert(service.clone(), runs);
-        self.route(&service);
+        self.route(service);
     }
 
     fn route(&self, service: &ServiceName) {

@@ -4,6 +4,7 @@
 
 mod address;
 mod command;
+mod fault;
 mod graph;
 mod health;
 mod holding;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use address::{Address, AddressPart, EnvValue, Fragment, Reach};
 pub use command::CommandWords;
+pub use fault::{Callers, ErrorFault, Fault, ServiceFault, Share, bandwidth_words};
 pub use graph::{Cycle, Graph};
 pub use health::{Health, HttpProbe, Probe};
 pub use holding::Holding;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, EnvValue, Health, Holding, Probe, ServiceName, WatchMode, WatchRule};
+use super::{
+    CommandWords, EnvValue, Fault, Health, Holding, Probe, ServiceName, WatchMode, WatchRule,
+};
 
 /// What a service runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +79,9 @@ pub struct Service {
     pub stop_grace_period: Duration,
     /// Whether its requests are traced.
     pub trace: bool,
+    /// What is done to its requests on purpose.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
     /// User inside the container (`uid`, `uid:gid` or name).
     pub user: Option<String>,
     /// Whether the engine's small init is process 1 of the container.
@@ -122,6 +127,7 @@ impl Service {
             stop_signal: Signal::default(),
             stop_grace_period: Duration::from_secs(10),
             trace: true,
+            faults: Vec::new(),
             user: None,
             init: true,
             helper: true,

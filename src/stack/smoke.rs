@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, ServiceName};
+use super::{CommandWords, ServiceFault, ServiceName};
 
 /// One `[[smoke]]` check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Check {
     pub timeout: Duration,
     /// What the request's trace must look like.
     pub trace: Option<TraceExpect>,
+    /// Faults that are in force while it is tried.
+    #[serde(default)]
+    pub faults: Vec<ServiceFault>,
 }
 
 /// A request with an expected answer, or a command with an expected end.

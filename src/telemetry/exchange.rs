@@ -182,6 +182,8 @@ pub struct Exchange {
     pub request_body: BodyHead,
     /// The beginning of the answer's body.
     pub response_body: BodyHead,
+    /// What was done to it on purpose, in words, if a fault was in force.
+    pub injected: Option<Box<str>>,
 }
 
 impl Exchange {
@@ -221,6 +223,7 @@ impl Exchange {
             + self.path.capacity()
             + self.request_headers.heap()
             + self.response_headers.heap()
+            + self.injected.as_ref().map_or(0, |words| words.len())
             + self.request_body.bytes.len()
             + self.response_body.bytes.len()
     }

@@ -27,6 +27,7 @@ pub(super) fn exchange(trace: u128, span: u64, parent: Option<u64>, callee: &str
         response_headers: Headers::default(),
         request_body: crate::telemetry::BodyHead::default(),
         response_body: crate::telemetry::BodyHead::default(),
+        injected: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::exchange::{Exchange, ExchangeStatus};
+use crate::stack::ServiceName;
 
 /// Seconds that are kept.
 const KEPT: i64 = 120;
@@ -30,6 +31,64 @@ pub struct Rates {
     pub p50: Duration,
     /// 95 of 100 took at most this long.
     pub p95: Duration,
+}
+
+/// What passed over one edge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EdgeRates {
+    /// Who called; `None`: somebody on this machine, through a front door.
+    pub caller: Option<ServiceName>,
+    /// Who was called.
+    pub callee: ServiceName,
+    /// All exchanges of the session, connections of bytes among them.
+    pub seen: u64,
+    /// What it did in the window.
+    pub rates: Rates,
+}
+
+/// Who calls a service, and how often; [`MOST_CALLERS`] are told apart.
+#[derive(Debug, Default)]
+pub(super) struct Callee {
+    /// All that it was asked.
+    pub(super) all: Seconds,
+    callers: Vec<(Option<ServiceName>, u64, Seconds)>,
+}
+
+/// Callers of one service that are told apart: more services no stack has.
+const MOST_CALLERS: usize = 200;
+
+impl Callee {
+    /// Counts an exchange of this callee.
+    pub(super) fn count(&mut self, exchange: &Exchange) {
+        self.all.count(exchange);
+        let known = self.callers.iter_mut();
+        let mut known = known.filter(|(caller, ..)| *caller == exchange.caller);
+        if let Some((_, seen, seconds)) = known.next() {
+            *seen += 1;
+            seconds.count(exchange);
+        } else if self.callers.len() < MOST_CALLERS {
+            let mut seconds = Seconds::default();
+            seconds.count(exchange);
+            self.callers.push((exchange.caller.clone(), 1, seconds));
+        }
+    }
+
+    /// Its edges.
+    pub(super) fn edges(
+        &self,
+        callee: &ServiceName,
+        window: Duration,
+        now: Timestamp,
+    ) -> impl Iterator<Item = EdgeRates> {
+        self.callers
+            .iter()
+            .map(move |(caller, seen, seconds)| EdgeRates {
+                caller: caller.clone(),
+                callee: callee.clone(),
+                seen: *seen,
+                rates: seconds.rates(window, now),
+            })
+    }
 }
 
 /// The seconds of one service.

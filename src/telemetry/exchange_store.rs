@@ -1,13 +1,14 @@
 //! The exchanges of one session: a ring bounded by bytes, indexed by trace.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::exchange::{Exchange, SpanId, TraceId};
-use super::exchange_rates::{Rates, Seconds};
+use super::exchange_rates::{Callee, EdgeRates, Rates};
 use super::join::{Joined, JoinedEdge};
 use super::links::Links;
 use super::trace::{Row, TraceSummary, summarise_joined, waterfall_joined};
@@ -23,7 +24,7 @@ pub struct Exchanges {
     first: u64,
     /// Positions of a trace's exchanges, the oldest first.
     by_trace: HashMap<TraceId, VecDeque<u64>>,
-    rates: HashMap<ServiceName, Seconds>,
+    rates: HashMap<ServiceName, Callee>,
     links: Links,
     /// Who called whom, and how often. Both are services of the stack, so there are few.
     edges: HashMap<(ServiceName, ServiceName), u64>,
@@ -75,7 +76,7 @@ impl Exchanges {
     /// Keeps an exchange that has ended; the oldest go if there is no room.
     pub fn push(&mut self, exchange: Exchange) {
         match self.rates.get_mut(&exchange.callee) {
-            Some(seconds) => seconds.count(&exchange),
+            Some(callee) => callee.count(&exchange),
             None => self
                 .rates
                 .entry(exchange.callee.clone())
@@ -157,8 +158,56 @@ impl Exchanges {
 
     /// What a service was asked in the `window` (whole seconds, at most 120) that ends with the second of `now`.
     pub fn rates(&self, service: &ServiceName, window: Duration, now: Timestamp) -> Rates {
-        let seconds = self.rates.get(service);
-        seconds.map_or_else(Rates::default, |seconds| seconds.rates(window, now))
+        let callee = self.rates.get(service);
+        callee.map_or_else(Rates::default, |callee| callee.all.rates(window, now))
+    }
+
+    /// Every edge that was ever seen, in the order of names, with what passed over it in a window as for [`Self::rates`].
+    pub fn edges(&self, window: Duration, now: Timestamp) -> Vec<EdgeRates> {
+        let callees = self.rates.iter();
+        let mut edges: Vec<_> = callees
+            .flat_map(|(name, callee)| callee.edges(name, window, now))
+            .collect();
+        edges.sort_by(|one, other| (&one.caller, &one.callee).cmp(&(&other.caller, &other.callee)));
+        edges
+    }
+
+    /// Positions of the oldest that is kept and of the next that comes.
+    pub(super) fn bounds(&self) -> (u64, u64) {
+        (self.first, self.next())
+    }
+
+    /// Those at these positions, as far as they are kept, the oldest first.
+    pub(super) fn range(
+        &self,
+        positions: Range<u64>,
+    ) -> impl DoubleEndedIterator<Item = (u64, &Arc<Exchange>)> {
+        let from = positions.start.max(self.first);
+        positions
+            .filter(move |position| *position >= from)
+            .filter_map(|position| Some((position, self.at(position)?)))
+    }
+
+    /// Whether the one at this position is the newest of its trace.
+    pub(super) fn is_newest(&self, trace: TraceId, position: u64) -> bool {
+        let positions = self.by_trace.get(&trace);
+        positions.and_then(VecDeque::back) == Some(&position)
+    }
+
+    /// Those of a service, called or calling, that were under way at this time: of at most `patience` that are looked at.
+    pub(super) fn under_way(
+        &self,
+        service: &ServiceName,
+        at: Timestamp,
+        patience: usize,
+    ) -> Vec<Arc<Exchange>> {
+        // They stand in the order of their ends.
+        let from = self.ring.partition_point(|one| one.ended() < at);
+        let later = self.ring.iter().skip(from).take(patience);
+        later
+            .filter(|one| one.started <= at && one.callee == *service)
+            .cloned()
+            .collect()
     }
 
     /// The newest `n` traces that pass the filter, the one with the newest exchange first.

@@ -32,6 +32,14 @@ pub fn name(code: u16) -> &'static str {
     known(code).0
 }
 
+/// The code in digits (`14`); empty for one that the list does not have.
+pub fn digits(code: u16) -> &'static str {
+    const DIGITS: [&str; 17] = [
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+    ];
+    DIGITS.get(usize::from(code)).copied().unwrap_or("")
+}
+
 /// The HTTP status that says the same, so that one filter (`status>=500`) finds the faults of both.
 pub fn as_http(code: u16) -> u16 {
     known(code).1

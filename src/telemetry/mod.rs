@@ -3,8 +3,13 @@
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
 //! visible window. What does not fit is dropped from the oldest end and counted.
 
+mod align;
+mod as_span;
 mod attribute;
 mod body;
+mod compare;
+mod critical;
+mod curl;
 mod declared;
 mod exchange;
 #[cfg(test)]
@@ -21,12 +26,16 @@ mod log;
 mod log_query;
 mod metric;
 mod metric_store;
+mod repeat;
+mod route;
 mod search;
 mod series;
 mod span;
 mod span_store;
 mod trace;
 mod trace_context;
+mod trace_finder;
+mod trace_lines;
 mod trace_list;
 mod what;
 
@@ -37,11 +46,16 @@ use tokio::sync::watch;
 
 use crate::stack::ServiceName;
 
+pub use align::{Pair, align_traces};
+pub use as_span::{as_exchange, as_span};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};
+pub use compare::{Answer, compare};
+pub use critical::{critical_path, outlives};
+pub use curl::{Curl, curl, quoted};
 pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
-pub use exchange_rates::Rates;
+pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
@@ -51,12 +65,16 @@ pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told
 pub use log_query::{Direction, Page, Select};
 pub use metric::{Buckets, MetricPoint, MetricValue};
 pub use metric_store::{Figure, Metric, Metrics};
+pub use repeat::{Repeat, check_of, repeat};
+pub use route::{Around, RouteFigures, RouteKey, route};
 pub use search::Search;
 pub use series::{Sample, Series};
 pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use span_store::{Spans, SpansSince};
 pub use trace::{Row, TraceSummary, summarise, summarise_joined, waterfall, waterfall_joined};
 pub use trace_context::TraceContext;
+pub use trace_finder::{Probes, TraceFinder};
+pub use trace_lines::{LinesOfPart, Link, TraceOfLine};
 pub use what::What;
 
 /// The joiner, and up to where it has read the exchanges.

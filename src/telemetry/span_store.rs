@@ -1,6 +1,7 @@
 //! The spans of one session: a ring bounded by bytes, indexed by trace.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -154,6 +155,21 @@ impl Spans {
             ))
         });
         sorted.into_iter().chain(met)
+    }
+
+    /// Positions of the oldest that is kept and of the next that comes.
+    pub(super) fn bounds(&self) -> (u64, u64) {
+        (self.first, self.next())
+    }
+
+    /// Those at these positions that are the newest of their trace, by trace, the newest first.
+    pub(super) fn newest_in(&self, positions: Range<u64>) -> Vec<(u64, TraceId)> {
+        let positions = positions.rev().filter_map(|position| {
+            let trace = self.at(position)?.trace;
+            let known = self.by_trace.get(&trace)?;
+            (known.positions.back() == Some(&position)).then_some((position, trace))
+        });
+        positions.collect()
     }
 
     /// The newest `n` that pass the filter, the newest first.

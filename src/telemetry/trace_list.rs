@@ -7,7 +7,7 @@ use super::Telemetry;
 use super::exchange::TraceId;
 use super::exchange_store::Exchanges;
 use super::span_store::{OfTrace, Spans};
-use super::trace::{Row, TraceSummary, between, waterfall_joined};
+use super::trace::{Row, TraceSummary, between, summarise_joined, waterfall_joined};
 use super::what::What;
 
 /// Spans come this much after their end, at most, as a rule.
@@ -50,6 +50,23 @@ impl Telemetry {
         let parts = self.parts(trace);
         let exchanges = self.exchanges();
         waterfall_joined(&parts, |span| exchanges.joined_edge(span))
+    }
+
+    /// What a list tells of a trace; `None` if it is not (or no longer) known. The spans are not looked at.
+    pub(super) fn summary(&self, trace: TraceId) -> Option<TraceSummary> {
+        let exchanges = self.exchanges();
+        let parts = exchanges.trace(trace);
+        let spans = self.spans();
+        match summarise_joined(&parts, |span| exchanges.joined_edge(span)) {
+            Some(summary) => Some(with_spans(summary, &spans)),
+            None => spans.of(trace).map(|known| of_spans(trace, known)),
+        }
+    }
+
+    /// How many exchanges and spans of a trace are kept: whether it has to be looked at again.
+    pub fn size_of_trace(&self, trace: TraceId) -> (usize, usize) {
+        let exchanges = self.exchanges().trace(trace).len();
+        (exchanges, self.spans().of(trace).map_or(0, OfTrace::len))
     }
 
     /// The exchanges and spans of a trace, in no order.

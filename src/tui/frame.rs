@@ -8,6 +8,7 @@ use super::builds::Builds;
 use super::layout::{Layout, Pane, layout};
 use super::palette;
 use super::pane::{self, Scene};
+use super::trace_view::Opened;
 use super::ui::{Mode, Ui};
 
 /// Where everything stands on a screen of this size.
@@ -67,9 +68,11 @@ fn render_pane(
             pane::build::render(frame, area, scene, service, story, scrolled, ui.focus);
         }
         Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, ui.focus),
-        Pane::Traces => match ui.traces.open {
-            Some(open) => pane::waterfall::render(frame, area, scene, open, ui.focus),
-            None => pane::traces::render(frame, area, scene, &ui.traces, ui.focus),
+        Pane::Traces => match &ui.traces.opened {
+            Opened::List => pane::traces::render(frame, area, scene, &ui.traces, ui.focus),
+            Opened::Trace(open) => pane::waterfall::render(frame, area, scene, open, ui.focus),
+            Opened::Compare(view) => pane::compare::render(frame, area, scene, view, ui.focus),
+            Opened::Map(scrolled) => pane::map::render(frame, area, scene, *scrolled, ui.focus),
         },
     }
 }

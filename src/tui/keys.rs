@@ -26,6 +26,16 @@ pub(super) enum Action {
     PreviousHit,
     Filter,
     Problems,
+    Fold,
+    Unfold,
+    FoldAll,
+    UnfoldAll,
+    Lines,
+    ToLogs,
+    MarkOrCompare,
+    BeforeAndAfter,
+    Probes,
+    Map,
     Merge,
     Wrap,
     Copy,
@@ -62,6 +72,10 @@ pub(super) enum Where {
     Traces,
     /// In one trace.
     Trace,
+    /// In two traces that are compared.
+    Compare,
+    /// In the map of services.
+    Map,
     /// While text is typed.
     Prompt,
     /// In the palette.
@@ -80,6 +94,8 @@ impl Where {
             Self::Logs => "Logs",
             Self::Traces => "Traces",
             Self::Trace => "One trace",
+            Self::Compare => "Two traces",
+            Self::Map => "Map",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
             Self::Help => "Help",
@@ -129,16 +145,38 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["w"] Action::Wrap, "wrap long lines, or cut them";
         ["left" "H"] Action::Left, "scroll left";
         ["right" "L"] Action::Right, "scroll right";
+        ["enter"] Action::Open, "to the trace of the line", "trace";
         ["y"] Action::Copy, "copy the line", "copy";
     }
     Trace {
-        ["esc"] Action::Back, "back to the list", "back";
+        ["esc"] Action::Back, "back to where you came from", "back";
+        ["enter"] Action::Open, "all of the chosen request, alone", "details";
+        ["left" "-"] Action::Fold, "fold what is below", "fold";
+        ["right" "+"] Action::Unfold, "unfold what is below";
+        ["["] Action::FoldAll, "fold everything";
+        ["]"] Action::UnfoldAll, "unfold everything";
+        ["o"] Action::Lines, "what its service said meanwhile, in place", "lines";
+        ["L"] Action::ToLogs, "to the logs of the chosen request", "logs";
+        ["/"] Action::Search, "search in the trace", "search";
+        ["n"] Action::NextHit, "next hit";
+        ["N"] Action::PreviousHit, "hit before";
+        ["c"] Action::MarkOrCompare, "mark the trace, or compare it with the marked one", "compare";
+        ["v"] Action::BeforeAndAfter, "its route before and after the last change";
         ["y"] Action::Copy, "copy the trace's id", "copy id";
+    }
+    Compare {
+        ["esc"] Action::Back, "back to the list", "back";
+        ["enter"] Action::Open, "open the second trace", "open";
+    }
+    Map {
+        ["esc"] Action::Back, "back to the traces", "back";
     }
     Traces {
         ["enter"] Action::Open, "open the trace", "open";
-        ["f"] Action::Filter, "filter the traces", "filter";
+        ["f" "/"] Action::Filter, "filter the traces", "filter";
         ["e"] Action::Problems, "only failed requests, or all", "problems";
+        ["h"] Action::Probes, "list health questions too, or leave them out";
+        ["c"] Action::MarkOrCompare, "mark the trace, or compare it with the marked one", "compare";
         ["y"] Action::Copy, "copy the trace's id";
     }
     Panes {
@@ -155,6 +193,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["3"] Action::Focus(Pane::Traces), "to the traces";
         ["4"] Action::Focus(Pane::Health), "to the health";
         ["5"] Action::Focus(Pane::Build), "to the build and the changes";
+        ["6"] Action::Map, "to the map of services";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";

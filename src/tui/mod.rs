@@ -3,16 +3,20 @@
 //! [`Workbench`] draws with the files of `pane`, each of which only reads; keys and clicks change the screen's own state
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
+mod body;
 mod builds;
+mod compare_view;
 mod draw;
 mod frame;
 mod heartbeat;
 mod keys;
 mod layout;
 mod log_view;
+mod open_trace;
 mod palette;
 mod pane;
 mod prompt;
+mod service_map;
 mod terminal;
 mod theme;
 mod trace_view;

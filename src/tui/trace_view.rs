@@ -1,8 +1,15 @@
-//! What the screen knows of the trace pane: the list, its filter, and the trace that is open.
+//! What the screen knows of the trace pane: the list, its filter, and what is open in its place.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
 
-use crate::telemetry::{Filter, Row, Telemetry, TraceId, TraceSummary};
+use jiff::Timestamp;
+
+use super::compare_view::Comparison;
+use super::open_trace::OpenTrace;
+use super::pane::Scene;
+use crate::engine::State;
+use crate::stack::Probe;
+use crate::telemetry::{Filter, Probes, Row, TraceFinder, TraceId, TraceSummary};
 
 /// Where in the list the person is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,61 +21,98 @@ pub(super) enum Chosen {
     Trace(TraceId),
 }
 
-/// A trace that is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OpenTrace {
-    pub(super) trace: TraceId,
-    /// Which of its rows is chosen.
-    pub(super) row: usize,
+/// What stands in the place of the list.
+#[derive(Debug, Default)]
+pub(super) enum Opened {
+    /// Nothing: the list.
+    #[default]
+    List,
+    /// One trace.
+    Trace(Box<OpenTrace>),
+    /// Two traces side by side.
+    Compare(Comparison),
+    /// The map of services, scrolled down by so many lines.
+    Map(usize),
 }
 
 /// The state of the trace pane.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TraceView {
     pub(super) chosen: Chosen,
-    filter: Option<Filter>,
-    /// The list as it is drawn, the newest first.
-    pub(super) listed: Vec<TraceSummary>,
-    /// When it was made, by which filter.
-    listed_at: Option<(Instant, String)>,
-    pub(super) open: Option<OpenTrace>,
+    finder: TraceFinder,
+    /// Whether questions for health are listed too.
+    pub(super) with_probes: bool,
+    /// The end of the newest trace there was when following ended.
+    newest: Option<Timestamp>,
+    /// The trace that others are compared with.
+    pub(super) marked: Option<TraceId>,
+    pub(super) opened: Opened,
 }
 
-/// A filtered list is made at most this often.
-const FILTERED_AGAIN: Duration = Duration::from_millis(300);
-/// Traces of which the list is made at most.
-const LISTED: usize = 500;
+impl Default for TraceView {
+    fn default() -> Self {
+        Self {
+            chosen: Chosen::default(),
+            finder: TraceFinder::new(None, Some(Probes::default())),
+            with_probes: false,
+            newest: None,
+            marked: None,
+            opened: Opened::default(),
+        }
+    }
+}
 
 impl TraceView {
-    /// Makes the list for a frame in which so many of it are seen.
-    ///
-    /// A filter may have to look at everything that is kept, while the relay waits to add to it: so not in every frame.
-    pub(super) fn refresh(&mut self, telemetry: &Telemetry, rows: usize) {
-        let is_fresh = self.listed_at.as_ref().is_some_and(|(at, filtered)| {
-            !filtered.is_empty() && filtered == self.filtered() && at.elapsed() < FILTERED_AGAIN
-        });
-        if is_fresh || self.open.is_some() {
-            return;
+    /// Makes what is drawn ready for a frame in which so many rows are seen; whether there is more to look at soon.
+    pub(super) fn refresh(&mut self, scene: Scene<'_>, rows: usize) -> bool {
+        match &mut self.opened {
+            Opened::List => {}
+            Opened::Trace(open) => {
+                open.refresh(scene.telemetry);
+                if open.with_change {
+                    open.look_around(scene);
+                }
+                return false;
+            }
+            Opened::Compare(comparison) => {
+                comparison.refresh(scene.telemetry);
+                return false;
+            }
+            Opened::Map(_) => return false,
+        }
+        let probes = (!self.with_probes).then(|| probes(scene.state));
+        if self.finder.probes() != probes.as_ref() {
+            self.finder = TraceFinder::new(self.finder.filter().cloned(), probes);
         }
         let wanted = match self.chosen {
             Chosen::Newest => rows,
-            Chosen::Trace(_) => LISTED,
+            Chosen::Trace(_) => self.index() + 2 * rows,
         };
-        self.list(telemetry, wanted);
+        self.finder.refresh(scene.telemetry, wanted)
     }
 
-    /// Makes the list, of so many traces.
-    fn list(&mut self, telemetry: &Telemetry, wanted: usize) {
-        let filter = self.filter.as_ref();
-        self.listed = telemetry.traces(wanted, |trace| {
-            filter.is_none_or(|filter| filter.matches_part(&trace.root))
-        });
-        self.listed_at = Some((Instant::now(), self.filtered().to_owned()));
+    /// The list as it is drawn, the newest first.
+    pub(super) fn listed(&self) -> &[TraceSummary] {
+        self.finder.found()
+    }
+
+    /// Whether all that is kept was looked at for the list.
+    pub(super) fn is_complete(&self) -> bool {
+        self.finder.is_complete()
+    }
+
+    /// How many of the list came since following ended.
+    pub(super) fn new_above(&self) -> usize {
+        let Some(newest) = self.newest.filter(|_| self.chosen != Chosen::Newest) else {
+            return 0;
+        };
+        self.listed()
+            .partition_point(|trace| ended(trace) > Some(newest))
     }
 
     /// The filter as typed; empty: none.
     pub(super) fn filtered(&self) -> &str {
-        self.filter.as_ref().map_or("", Filter::text)
+        self.finder.filter().map_or("", Filter::text)
     }
 
     /// Which trace of the list is chosen.
@@ -76,37 +120,97 @@ impl TraceView {
         let Chosen::Trace(id) = self.chosen else {
             return 0;
         };
-        let mut listed = self.listed.iter();
+        let mut listed = self.listed().iter();
         listed.position(|trace| trace.trace == id).unwrap_or(0)
     }
 
-    /// Goes down (or up, if negative) in the list, or in the trace that is open.
-    pub(super) fn go(&mut self, telemetry: &Telemetry, by: isize) {
-        if let Some(open) = &mut self.open {
-            let rows = telemetry.waterfall(open.trace).len();
-            open.row = moved(open.row, by, rows);
-            return;
+    /// Goes down (or up, if negative) in the list.
+    pub(super) fn go(&mut self, telemetry: &crate::telemetry::Telemetry, by: isize) {
+        let at = self.index().saturating_add_signed(by);
+        self.finder.refresh(telemetry, at.saturating_add(1));
+        let at = moved(self.index(), by, self.listed().len());
+        match self.listed().get(at).map(|trace| trace.trace) {
+            Some(trace) if at > 0 => self.choose(trace),
+            _ => self.follow(),
         }
-        self.list(telemetry, LISTED);
-        let at = moved(self.index(), by, self.listed.len());
-        self.chosen = match self.listed.get(at) {
-            Some(trace) if at > 0 => Chosen::Trace(trace.trace),
-            _ => Chosen::Newest,
-        };
+    }
+
+    /// Chooses this trace, which ends following.
+    pub(super) fn choose(&mut self, trace: TraceId) {
+        if self.chosen == Chosen::Newest {
+            self.newest = self.listed().first().and_then(ended);
+        }
+        self.chosen = Chosen::Trace(trace);
+    }
+
+    /// Follows the newest again.
+    pub(super) fn follow(&mut self) {
+        self.chosen = Chosen::Newest;
+        self.newest = None;
     }
 
     /// Opens the trace that is chosen.
     pub(super) fn open_chosen(&mut self) {
         if let Some(trace) = self.current() {
-            self.chosen = Chosen::Trace(trace);
-            self.open = Some(OpenTrace { trace, row: 0 });
+            self.choose(trace);
+            self.opened = Opened::Trace(Box::new(OpenTrace::new(trace)));
+        }
+    }
+
+    /// The trace that is open, if one is.
+    pub(super) fn open(&self) -> Option<&OpenTrace> {
+        match &self.opened {
+            Opened::Trace(open) => Some(open),
+            Opened::List | Opened::Compare(_) | Opened::Map(_) => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(super) fn open_mut(&mut self) -> Option<&mut OpenTrace> {
+        match &mut self.opened {
+            Opened::Trace(open) => Some(open),
+            Opened::List | Opened::Compare(_) | Opened::Map(_) => None,
         }
     }
 
     /// The trace that is open or chosen.
     pub(super) fn current(&self) -> Option<TraceId> {
-        let from_list = || self.listed.get(self.index()).map(|trace| trace.trace);
-        self.open.map(|open| open.trace).or_else(from_list)
+        let from_list = || self.listed().get(self.index()).map(|trace| trace.trace);
+        match &self.opened {
+            Opened::Trace(open) => Some(open.trace),
+            Opened::Compare(comparison) => Some(comparison.right),
+            Opened::List | Opened::Map(_) => from_list(),
+        }
+    }
+
+    /// Marks the trace that is open or chosen, or compares it with the one that is marked; what was done, in words.
+    pub(super) fn mark_or_compare(&mut self) -> Option<String> {
+        let current = self.current()?;
+        match self.marked {
+            None => {
+                self.marked = Some(current);
+                Some("marked; c on another trace compares the two".into())
+            }
+            Some(marked) if marked == current => {
+                self.marked = None;
+                Some("no longer marked".into())
+            }
+            Some(marked) => {
+                self.opened = Opened::Compare(Comparison::new(marked, current));
+                None
+            }
+        }
+    }
+
+    /// Lists questions for health too, or leaves them out.
+    pub(super) fn toggle_probes(&mut self) -> String {
+        self.with_probes = !self.with_probes;
+        self.follow();
+        if self.with_probes {
+            "health questions are listed too".into()
+        } else {
+            "health questions are left out".into()
+        }
     }
 
     /// Sets the filter; nothing typed takes it away.
@@ -114,14 +218,35 @@ impl TraceView {
     /// # Errors
     /// What is wrong with it, in one line. The old filter stays.
     pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
-        self.filter = if text.trim().is_empty() {
+        if text.trim() == self.filtered() {
+            return Ok(());
+        }
+        let filter = if text.trim().is_empty() {
             None
         } else {
-            let filter = Filter::parse(text).map_err(|wrong| wrong.to_string())?;
-            Some(filter)
+            Some(Filter::parse(text).map_err(|wrong| wrong.to_string())?)
         };
+        self.finder = TraceFinder::new(filter, self.finder.probes().cloned());
+        self.follow();
         Ok(())
     }
+}
+
+fn ended(trace: &TraceSummary) -> Option<Timestamp> {
+    trace.started.saturating_add(trace.duration).ok()
+}
+
+/// Where the services of this session are asked for their health.
+fn probes(state: &State) -> Probes {
+    let services = state.services.iter();
+    let paths =
+        services.filter_map(
+            |(name, service)| match &service.service.health.as_ref()?.probe {
+                Probe::Http(http) => Some((name.clone(), http.path.clone())),
+                _ => None,
+            },
+        );
+    Probes(paths.collect::<HashMap<_, _>>())
 }
 
 /// An index moved within bounds.

@@ -7,7 +7,7 @@ use super::keys::Where;
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
 use super::prompt::Line;
-use super::trace_view::TraceView;
+use super::trace_view::{Opened, TraceView};
 
 /// What the keys go to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +43,8 @@ pub(super) enum Asked {
     LogFilter,
     /// Which traces to show.
     TraceFilter,
+    /// What to search a trace for.
+    TraceSearch,
 }
 
 /// Which panes are shown.
@@ -86,6 +88,10 @@ pub(super) struct Ui {
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
+    /// Which panes were shown before the map of services.
+    pub(super) zoom_before_map: Zoom,
+    /// The pane from which a jump led here, to return to.
+    pub(super) came_from: Option<Pane>,
     /// What was just done, in words; until the next key.
     pub(super) said: Option<String>,
     /// Where everything stands on the screen as it was drawn last.
@@ -106,6 +112,8 @@ impl Ui {
             traces: TraceView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
+            zoom_before_map: Zoom::default(),
+            came_from: None,
             said: None,
             layout: Layout::default(),
         }
@@ -149,6 +157,7 @@ impl Ui {
     /// Moves the focus.
     pub(super) fn go_to(&mut self, pane: Pane) {
         self.focus = pane;
+        self.came_from = None;
         match pane {
             Pane::Build => self.shared = Shared::Build,
             Pane::Logs => self.shared = Shared::Logs,
@@ -170,10 +179,12 @@ impl Ui {
     pub(super) fn places_of_panes(&self) -> &'static [Where] {
         match self.focus {
             Pane::Logs => &[Where::Logs, Where::Panes, Where::Always],
-            Pane::Traces if self.traces.open.is_some() => {
-                &[Where::Trace, Where::Panes, Where::Always]
-            }
-            Pane::Traces => &[Where::Traces, Where::Panes, Where::Always],
+            Pane::Traces => match &self.traces.opened {
+                Opened::List => &[Where::Traces, Where::Panes, Where::Always],
+                Opened::Trace(_) => &[Where::Trace, Where::Panes, Where::Always],
+                Opened::Compare(_) => &[Where::Compare, Where::Panes, Where::Always],
+                Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
+            },
             Pane::Services => &[Where::Services, Where::Panes, Where::Always],
             Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
         }

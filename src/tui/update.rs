@@ -2,6 +2,7 @@
 
 mod edits;
 mod mouse;
+mod traces;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
@@ -13,7 +14,7 @@ use super::layout::Pane;
 use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
-use super::trace_view::{Chosen, moved};
+use super::trace_view::moved;
 use super::ui::{Asked, Mode, Mouse, Shared, Typing, Ui, Zoom};
 
 /// What the screen itself cannot do.
@@ -107,15 +108,25 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Right => ui.logs.left = (ui.logs.left + 8).min(10_000),
         Action::NextPane => next_pane(ui, 1),
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
-        Action::Focus(pane) => ui.go_to(pane),
+        Action::Focus(pane) => focus(ui, pane),
+        Action::Map => traces::map(ui),
         Action::Zoom => zoom(ui),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
-        Action::Search => ask(ui, Asked::Search),
+        Action::Search => ask_search(ui),
         Action::NextHit => hit(ui, known, Direction::Forward),
         Action::PreviousHit => hit(ui, known, Direction::Back),
         Action::Filter => ask_filter(ui),
         Action::Problems => problems(ui),
+        Action::Fold
+        | Action::Unfold
+        | Action::FoldAll
+        | Action::UnfoldAll
+        | Action::Lines
+        | Action::ToLogs
+        | Action::MarkOrCompare
+        | Action::BeforeAndAfter
+        | Action::Probes => traces::act(ui, known, action),
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
@@ -197,7 +208,7 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
                 ui.logs.down(source, by.unsigned_abs(), rows, scroll);
             }
         }
-        Pane::Traces => ui.traces.go(known.telemetry, by),
+        Pane::Traces => traces::go(ui, known.telemetry, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
     }
@@ -247,7 +258,7 @@ fn back(ui: &mut Ui, known: Known<'_>) {
 }
 
 fn back_in_panes(ui: &mut Ui) {
-    if ui.focus == Pane::Traces && ui.traces.open.take().is_some() {
+    if traces::back(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
@@ -255,8 +266,6 @@ fn back_in_panes(ui: &mut Ui) {
     } else if ui.focus == Pane::Logs && ui.logs.searching.take().is_some() {
     } else if ui.focus == Pane::Logs && ui.logs.place != super::log_view::Place::Following {
         ui.logs.follow();
-    } else if ui.focus == Pane::Traces && ui.traces.chosen != Chosen::Newest {
-        ui.traces.chosen = Chosen::Newest;
     } else {
         ui.shared = Shared::Logs;
         ui.focus = Pane::Services;
@@ -265,15 +274,36 @@ fn back_in_panes(ui: &mut Ui) {
 
 fn open(ui: &mut Ui, known: Known<'_>) {
     match ui.focus {
-        Pane::Traces => ui.traces.open_chosen(),
+        Pane::Traces => traces::open(ui, known.telemetry),
+        Pane::Logs => traces::from_line(ui, known),
         Pane::Services => {
             let service = ui.service(known.state);
             let failed =
                 service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
-        Pane::Logs | Pane::Health | Pane::Build => {}
+        Pane::Health | Pane::Build => {}
     }
+}
+
+/// Moves the focus; the traces are the list of them, whatever was shown in its place but an open one.
+fn focus(ui: &mut Ui, pane: Pane) {
+    if pane == Pane::Traces {
+        traces::close_map(ui);
+    }
+    ui.go_to(pane);
+}
+
+fn ask_search(ui: &mut Ui) {
+    let in_trace = ui.focus == Pane::Traces && ui.traces.open().is_some();
+    ask(
+        ui,
+        if in_trace {
+            Asked::TraceSearch
+        } else {
+            Asked::Search
+        },
+    );
 }
 
 fn ask_filter(ui: &mut Ui) {
@@ -295,13 +325,17 @@ fn ask(ui: &mut Ui, what: Asked) {
         }
         Asked::LogFilter => ui.logs.filtered.clone(),
         Asked::TraceFilter => ui.traces.filtered().to_owned(),
+        Asked::TraceSearch => {
+            let searched = ui.traces.open().and_then(|open| open.searched.as_ref());
+            searched.map(|(text, _)| text.clone()).unwrap_or_default()
+        }
     };
     // A filter is mended, a search begins anew.
     let line = match what {
-        Asked::Search => Line::default(),
+        Asked::Search | Asked::TraceSearch => Line::default(),
         Asked::LogFilter | Asked::TraceFilter => Line::of(&before),
     };
-    if what != Asked::TraceFilter && ui.focus != Pane::Logs {
+    if matches!(what, Asked::Search | Asked::LogFilter) && ui.focus != Pane::Logs {
         ui.go_to(Pane::Logs);
     }
     ui.mode = Mode::Typing(Typing {
@@ -334,6 +368,10 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: Asked, text: &str) -> Result<(), S
         }
         Asked::LogFilter => ui.logs.set_filter(text),
         Asked::TraceFilter => ui.traces.set_filter(text),
+        Asked::TraceSearch => match ui.traces.open_mut() {
+            Some(open) => open.search(text),
+            None => Ok(()),
+        },
     }
 }
 
@@ -368,6 +406,10 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
 }
 
 fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
+    if ui.focus == Pane::Traces && ui.traces.open().is_some() {
+        traces::hit(ui, direction);
+        return;
+    }
     let services = ui.logs.services(ui.chosen.as_ref());
     let rows = ui.rows(Pane::Logs);
     if ui.logs.searching.is_none() {
@@ -443,6 +485,11 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         Command::Hold { .. }
         | Command::SetMode { .. }
         | Command::Flush { .. }
+        | Command::SetFault { .. }
+        | Command::ClearFaults { .. }
+        | Command::Replay { .. }
+        | Command::SaveCheck { .. }
+        | Command::Export { .. }
         | Command::Quit
         | Command::Kill
         | Command::Resize(_) => None,

@@ -312,7 +312,7 @@ impl<B: Backend> Workbench<B> {
         if self.due == Due::No || self.is_too_early(at) {
             return;
         }
-        let soon = self.draw(state, now).then_some(COUNTED_AGAIN);
+        let soon = self.draw(state, now);
         let period = heartbeat::period(state, &self.telemetry, &self.clock, now);
         self.drawn = Some(Drawn {
             at,
@@ -344,8 +344,8 @@ impl<B: Backend> Workbench<B> {
         }
     }
 
-    /// Draws; whether it should be done again soon, because something was left for later.
-    fn draw(&mut self, state: &State, now: crate::engine::Moment) -> bool {
+    /// Draws; after which time it should be done again, because something was left for later.
+    fn draw(&mut self, state: &State, now: crate::engine::Moment) -> Option<Duration> {
         let services = self.ui.logs.services(self.ui.chosen.as_ref());
         let count_again = self.ui.logs.count(Source {
             telemetry: &self.telemetry,
@@ -359,10 +359,12 @@ impl<B: Backend> Workbench<B> {
             theme: &self.theme,
         };
         let (ui, builds) = (&mut self.ui, &self.builds);
+        let mut look_again = false;
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
-            ui.traces.refresh(scene.telemetry, ui.rows(Pane::Traces));
+            let rows = ui.rows(Pane::Traces);
+            look_again = ui.traces.refresh(scene, rows);
             frame::render(frame, scene, ui, builds);
         });
         let is_lost = drawn.is_err();
@@ -371,7 +373,11 @@ impl<B: Backend> Workbench<B> {
             real.lane.commit();
             real.lost |= is_lost;
         }
-        count_again
+        if look_again {
+            // A filter looks at all that is kept, a step in each frame.
+            return Some(TELEMETRY_FRAME);
+        }
+        count_again.then_some(COUNTED_AGAIN)
     }
 }
 

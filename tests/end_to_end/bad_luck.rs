@@ -158,7 +158,7 @@ name = "NAME"
 [services.web]
 run = "exec python3 -u server.py 503"
 expose = [8000]
-health = { http = "/", start_period = "700ms" }
+health = { http = "/", start_period = "4s" }
 [services.shop]
 run = "exec sleep 1000"
 depends_on = ["web"]

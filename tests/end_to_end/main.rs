@@ -12,6 +12,7 @@ mod processes;
 mod session;
 mod shop;
 mod terminal;
+mod traces;
 mod workbench;
 
 #[path = "../support/otel.rs"]

@@ -22,19 +22,21 @@ async fn python() -> Option<&'static Path> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
         let python = folder.join("bin/python");
         let has = async || {
-            let mut asks = Command::new(&python);
-            asks.args(["-c", "import grpc, h2"]).stderr(Stdio::null());
-            asks.status().await.is_ok_and(|status| status.success())
+            let mut imports = Command::new(&python);
+            imports
+                .args(["-c", "import grpc, h2"])
+                .stderr(Stdio::null());
+            imports.status().await.is_ok_and(|status| status.success())
         };
         if !has().await {
-            let mut make = Command::new("python3");
-            make.args(["-m", "venv"]).arg(&folder);
-            let made = make.output().await;
+            let mut create = Command::new("python3");
+            create.args(["-m", "venv"]).arg(&folder);
+            let venv = create.output().await;
             let mut install = Command::new(&python);
             install.args(["-m", "pip", "-q", "install", "grpcio", "h2"]);
-            let installed = install.output().await;
+            let packages = install.output().await;
             if !has().await {
-                println!("skipped: no Python with grpcio and h2 ({made:?}, {installed:?})");
+                println!("skipped: no Python with grpcio and h2 ({venv:?}, {packages:?})");
                 return None;
             }
         }

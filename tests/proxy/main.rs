@@ -11,6 +11,7 @@ mod bytes;
 #[path = "../support/corpus.rs"]
 mod corpus;
 mod doors;
+mod faults;
 mod go_between;
 mod harness;
 mod held;

@@ -217,6 +217,7 @@ fn check(name: &str) -> Check {
         retry_delay: Duration::from_millis(100),
         timeout: Duration::from_secs(1),
         trace: None,
+        faults: Vec::new(),
     }
 }
 

@@ -48,6 +48,10 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         | Effect::Probe { .. }
         | Effect::PaceProbe { .. }
         | Effect::Resize(_)
+        | Effect::SetFaults { .. }
+        | Effect::Replay { .. }
+        | Effect::SaveCheck { .. }
+        | Effect::Export { .. }
         | Effect::Forget { .. } => {}
         Effect::AwaitAnswer { service, runs, .. } => {
             for run in runs {

@@ -346,11 +346,7 @@ impl World {
             Command::Restart { service }
             | Command::Rebuild { service }
             | Command::Start { service } => service == name,
-            Command::Hold { on: true }
-            | Command::Stop { .. }
-            | Command::Quit
-            | Command::Kill
-            | Command::Resize(_) => false,
+            _ => false,
         };
         if !state.is_running() {
             return;
@@ -439,13 +435,20 @@ impl World {
             } => self.ask(service, change, &runs),
             Effect::RunCheck { check, .. } => self.check(check),
             Effect::Prepare { stack } => self.look_for_files(&stack),
-            Effect::UseRuntime { .. } | Effect::Resize(_) => {}
-            Effect::Forget { service } => {
-                self.truth.saves.remove(&service);
-                self.truth.completed.remove(&service);
-                self.truth.found.remove(&service);
-            }
+            Effect::UseRuntime { .. }
+            | Effect::Resize(_)
+            | Effect::SetFaults { .. }
+            | Effect::Replay { .. }
+            | Effect::SaveCheck { .. }
+            | Effect::Export { .. } => {}
+            Effect::Forget { service } => self.forget(&service),
         }
+    }
+
+    fn forget(&mut self, service: &ServiceName) {
+        self.truth.saves.remove(service);
+        self.truth.completed.remove(service);
+        self.truth.found.remove(service);
     }
 
     fn plan_build(&mut self, build: BuildId) {

@@ -57,14 +57,15 @@ impl Peer {
         let (mut left, mut most) = (body, 0);
         while left > 0 {
             let length = left.min(FRAME);
-            while self.connection.min(self.stream) < length as i64 {
+            let wanted = i64::try_from(length).unwrap();
+            while self.connection.min(self.stream) < wanted {
                 self.read().expect("the window opens");
             }
             left -= length;
             let flags = if left == 0 { END_STREAM } else { 0 };
             self.send(DATA, flags, stream, &piece[..length]);
-            self.connection -= length as i64;
-            self.stream -= length as i64;
+            self.connection -= wanted;
+            self.stream -= wanted;
             if left % (1 << 20) == 0 {
                 most = most.max(look());
             }

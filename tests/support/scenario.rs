@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use boatyard::engine::{Effect, Engine, Moment, Notice, Options, RuntimeChoice};
 use boatyard::stack::{
-    Build, Check, CheckKind, CommandExpect, CommandWords, Condition, EnvValue, Health, Mount,
-    MountKind, PortMapping, Probe, Protocol, Reaction, RestartPolicy, Service, ServiceName, Stack,
-    Then, WatchMode, WatchRule,
+    Build, Check, CheckKind, CommandExpect, CommandWords, Condition, EnvValue, ErrorFault, Fault,
+    Health, Mount, MountKind, PortMapping, Probe, Protocol, Reaction, RestartPolicy, Service,
+    ServiceFault, ServiceName, Share, Stack, Then, WatchMode, WatchRule,
 };
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -51,6 +51,9 @@ pub(crate) struct Scenario {
     /// Names of smoke checks; each may be tried again once, after 100 ms.
     #[serde(default)]
     checks: Vec<String>,
+    /// Smoke checks while which requests for this service are answered 503.
+    #[serde(default)]
+    faulty: BTreeMap<String, ServiceName>,
     /// Other stacks, which a step may reload by name.
     #[serde(default)]
     reload: BTreeMap<String, IndexMap<String, ServiceWords>>,
@@ -90,6 +93,9 @@ struct ServiceWords {
     syncs: Option<String>,
     #[serde(default)]
     watch_mode: WatchMode,
+    /// A fault: its requests are so much later.
+    #[serde(default)]
+    late_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -215,9 +221,28 @@ impl Scenario {
         Stack {
             name: "shop".into(),
             services: made.collect(),
-            smoke: self.checks.iter().map(|name| check(name)).collect(),
+            smoke: self.checks.iter().map(|name| self.check(name)).collect(),
             max_builds: self.max_builds,
             ..Stack::default()
+        }
+    }
+}
+
+impl Scenario {
+    fn check(&self, name: &str) -> Check {
+        let fault = |service: &ServiceName| ServiceFault {
+            service: service.clone(),
+            fault: Fault {
+                error: Some(ErrorFault {
+                    status: 503,
+                    share: Share::ALL,
+                }),
+                ..Fault::default()
+            },
+        };
+        Check {
+            faults: self.faulty.get(name).map(fault).into_iter().collect(),
+            ..check(name)
         }
     }
 }
@@ -232,16 +257,13 @@ impl ServiceWords {
         service.depends_on = needs
             .map(|(name, condition)| (ServiceName::new(name), *condition))
             .collect();
-        service.follows = self
-            .follows
-            .iter()
-            .map(|name| ServiceName::new(name))
-            .collect();
+        service.follows = self.follows.iter().map(ServiceName::new).collect();
         service.health = self.probe.as_ref().map(ProbeWords::health);
         service.replicas = self.replicas;
         service.restart = self.restart;
         service.overlap = self.overlap;
         service.watch_mode = self.watch_mode;
+        service.faults = words::late(self.late_ms).into_iter().collect();
         if self.volume {
             service.volumes.push(Mount {
                 kind: MountKind::Volume("data".into()),
@@ -319,5 +341,6 @@ fn check(name: &str) -> Check {
         retry_delay: Duration::from_millis(100),
         timeout: Duration::from_secs(5),
         trace: None,
+        faults: Vec::new(),
     }
 }

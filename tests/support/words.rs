@@ -13,7 +13,7 @@ use boatyard::engine::{
     ProbeAnswer, RunId, RunPhase, ServiceState, StartFailure, State, SyncCopy, SyncId,
     TerminalSize,
 };
-use boatyard::stack::{Runtime, ServiceName, Signal, Stack, Then, WatchMode};
+use boatyard::stack::{Fault, Runtime, ServiceName, Signal, Stack, Then, WatchMode};
 
 /// The event that a line means; `None` for "begin", which is no event.
 pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
@@ -41,6 +41,14 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
         })),
         ["hold"] => command(Command::Hold { on: true }),
         ["release"] => command(Command::Hold { on: false }),
+        ["late", service, ms] => command(Command::SetFault {
+            service: (*service).into(),
+            fault: late(ms.parse().unwrap()).unwrap_or_default(),
+        }),
+        ["clear", service] => command(Command::ClearFaults {
+            service: (*service).into(),
+            from: None,
+        }),
         ["flush"] => command(Command::Flush { service: None }),
         ["flush", service] => command(Command::Flush {
             service: Some((*service).into()),
@@ -329,6 +337,18 @@ pub(crate) fn effect(effect: &Effect) -> String {
     };
     match effect {
         Effect::Prepare { .. } => "prepare".into(),
+        Effect::Replay { span, request, .. } => format!("replay {span} {}", request.url),
+        Effect::SaveCheck { check } => format!("save-check {}", check.name),
+        Effect::Export { traces, file, .. } => {
+            format!("export {} to {}", traces.len(), file.display())
+        }
+        Effect::SetFaults { service, faults } if faults.is_empty() => {
+            format!("no-faults {service}")
+        }
+        Effect::SetFaults { service, faults } => {
+            let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            format!("faults {service}: {}", words.join("; "))
+        }
         Effect::UseRuntime { service, runtime } => format!("use {} for {service}", runtime.word()),
         Effect::StartBuild {
             build,
@@ -387,4 +407,12 @@ pub(crate) fn notice(notice: &Notice) -> Vec<String> {
         format!("{key}={}", value.replace(' ', "_"))
     });
     std::iter::once(name).chain(shown).collect()
+}
+
+/// A fault that makes requests so many milliseconds late; none of no time.
+pub(crate) fn late(ms: u64) -> Option<Fault> {
+    (ms > 0).then(|| Fault {
+        latency: Duration::from_millis(ms),
+        ..Fault::default()
+    })
 }

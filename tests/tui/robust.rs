@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boatyard::engine::{Exit, Hold, Moment, ProbeAnswer, StartFailure};
-use boatyard::telemetry::{Exchange, ExchangeStatus, Headers, SpanId, Stream, TraceId};
+use boatyard::telemetry::{BodyHead, Exchange, ExchangeStatus, Headers, SpanId, Stream, TraceId};
 use crossterm::event::{Event, MouseButton, MouseEventKind};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ const SCENES: [fn() -> Scene; 8] = [
     fixture::refused,
 ];
 
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 51] = [
     "j",
     "k",
     "up",
@@ -62,6 +62,17 @@ const KEYS: [&str; 40] = [
     "backspace",
     "ctrl-l",
     "space",
+    "6",
+    "c",
+    "v",
+    "o",
+    "h",
+    "-",
+    "+",
+    "[",
+    "]",
+    "left",
+    "right",
 ];
 
 proptest! {
@@ -206,10 +217,18 @@ fn hostile_scene(said: &[String]) -> Scene {
         response_bytes: 0,
         request_headers: headers.clone(),
         response_headers: headers,
-        request_body: boatyard::telemetry::BodyHead::default(),
-        response_body: boatyard::telemetry::BodyHead::default(),
+        request_body: body(any(12)),
+        response_body: BodyHead::default(),
+        injected: None,
     });
     scene
+}
+
+fn body(words: String) -> BodyHead {
+    BodyHead {
+        bytes: words.into_bytes().into(),
+        ..BodyHead::default()
+    }
 }
 
 #[test]

@@ -50,6 +50,39 @@ fn pictures() {
     }
 }
 
+/// What the trace pane shows, alone.
+const VIEWS: &[Picture] = &[
+    (
+        "traces_filtered",
+        fixture::ready,
+        "3 z f s t a t u s > = 5 0 0 space a n d space m s > 1 0 enter",
+    ),
+    ("traces_wrong", fixture::ready, "3 z f s t a t e = 5"),
+    ("trace_alone", fixture::ready, "3 z j j enter j j"),
+    ("trace_details", fixture::ready, "3 z j j enter j enter"),
+    ("trace_folded", fixture::ready, "3 z j j enter j left"),
+    ("trace_lines", fixture::ready, "3 z G enter j o"),
+    (
+        "trace_searched",
+        fixture::ready,
+        "3 z j j enter / s t o c k",
+    ),
+    ("trace_change", fixture::edited, "3 z j j enter v"),
+    ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
+    ("map", fixture::ready, "6"),
+];
+
+#[test]
+fn views_of_traces() {
+    for (name, scene, keys) in VIEWS {
+        for (width, height) in [(140, 40), (80, 24), (40, 12)] {
+            let mut desk = Desk::new(scene(), width, height);
+            desk.press(keys);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), desk.text());
+        }
+    }
+}
+
 #[test]
 fn changes_are_told_on_a_wide_screen() {
     for (name, scene, keys) in [
@@ -116,7 +149,7 @@ fn without_colours_weight_and_symbols_tell_everything() {
         color: false,
         ..Options::default()
     };
-    for (name, scene, keys) in PICTURES {
+    for (name, scene, keys) in PICTURES.iter().chain(VIEWS) {
         let mut desk = Desk::with(scene(), 120, 40, &options);
         desk.press(keys);
         for cell in &desk.buffer().content {

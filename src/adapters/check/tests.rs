@@ -34,6 +34,7 @@ fn check(kind: CheckKind) -> Check {
         retry_delay: Duration::ZERO,
         timeout: Duration::from_secs(5),
         trace: None,
+        faults: Vec::new(),
     }
 }
 
@@ -365,6 +366,7 @@ fn exchange(trace: TraceId, from: Option<&str>, to: &str, millis: i64, code: u16
         response_headers: Headers::default(),
         request_body: crate::telemetry::BodyHead::default(),
         response_body: crate::telemetry::BodyHead::default(),
+        injected: None,
     }
 }
 

@@ -29,6 +29,9 @@ const IDLE: usize = 2;
 /// How long after a start the next namespace is made, if none is free.
 const CALM: Duration = Duration::from_secs(1);
 
+/// The same where it is not known yet whether the service will be edited at all: others may still be starting.
+const CALMER: Duration = Duration::from_secs(5);
+
 /// Longest time that a start, or the end of the session, waits for a namespace that is being made.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -463,7 +466,9 @@ pub(super) fn prepare(shared: &Arc<Shared>, service: &Arc<Service>) {
 pub(super) fn prepare_when_calm(shared: &Arc<Shared>, service: &Arc<Service>) {
     let (shared, service) = (shared.clone(), service.clone());
     tokio::spawn(async move {
-        tokio::time::sleep(CALM).await;
+        let is_edited = shared.kept.state().edited.contains(&service.name);
+        let is_guess = shared.relays.has(&service.name) && !is_edited;
+        tokio::time::sleep(if is_guess { CALMER } else { CALM }).await;
         have_free(&shared, &service, 1);
     });
 }
@@ -482,7 +487,7 @@ fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
         // One of a service's own is of use to that alone, and it is not known yet which will be edited.
         let is_guess = origin.is_some() && !state.edited.contains(&service.name);
         let all = state.free.len() + state.making.values().sum::<usize>();
-        let is_plenty = is_guess && all >= IDLE;
+        let is_plenty = is_guess && all > 0;
         if is_enough || is_plenty || state.over || !service.helper || !service.keep_network {
             return;
         }

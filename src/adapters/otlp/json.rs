@@ -325,7 +325,7 @@ fn hex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Base64 (RFC 4648) in either alphabet, padded or not.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_suffix(b"=").unwrap_or(text);
     let text = text.strip_suffix(b"=").unwrap_or(text);
     if text.len() % 4 == 1 {

@@ -5,6 +5,7 @@
 
 mod body;
 mod environment;
+mod file;
 mod grpc;
 mod http;
 mod json;
@@ -27,6 +28,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 pub use environment::environment;
+pub use file::{FileReader, from_base64};
 
 use crate::telemetry::{Span, Telemetry};
 use serve::Shared;

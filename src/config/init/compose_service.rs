@@ -265,16 +265,16 @@ fn depends_on(value: &Yaml) -> Option<Value> {
             _ => "started",
         };
         let mut edge = Table::new();
+        edge.insert("condition".into(), Value::from(word));
         if options.get("required") == Some(&Yaml::Bool(false)) {
             edge.insert("required".into(), Value::from(false));
         }
         if options.get("restart") == Some(&Yaml::Bool(true)) {
             edge.insert("restart".into(), Value::from(true));
         }
-        let value = if edge.is_empty() {
+        let value = if edge.len() == 1 {
             Value::from(word)
         } else {
-            edge.insert("condition".into(), Value::from(word));
             Value::Table(edge)
         };
         table.insert(name.clone(), value);

@@ -160,7 +160,7 @@ ports = [
   "8080:80",
   { target = 443, published = "8443" },
 ]
-depends_on = { db = "ready", seed = "completed" }
+depends_on = { db = "ready", seed = { condition = "completed", restart = true } }
 watch = [
   { action = "sync", path = "./web", target = "/app", ignore = ["x/"] },
 ]
@@ -170,7 +170,6 @@ environment = ["LEVEL=info", "PASS"]
 # not carried over: container_name
 # not carried over: ports.mode
 # not carried over: port 6000-6010:80
-# not carried over: depends_on.seed.restart
 # not carried over: networks
 
 [services.db]

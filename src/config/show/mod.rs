@@ -3,6 +3,7 @@
 //! The TOML can be read back by [`super::load`]: dollars are doubled, braces escaped, paths absolute. What has its
 //! default value is left out. The values that `redact` found are never written, so they are not read back either.
 
+mod fault;
 mod mask;
 mod put;
 mod service;
@@ -11,7 +12,7 @@ mod yaml;
 
 use toml::{Table, Value};
 
-use crate::stack::Stack;
+use crate::stack::{Check, Stack};
 
 use put::Put;
 
@@ -32,6 +33,11 @@ pub fn to_json(stack: &Stack, masked: bool) -> String {
 /// The stack as YAML. `masked` replaces what looks like a secret by `***`.
 pub fn to_yaml(stack: &Stack, masked: bool) -> String {
     yaml::emit(&tree(stack, masked))
+}
+
+/// One smoke check as a table of the stack file's keys.
+pub(super) fn check(check: &Check) -> Value {
+    smoke::table(check)
 }
 
 fn tree(stack: &Stack, masked: bool) -> Value {
@@ -61,7 +67,7 @@ fn tree(stack: &Stack, masked: bool) -> Value {
 }
 
 /// Changes every text of the tree; keys stay as they are.
-fn for_each_text(value: &mut Value, change: &dyn Fn(&mut String)) {
+pub(super) fn for_each_text(value: &mut Value, change: &dyn Fn(&mut String)) {
     match value {
         Value::String(text) => change(text),
         Value::Array(items) => {

@@ -13,6 +13,7 @@ use crate::stack::{
 
 use super::super::redact::looks_secret;
 use super::super::{address, duration};
+use super::fault;
 use super::mask::MASK;
 use super::put::Put;
 
@@ -114,6 +115,7 @@ fn life(service: &Service, out: &mut Table) {
         &duration::show(plain.stop_grace_period),
     );
     out.put_unless("trace", service.trace, &true);
+    out.put_filled("faults", service.faults.iter().map(fault::table).collect());
     out.put_some("user", service.user.as_deref());
     out.put_unless("init", service.init, &service.build.is_some());
     out.put_unless("helper", service.helper, &true);

@@ -8,6 +8,7 @@ use crate::stack::{
 };
 
 use super::super::duration;
+use super::fault;
 use super::put::Put;
 use super::service::command;
 
@@ -40,6 +41,7 @@ pub(super) fn table(check: &Check) -> Value {
         table.put_some("errors", trace.errors.map(i64::from));
         out.put("trace", table);
     }
+    out.put_filled("faults", check.faults.iter().map(fault::of_check).collect());
     Value::Table(out)
 }
 

@@ -2,6 +2,7 @@
 
 mod any_bytes;
 mod corpus;
+mod faults;
 mod meaning;
 mod messages;
 mod problems;

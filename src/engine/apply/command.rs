@@ -1,7 +1,9 @@
 //! What people and programs asked for. Unknown services are ignored: they may have left the stack meanwhile.
 
 use super::super::turn::Turn;
-use super::super::{Command, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted};
+use super::super::{
+    Command, Effect, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted, faults,
+};
 use super::mode;
 use crate::stack::{Runtime, ServiceName};
 
@@ -34,6 +36,29 @@ pub(super) fn given(state: &mut State, now: Moment, command: Command, turn: &mut
         }),
         Command::Hold { on } => mode::hold(state, now, on, turn),
         Command::SetMode { service, mode } => mode::set(state, now, &service, mode, turn),
+        Command::SetFault { service, fault } => faults::set(state, &service, fault),
+        Command::ClearFaults { service, from } => faults::clear(state, &service, from),
+        Command::Replay {
+            trace,
+            span,
+            request,
+        } if state.is_running() => turn.ask(Effect::Replay {
+            trace,
+            span,
+            request,
+        }),
+        Command::SaveCheck { check } => turn.ask(Effect::SaveCheck { check }),
+        Command::Export {
+            traces,
+            format,
+            file,
+        } => turn.ask(Effect::Export {
+            traces,
+            format,
+            file,
+        }),
+        // What is being stopped is not asked any more.
+        Command::Replay { .. } => {}
         Command::Flush { service } => mode::flush(state, now, service.as_ref(), turn),
     }
 }

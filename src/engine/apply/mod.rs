@@ -51,6 +51,13 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::OtlpListening { grpc, http, taken } => {
             turn.tell(Notice::OtlpListening { grpc, http, taken });
         }
+        Event::Replayed { replay } => turn.tell(Notice::Replayed(replay)),
+        Event::CheckSaved { check, file, line } => {
+            turn.tell(Notice::CheckSaved { check, file, line });
+        }
+        Event::TracesExported { file, traces } => {
+            turn.tell(Notice::TracesExported { file, traces });
+        }
         Event::Problem { what, remedy } => turn.tell(Notice::Problem { what, remedy }),
         Event::Command { command } => command::given(state, now, command, turn),
     }

@@ -50,6 +50,10 @@ pub(super) fn take_over(state: &mut State, now: Moment, stack: Arc<Stack>, turn:
             }
             Some(mut known) => {
                 take_back(&mut known, &mut added);
+                if known.service.faults != definition.faults {
+                    // What was saved last counts.
+                    state.faults.forget(name);
+                }
                 if *known.service != *definition {
                     changed.push(name.clone());
                     let said = known.service.watch_mode;
@@ -158,6 +162,7 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
     rest.overlap = None;
     rest.stop_grace_period = neutral.stop_grace_period;
     rest.trace = neutral.trace;
+    rest.faults.clear();
     match runtime {
         Some(Runtime::Process) => {
             rest.image = None;

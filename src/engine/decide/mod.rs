@@ -8,7 +8,7 @@ mod runtime;
 mod wind_down;
 
 use super::intent::Intent;
-use super::{Goal, Hold, Moment, Phase, ServiceState, State, Wanted, follow, smoke};
+use super::{Goal, Hold, Moment, Phase, ServiceState, State, Wanted, faults, follow, smoke};
 use crate::stack::ServiceName;
 
 pub(super) use chores::late_at;
@@ -44,6 +44,9 @@ pub(super) fn next(state: &State, now: Moment) -> Next {
     // Before anything is started: what is started now begins at the new size.
     if !state.terminal_told {
         return Next::Do(Intent::Resize);
+    }
+    if !faults::are_told(state) {
+        return Next::Do(Intent::Faults);
     }
     if let Some(intent) = verdict(state, now) {
         return Next::Do(intent);

@@ -46,23 +46,40 @@ pub(super) fn status(headers: &HeaderMap) -> Option<u16> {
 }
 
 /// The relay's own answer to a call that cannot be passed on: a head alone, so that every client reads the reason.
-pub(super) fn unavailable(words: &str) -> Response<()> {
+pub(super) fn refusal(code: u16, words: &str) -> Response<()> {
     let mut answer = Response::new(());
     *answer.status_mut() = StatusCode::OK;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.extend(trailers(words));
+    headers.extend(trailers(code, words));
     answer
 }
 
 /// The end of an answer whose callee broke off.
-pub(super) fn trailers(words: &str) -> HeaderMap {
+pub(super) fn trailers(code: u16, words: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(STATUS, HeaderValue::from(UNAVAILABLE));
+    headers.insert(STATUS, HeaderValue::from(code));
     if let Ok(message) = HeaderValue::try_from(percent_encoded(words)) {
         headers.insert(MESSAGE, message);
     }
     headers
+}
+
+/// The code that stands for an HTTP status ([gRPC](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md)).
+pub(super) fn code_for(status: u16) -> u16 {
+    const UNKNOWN: u16 = 2;
+    const PERMISSION_DENIED: u16 = 7;
+    const UNIMPLEMENTED: u16 = 12;
+    const INTERNAL: u16 = 13;
+    const UNAUTHENTICATED: u16 = 16;
+    match status {
+        400 => INTERNAL,
+        401 => UNAUTHENTICATED,
+        403 => PERMISSION_DENIED,
+        404 => UNIMPLEMENTED,
+        429 | 502 | 503 | 504 => UNAVAILABLE,
+        _ => UNKNOWN,
+    }
 }
 
 fn percent_encoded(words: &str) -> String {
@@ -124,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_relays_own_answer_is_a_status_with_its_reason() {
-        let answer = unavailable("orders is not ready: 100 % héld\n");
+        let answer = refusal(UNAVAILABLE, "orders is not ready: 100 % héld\n");
         assert_eq!(status(answer.headers()), Some(14));
         assert_eq!(
             answer.headers()["grpc-message"],

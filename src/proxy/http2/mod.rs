@@ -98,6 +98,8 @@ async fn serve(shared: Shared, mut connection: Connection<Again, Bytes>) {
     let mut closing = false;
     loop {
         tokio::select! {
+            // First what is to be sent goes out, then streams go on.
+            biased;
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     streams.push(stream::relay(Arc::clone(&shared), request, respond));

@@ -8,6 +8,7 @@ use h2::{Reason, RecvStream, SendStream};
 use hyper::HeaderMap;
 
 use crate::proxy::bodies::{Bodies, Tally};
+use crate::proxy::fault::Pace;
 
 /// Moves a body from one stream to another.
 ///
@@ -20,6 +21,9 @@ pub(super) struct Pump {
     waiting: Bytes,
     begun: bool,
     counted: Option<(Arc<Bodies>, Way)>,
+    /// How fast it may pass, if that is bounded, and how much may pass at once.
+    pace: Option<Pace>,
+    allowed: usize,
 }
 
 /// Which body it is.
@@ -52,7 +56,15 @@ impl Pump {
             waiting: Bytes::new(),
             begun: false,
             counted,
+            pace: None,
+            allowed: 0,
         }
+    }
+
+    /// The same at so many bytes a second, if that is bounded.
+    pub(super) fn at(mut self, bandwidth: Option<u64>) -> Self {
+        self.pace = bandwidth.map(Pace::new);
+        self
     }
 
     /// Gives the sender's side back if nothing of it has been taken.
@@ -91,13 +103,16 @@ impl Pump {
 
     /// Gives the receiver as much as it has room for; how that ended the direction, if it did.
     fn poll_give(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ended>> {
-        self.to.reserve_capacity(self.waiting.len());
+        ready!(self.poll_allowed(cx));
+        self.to
+            .reserve_capacity(self.allowed.min(self.waiting.len()));
         while self.to.capacity() == 0 {
             if !matches!(ready!(self.to.poll_capacity(cx)), Some(Ok(_))) {
                 return Poll::Ready(Some(Ended::Receiver(None)));
             }
         }
-        let room = self.to.capacity().min(self.waiting.len());
+        let room = self.to.capacity().min(self.waiting.len()).min(self.allowed);
+        self.allowed -= room;
         let piece = self.waiting.split_to(room);
         let is_last = self.waiting.is_empty() && self.from.is_end_stream();
         let ended = self.give(piece, is_last);
@@ -105,6 +120,17 @@ impl Pump {
         drop(self.from.flow_control().release_capacity(room));
         let goes_on = matches!(ended, Ended::Complete(_)) && !is_last;
         Poll::Ready((!goes_on).then_some(ended))
+    }
+
+    /// Ready when some of what waits may pass.
+    fn poll_allowed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.allowed == 0 {
+            self.allowed = match &mut self.pace {
+                Some(pace) => ready!(pace.poll_room(self.waiting.len(), cx)),
+                None => self.waiting.len(),
+            };
+        }
+        Poll::Ready(())
     }
 
     fn give(&mut self, data: Bytes, is_last: bool) -> Ended {

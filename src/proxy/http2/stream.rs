@@ -16,6 +16,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use super::pump::{Ended, Pump, Way};
 use super::{Shared, grpc};
 use crate::proxy::answer::{in_words, wants_html};
+use crate::proxy::fault::{self, Injected, Strike};
 use crate::proxy::headers::{continue_trace, is_event_stream, kept};
 use crate::proxy::live::{InFlight, Live};
 use crate::proxy::passage::root_cause;
@@ -36,6 +37,8 @@ struct Stream {
     kind: Kind,
     /// Whether a person's browser would show the relay's words.
     html: bool,
+    /// Bytes a second of each body, if that is bounded.
+    bandwidth: Option<u64>,
 }
 
 /// What a stream is for.
@@ -84,6 +87,7 @@ pub(super) async fn relay(
         respond,
         recording: None,
         kind,
+        bandwidth: None,
     };
     if kind == Kind::Bytes && head.extensions.get::<Protocol>().is_none() {
         let callee = &stream.shared.edge.callee;
@@ -91,21 +95,26 @@ pub(super) async fn relay(
         stream.say(in_words(405, &words, stream.html));
         return;
     }
-    stream.begin(&mut head);
+    if let Some(injected) = stream.begin(&mut head)
+        && stream.suffers(&injected).await
+    {
+        return;
+    }
     stream.pass_on(head, body).await;
 }
 
 impl Stream {
-    /// Continues the request's trace and begins to record it, if that is wanted.
-    fn begin(&mut self, head: &mut request::Parts) {
+    /// Continues the request's trace and begins to record it, if that is wanted; what is done to it on purpose.
+    fn begin(&mut self, head: &mut request::Parts) -> Option<Injected> {
         let policy = self.shared.route.policy();
+        let injected = fault::draw(&policy, &self.shared.edge, false);
         // h2 writes the `Host` of a request without `:authority` only into one that has come from elsewhere.
         head.version = match head.uri.authority() {
             Some(_) => Version::HTTP_2,
             None => Version::HTTP_11,
         };
         if !policy.trace {
-            return;
+            return injected;
         }
         let as_it_came = kept(&head.headers, &policy.redact);
         let (context, parent) = continue_trace(&mut head.headers);
@@ -128,6 +137,47 @@ impl Stream {
             recording.ends_within(grpc::timeout(&head.headers));
         }
         self.recording = Some(recording);
+        injected
+    }
+
+    /// Does to the exchange what is to be done on purpose before it is passed on; whether that ended it.
+    async fn suffers(&mut self, injected: &Injected) -> bool {
+        self.bandwidth = injected.bandwidth;
+        if let Some(recording) = &mut self.recording {
+            recording.injected(&injected.words);
+        }
+        let strike = tokio::select! {
+            biased;
+            // The recording says that the caller left when it is dropped.
+            _ = poll_fn(|cx| self.respond.poll_reset(cx)) => return true,
+            strike = injected.strikes() => strike,
+        };
+        match strike {
+            None => false,
+            Some(Strike::Abort) => {
+                self.respond.send_reset(Reason::INTERNAL_ERROR);
+                if let Some(recording) = self.recording.take() {
+                    recording.end(ExchangeStatus::Failed(fault::ABORTED.into()));
+                }
+                true
+            }
+            Some(Strike::Error(status)) => {
+                let words = fault::said(&self.shared.edge, status);
+                let (answer, status) = match self.kind {
+                    Kind::Grpc => {
+                        let code = grpc::code_for(status);
+                        let answer = grpc::refusal(code, &words).map(|()| Bytes::new());
+                        (answer, ExchangeStatus::Grpc(code))
+                    }
+                    Kind::Plain | Kind::Bytes => (
+                        in_words(status, &words, self.html),
+                        ExchangeStatus::Http(status),
+                    ),
+                };
+                self.end_with(answer, status);
+                true
+            }
+        }
     }
 
     /// Passes the request on until a run has answered it or the caller left.
@@ -187,7 +237,7 @@ impl Stream {
             live: Arc::clone(in_flight.live()),
             in_flight,
             response,
-            up: Pump::new(body, to, counted.map(|bodies| (bodies, Way::Up))),
+            up: Pump::new(body, to, counted.map(|bodies| (bodies, Way::Up))).at(self.bandwidth),
             up_is_over,
         }))
     }
@@ -239,7 +289,8 @@ impl Stream {
                 .recording
                 .as_ref()
                 .map(|recording| Arc::clone(&recording.bodies));
-            let mut down = Pump::new(from, to, bodies.map(|bodies| (bodies, Way::Down)));
+            let bodies = bodies.map(|bodies| (bodies, Way::Down));
+            let mut down = Pump::new(from, to, bodies).at(self.bandwidth);
             let mut stage = self.shared.relay.stage.clone();
             let ended = tokio::select! {
                 ended = poll_fn(|cx| poll_both(&mut up, &mut up_is_over, &mut down, cx)) => ended,
@@ -254,7 +305,9 @@ impl Stream {
                     up.to.send_reset(reason.unwrap_or(Reason::CANCEL));
                     return;
                 }
-                Ended::Sender(error) => return self.broke_within(&live, &head, &error, down.to),
+                Ended::Sender(error) => {
+                    return self.broke_within(&live, &head, &error, down.to).await;
+                }
             }
         }
         if !up_is_over {
@@ -295,7 +348,7 @@ impl Stream {
     }
 
     /// The run broke off within its answer.
-    fn broke_within(
+    async fn broke_within(
         mut self,
         live: &Live,
         head: &response::Parts,
@@ -304,10 +357,14 @@ impl Stream {
     ) {
         let answered = format!("answered {}, then broke off", head.status.as_u16());
         let words = self.words(live, &answered, error);
+        // A reset takes back what has not gone out yet, which what came before the end should.
+        tokio::task::yield_now().await;
         match reason_for_caller(error) {
             Some(reason) => to.send_reset(reason),
             // What the caller's library says of a connection that broke off.
-            None if self.kind == Kind::Grpc => drop(to.send_trailers(grpc::trailers(&words))),
+            None if self.kind == Kind::Grpc => {
+                drop(to.send_trailers(grpc::trailers(UNAVAILABLE, &words)));
+            }
             None => to.send_reset(Reason::INTERNAL_ERROR),
         }
         self.failed(words);
@@ -332,7 +389,7 @@ impl Stream {
         let words = refusal.words(&self.shared.edge.callee);
         let (answer, status) = match (self.kind, refusal) {
             (Kind::Grpc, _) => (
-                grpc::unavailable(&words).map(|()| Bytes::new()),
+                grpc::refusal(UNAVAILABLE, &words).map(|()| Bytes::new()),
                 ExchangeStatus::Grpc(UNAVAILABLE),
             ),
             _ => (
@@ -344,6 +401,11 @@ impl Stream {
             Refusal::Unreachable(why) => ExchangeStatus::Failed(why.clone()),
             _ => status,
         };
+        self.end_with(answer, status);
+    }
+
+    /// Gives an answer of the relay's own, which ends the exchange.
+    fn end_with(&mut self, answer: Response<Bytes>, status: ExchangeStatus) {
         if let Some(mut recording) = self.recording.take() {
             recording.answered(answer.headers());
             recording.bodies.answered.pass(answer.body());

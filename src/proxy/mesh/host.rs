@@ -299,7 +299,7 @@ impl State {
             service: service.clone(),
             target: target.clone(),
         });
-        // In the end, for now it is listened at.
+        // Last: whoever connects finds the rest told.
         let ports = self
             .ports
             .iter()

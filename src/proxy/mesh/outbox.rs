@@ -96,6 +96,7 @@ mod tests {
             response_headers: Headers::default(),
             request_body: crate::telemetry::BodyHead::default(),
             response_body: crate::telemetry::BodyHead::default(),
+            injected: None,
         }
     }
 

@@ -139,6 +139,7 @@ mod tests {
             response_headers: Headers::default(),
             request_body: crate::telemetry::BodyHead::default(),
             response_body: crate::telemetry::BodyHead::default(),
+            injected: None,
         };
         let word = Word::Exchanges {
             exchanges: vec![exchange.clone(), exchange],

@@ -9,7 +9,8 @@
 //!
 //! A text is found in upper and lower case; a regular expression tells them apart only if it has an upper-case letter.
 //! Values and texts may stand in quotes. `service=orders,web` means one of these. What does not have a field
-//! (a log line has no status) is not let through by a question about it.
+//! (a log line has no status) is not let through by a question about it. The word `error` finds requests and spans that
+//! failed, and whatever has that word; in quotes it is only a text.
 
 mod parse;
 mod term;
@@ -71,6 +72,14 @@ impl Filter {
             What::Exchange(exchange) => self.matches_exchange(exchange),
             What::Span(span) => self.matches_span(span),
         }
+    }
+
+    /// Whether a trace of these parts passes: what is asked is asked of one part (`service=orders and ms>100`: one that is
+    /// both), what is denied is denied of all (`not path=/`: none).
+    pub fn matches_trace(&self, parts: &[What]) -> bool {
+        self.root
+            .as_ref()
+            .is_none_or(|root| root.matches_parts(parts))
     }
 
     /// Whether a span passes.

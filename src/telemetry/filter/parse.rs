@@ -143,10 +143,15 @@ impl<'a> Parser<'a> {
                 .map(Node::Text)
                 .map_err(|why| wrong_at(at, why));
         }
+        let quoted = self.rest().starts_with(['"', '\'']);
         let text = self.value()?;
-        Search::any_case(&text)
-            .map(Node::Text)
-            .map_err(|why| wrong_at(at, why))
+        let search = Search::any_case(&text).map_err(|why| wrong_at(at, why))?;
+        let failed = !quoted && text.eq_ignore_ascii_case("error");
+        Ok(if failed {
+            Node::Error(search)
+        } else {
+            Node::Text(search)
+        })
     }
 
     /// A field and an operator, if these come next.
@@ -298,6 +303,7 @@ fn name_field(name: &str) -> Option<NameField> {
         "method" => NameField::Method,
         "path" => NameField::Path,
         "stream" => NameField::Stream,
+        "grpc" => NameField::Grpc,
         _ => return None,
     })
 }

@@ -12,6 +12,7 @@ use crate::telemetry::level::Level;
 use crate::telemetry::log::LogLine;
 use crate::telemetry::search::Search;
 use crate::telemetry::span::{Span, SpanStatus};
+use crate::telemetry::what::What;
 use crate::text;
 
 /// The fields and what they mean.
@@ -28,6 +29,7 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
         "status",
         "500, 5xx; an unreachable callee counts as 502, a caller that left as 499",
     ),
+    ("grpc", "code of gRPC: 14, unavailable"),
     ("ms", "time taken: 100, 1.5s"),
     ("held", "time held: 100, 1.5s"),
     ("bytes", "size of the answer's body"),
@@ -48,6 +50,8 @@ pub(super) enum Node {
     Not(Box<Node>),
     /// Found in what it says.
     Text(Search),
+    /// Failed, or has that word.
+    Error(Search),
     /// One of a name's values is one of these, whatever their case.
     Name(NameField, Vec<String>),
     /// One of a name's values has this in it.
@@ -80,6 +84,7 @@ pub(super) enum NameField {
     Method,
     Path,
     Stream,
+    Grpc,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +117,8 @@ pub(super) trait Subject {
     fn names(&self, field: NameField) -> [&str; 2];
     /// A number, if it has it.
     fn number(&self, field: NumberField) -> Option<f64>;
+    /// Whether it is a request or a span that failed.
+    fn failed(&self) -> bool;
     /// How serious it is, if it says so.
     fn level(&self) -> Option<Level>;
     /// Whether it belongs to a trace whose id begins so.
@@ -125,6 +132,7 @@ impl Node {
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(subject)),
             Self::Not(node) => !node.matches(subject),
             Self::Text(search) => search.is_in(&subject.text()),
+            Self::Error(search) => subject.failed() || search.is_in(&subject.text()),
             Self::Name(field, wanted) => known(subject.names(*field)).any(|name| {
                 wanted
                     .iter()
@@ -142,6 +150,22 @@ impl Node {
             }
             Self::Level(order, level) => order.holds(subject.level().map(|found| found.cmp(level))),
             Self::Trace(beginning) => subject.is_of_trace(beginning),
+        }
+    }
+
+    /// Whether a trace of these parts passes: what is asked is asked of one part, what is denied is denied of all.
+    pub(super) fn matches_parts(&self, parts: &[impl Subject]) -> bool {
+        match self {
+            Self::All(nodes) => {
+                let is_denied = |node: &&Self| matches!(node, Self::Not(_));
+                let (denied, asked): (Vec<&Self>, Vec<&Self>) = nodes.iter().partition(is_denied);
+                let passes = |part| asked.iter().all(|node| node.matches(part));
+                (asked.is_empty() || parts.iter().any(passes))
+                    && denied.iter().all(|node| node.matches_parts(parts))
+            }
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches_parts(parts)),
+            Self::Not(node) => !node.matches_parts(parts),
+            one => parts.iter().any(|part| one.matches(part)),
         }
     }
 }
@@ -177,8 +201,16 @@ impl Subject for Line<'_> {
         match field {
             NameField::Service => [self.line.line.service.as_str(), ""],
             NameField::Stream => [self.line.line.stream.name(), ""],
-            NameField::Caller | NameField::Callee | NameField::Method | NameField::Path => ["", ""],
+            NameField::Caller
+            | NameField::Callee
+            | NameField::Method
+            | NameField::Path
+            | NameField::Grpc => ["", ""],
         }
+    }
+
+    fn failed(&self) -> bool {
+        false
     }
 
     fn number(&self, field: NumberField) -> Option<f64> {
@@ -222,7 +254,15 @@ impl Subject for Exchange {
             NameField::Method => [&self.method, ""],
             NameField::Path => [&self.path, ""],
             NameField::Stream => ["", ""],
+            NameField::Grpc => match self.status {
+                ExchangeStatus::Grpc(code) => [grpc::name(code), grpc::digits(code)],
+                _ => ["", ""],
+            },
         }
+    }
+
+    fn failed(&self) -> bool {
+        self.is_error()
     }
 
     fn number(&self, field: NumberField) -> Option<f64> {
@@ -273,8 +313,12 @@ impl Subject for Span {
                 attribute(["url.path", "http.target"]).unwrap_or(&self.name),
                 "",
             ],
-            NameField::Caller | NameField::Stream => ["", ""],
+            NameField::Caller | NameField::Stream | NameField::Grpc => ["", ""],
         }
+    }
+
+    fn failed(&self) -> bool {
+        self.is_error()
     }
 
     fn number(&self, field: NumberField) -> Option<f64> {
@@ -292,5 +336,43 @@ impl Subject for Span {
 
     fn is_of_trace(&self, beginning: &str) -> bool {
         self.trace.to_string().starts_with(beginning)
+    }
+}
+
+impl Subject for What {
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Exchange(one) => one.text(),
+            Self::Span(one) => one.text(),
+        }
+    }
+
+    fn names(&self, field: NameField) -> [&str; 2] {
+        match self {
+            Self::Exchange(one) => one.names(field),
+            Self::Span(one) => one.names(field),
+        }
+    }
+
+    fn number(&self, field: NumberField) -> Option<f64> {
+        match self {
+            Self::Exchange(one) => one.number(field),
+            Self::Span(one) => one.number(field),
+        }
+    }
+
+    fn failed(&self) -> bool {
+        self.is_error()
+    }
+
+    fn level(&self) -> Option<Level> {
+        match self {
+            Self::Exchange(one) => one.level(),
+            Self::Span(one) => one.level(),
+        }
+    }
+
+    fn is_of_trace(&self, beginning: &str) -> bool {
+        self.trace().to_string().starts_with(beginning)
     }
 }

@@ -44,6 +44,7 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
         response_headers: Headers::default(),
         request_body: crate::telemetry::BodyHead::default(),
         response_body: crate::telemetry::BodyHead::default(),
+        injected: None,
     }
 }
 
@@ -257,4 +258,31 @@ proptest! {
         let said = line("orders", Stream::Stdout, &format!("before {text} after"));
         prop_assert!(Filter::parse(&quoted).unwrap().matches_line(&said));
     }
+}
+
+#[test]
+fn codes_of_grpc_and_failures_are_found() {
+    let mut call = crate::telemetry::exchange_fixture::exchange(1, 1, None, "stock");
+    call.status = ExchangeStatus::Grpc(14);
+    for (filter, expected) in [
+        ("grpc=14", true),
+        ("grpc=unavailable", true),
+        ("grpc=0,14", true),
+        ("grpc=5", false),
+        ("error", true),
+        ("(error)", true),
+        ("\"error\"", false),
+        ("not error", false),
+        ("Error and callee=stock", true),
+        ("caller=outside", true),
+    ] {
+        let found = Filter::parse(filter).unwrap().matches_exchange(&call);
+        assert_eq!(found, expected, "{filter}");
+    }
+    call.status = ExchangeStatus::Http(200);
+    assert!(
+        !Filter::parse("grpc=14 or error")
+            .unwrap()
+            .matches_exchange(&call)
+    );
 }

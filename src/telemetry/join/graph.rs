@@ -13,11 +13,11 @@ pub(super) struct Graph {
 
 impl Graph {
     /// Records that one calls the other; whether that is new.
-    pub(super) fn add(&mut self, caller: usize, called: usize) -> bool {
-        if !self.calls.insert((caller, called)) {
+    pub(super) fn add(&mut self, from: usize, to: usize) -> bool {
+        if !self.calls.insert((from, to)) {
             return false;
         }
-        let services = caller.max(called).max(self.depth.len().saturating_sub(1)) + 1;
+        let services = from.max(to).max(self.depth.len().saturating_sub(1)) + 1;
         let all = self.calls.iter().copied();
         self.cyclic = all.filter(|&(from, to)| self.reaches(to, from)).collect();
         self.depth = vec![0; services];
@@ -31,8 +31,8 @@ impl Graph {
     }
 
     /// Whether the callee may call back, through whomever.
-    pub(super) fn is_cyclic(&self, caller: usize, called: usize) -> bool {
-        self.cyclic.contains(&(caller, called))
+    pub(super) fn is_cyclic(&self, from: usize, to: usize) -> bool {
+        self.cyclic.contains(&(from, to))
     }
 
     pub(super) fn depth(&self, service: usize) -> usize {

@@ -66,22 +66,22 @@ impl Joiner {
         if exchange.status == ExchangeStatus::Bytes {
             return;
         }
-        let Some(called) = self.number(&exchange.callee) else {
+        let Some(to) = self.number(&exchange.callee) else {
             return;
         };
         let fact = Fact::of(exchange);
         self.now = self.now.max(fact.end);
-        self.desks[called].ask(fact.clone());
-        let Some(caller) = exchange.caller.as_ref().and_then(|name| self.number(name)) else {
+        self.desks[to].ask(fact.clone());
+        let Some(from) = exchange.caller.as_ref().and_then(|name| self.number(name)) else {
             return;
         };
-        if self.graph.add(caller, called) {
+        if self.graph.add(from, to) {
             self.desks.iter_mut().for_each(|desk| desk.dirty = true);
         }
-        if let Some(gone) = self.desks[caller].make(fact, called) {
+        if let Some(gone) = self.desks[from].make(fact, to) {
             self.up.remove(&gone.fact.span);
         }
-        if self.desks[caller].fresh >= MOST_FRESH {
+        if self.desks[from].fresh >= MOST_FRESH {
             self.settle_dirty();
         }
     }
@@ -229,8 +229,9 @@ impl Joiner {
         }
         let mut variants = vec![false; asked.len()];
         if last.len() * 3 < asked.len() * 2 {
-            last.into_values()
-                .for_each(|at| variants[at as usize] = true);
+            for at in last.into_values() {
+                variants[at as usize] = true;
+            }
         } else {
             sure.fill(1.0);
         }

@@ -10,7 +10,6 @@ use crate::engine::ServiceState;
 use crate::text;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::keys::{Binding, working};
-use crate::tui::log_view::LogView;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
 use crate::tui::words;
@@ -19,7 +18,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     let theme = scene.theme;
     frame.render_widget(Block::new().style(theme.surface()), area);
     let left = match (&ui.mode, &ui.said) {
-        (Mode::Typing(typing), _) => typed(typing, &ui.logs, theme),
+        (Mode::Typing(typing), _) => typed(typing, ui, theme),
         (_, Some(said)) => vec![Span::styled(format!(" {said}"), theme.style(Role::Accent))],
         (_, None) => ui
             .service(scene.state)
@@ -39,9 +38,9 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
 }
 
 /// The line that is being typed, with its cursor, and what it finds.
-fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>> {
+fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
     let sign = match typing.what {
-        Asked::Search => " / ",
+        Asked::Search | Asked::TraceSearch => " / ",
         Asked::LogFilter | Asked::TraceFilter => " only ",
     };
     let (before, after) = typing.line.parts();
@@ -56,7 +55,8 @@ fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>>
         Span::styled(under, text.reversed()),
         Span::styled(rest, text),
     ];
-    let (words, role) = match (&typing.wrong, &logs.searching, typing.what) {
+    let open = ui.traces.open().filter(|open| open.searched.is_some());
+    let (words, role) = match (&typing.wrong, &ui.logs.searching, typing.what) {
         (Some(wrong), _, _) => (wrong.clone(), Role::Failed),
         (None, Some(searching), Asked::Search) => (
             super::logs::hits(searching.hits, searching.complete),
@@ -67,7 +67,12 @@ fn typed<'a>(typing: &'a Typing, logs: &LogView, theme: &Theme) -> Vec<Span<'a>>
             Role::Dim,
         ),
         (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
-            ("status>=500  ms>100  path~orders".to_owned(), Role::Dim)
+            let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
+            (words.to_owned(), Role::Dim)
+        }
+        (None, _, Asked::TraceSearch) if open.is_some() => {
+            let (hits, of) = open.map_or((0, 0), |open| (open.hits(), open.rows.len()));
+            (format!("{hits} of {of} have it"), Role::Dim)
         }
         _ => return spans,
     };

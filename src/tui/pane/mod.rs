@@ -3,12 +3,15 @@
 pub(super) mod banner;
 pub(super) mod build;
 pub(super) mod changes;
+pub(super) mod compare;
+mod exchange_details;
 mod figures;
 pub(super) mod footer;
 pub(super) mod header;
 pub(super) mod health;
 pub(super) mod help;
 pub(super) mod logs;
+pub(super) mod map;
 pub(super) mod palette;
 pub(super) mod services;
 mod span_details;

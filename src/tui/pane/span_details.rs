@@ -3,6 +3,7 @@
 use ratatui::text::{Line, Span as Words};
 
 use super::Scene;
+use super::exchange_details::{pair, spent};
 use super::traces::safe;
 use crate::telemetry::{AttributeValue, Attributes, Row, Span, SpanStatus};
 use crate::text;
@@ -12,13 +13,15 @@ use crate::tui::theme::{Role, Theme};
 /// Events and links that are told at most.
 const TOLD: usize = 100;
 
-pub(super) fn tell<'a>(scene: Scene<'_>, span: &Span, row: &Row, room: u16) -> Vec<Line<'a>> {
+pub(super) fn tell<'a>(
+    scene: Scene<'_>,
+    span: &Span,
+    row: &Row,
+    waited: Option<std::time::Duration>,
+    room: u16,
+) -> Vec<Line<'a>> {
     let theme = scene.theme;
-    let pair = |name: &str, words: &str| {
-        let name = Words::styled(format!("{name:<10}"), theme.style(Role::Dim));
-        let words = Words::styled(safe(words), theme.style(Role::Text));
-        spread(vec![name, words], Vec::new(), room)
-    };
+    let pair = |name: &str, words: &str| pair(name, words, theme, room);
     let run = span.run.map_or(String::new(), |run| format!(" run #{run}"));
     let mut told = vec![
         pair(
@@ -36,11 +39,7 @@ pub(super) fn tell<'a>(scene: Scene<'_>, span: &Span, row: &Row, room: u16) -> V
         ),
     ];
     let at = scene.clock.local(span.started).strftime("%H:%M:%S%.3f");
-    let mut times = format!("{at}  took {}", text::duration(span.took));
-    if row.self_time < span.took {
-        times = format!("{times}, {} of it itself", text::duration(row.self_time));
-    }
-    told.push(pair("time", &times));
+    told.push(pair("time", &format!("{at}  {}", spent(row, waited))));
     if row.detached {
         told.push(pair(
             "joined",

@@ -12,7 +12,7 @@ use crate::text;
 use crate::tui::draw::{Title, empty, spans_width, spread, title};
 use crate::tui::layout::Pane;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::trace_view::{TraceView, first_shown};
+use crate::tui::trace_view::{Chosen, TraceView, first_shown};
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -22,23 +22,8 @@ pub(in crate::tui) fn render(
     focus: Pane,
 ) {
     let theme = scene.theme;
-    let list = &view.listed;
-    let mut head = Title::default();
-    if !view.filtered().is_empty() {
-        head.of = vec![
-            Span::styled("only ", theme.style(Role::Dim)),
-            Span::styled(view.filtered(), theme.style(Role::Accent)),
-        ];
-    }
-    if !list.is_empty() {
-        let dropped = scene.telemetry.exchanges().dropped() + scene.telemetry.spans().dropped();
-        let words = match dropped {
-            0 => "newest first".to_owned(),
-            dropped => format!("newest first, {dropped} older parts dropped"),
-        };
-        head.note = vec![Span::styled(words, theme.style(Role::Dim))];
-    }
-    let body = title(frame, area, Pane::Traces, head, focus, theme);
+    let list = view.listed();
+    let body = title(frame, area, Pane::Traces, head(scene, view), focus, theme);
     if list.is_empty() {
         empty(frame, body, &why_empty(scene, view), theme);
         return;
@@ -48,26 +33,71 @@ pub(in crate::tui) fn render(
     let shown = list.iter().enumerate().skip(first);
     for ((at, trace), row) in shown.zip(body.rows()) {
         if at == chosen && focus == Pane::Traces {
-            let whole = Rect {
-                x: area.x,
-                width: area.width,
-                ..row
-            };
-            frame.render_widget(Block::new().style(theme.selection()), whole);
-            frame.render_widget(
-                Span::styled("▸", theme.style(Role::Accent)),
-                Rect {
-                    width: 1.min(whole.width),
-                    ..whole
-                },
-            );
+            select(frame, area, row, theme);
         }
-        let (left, right) = line(scene, trace, row.width);
+        let (mut left, right) = line(scene, trace, row.width);
+        if view.marked == Some(trace.trace) {
+            left.insert(0, Span::styled("A ", theme.style(Role::Accent).bold()));
+        }
         frame.render_widget(spread(left, right, row.width), row);
     }
 }
 
+/// What is listed, and whether it follows.
+fn head<'a>(scene: Scene<'_>, view: &'a TraceView) -> Title<'a> {
+    let theme = scene.theme;
+    let mut head = Title::default();
+    if !view.filtered().is_empty() {
+        head.of = vec![
+            Span::styled("only ", theme.style(Role::Dim)),
+            Span::styled(view.filtered(), theme.style(Role::Accent)),
+        ];
+    }
+    if view.with_probes {
+        let words = Span::styled("  with health questions", theme.style(Role::Dim));
+        head.of.push(words);
+    }
+    let mut note = Vec::new();
+    let dropped = scene.telemetry.exchanges().dropped() + scene.telemetry.spans().dropped();
+    if dropped > 0 {
+        note.push(Span::styled(
+            format!("{dropped} older parts dropped   "),
+            theme.style(Role::Dim),
+        ));
+    }
+    note.push(match (view.chosen, view.new_above()) {
+        (Chosen::Newest, _) => Span::styled("newest first", theme.style(Role::Dim)),
+        (Chosen::Trace(_), 0) => Span::styled("paused", theme.style(Role::Waiting)),
+        (Chosen::Trace(_), new) => Span::styled(
+            format!("paused, {new} new above"),
+            theme.style(Role::Waiting),
+        ),
+    });
+    if !view.listed().is_empty() || view.chosen != Chosen::Newest {
+        head.note = note;
+    }
+    head
+}
+
+/// Marks a row as the chosen one, from edge to edge of its pane.
+pub(in crate::tui) fn select(frame: &mut Frame<'_>, pane: Rect, row: Rect, theme: &Theme) {
+    let whole = Rect {
+        x: pane.x,
+        width: pane.width,
+        ..row
+    };
+    frame.render_widget(Block::new().style(theme.selection()), whole);
+    let mark = Rect {
+        width: 1.min(whole.width),
+        ..whole
+    };
+    frame.render_widget(Span::styled("▸", theme.style(Role::Accent)), mark);
+}
+
 fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
+    if !view.filtered().is_empty() && !view.is_complete() {
+        return format!("Looking for “{}” in older requests…", view.filtered());
+    }
     if !view.filtered().is_empty() {
         return format!(
             "No request passes “{}”. f changes the filter.",

@@ -2,11 +2,11 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Known, log_source, move_in};
+use super::{Known, log_source, move_in, traces};
 use crate::tui::layout::Pane;
 use crate::tui::log_view::Fold;
 use crate::tui::pane::tabs;
-use crate::tui::trace_view::{Chosen, first_shown};
+use crate::tui::trace_view::first_shown;
 use crate::tui::ui::{Mode, Ui};
 
 /// Does what a click or the wheel asks for.
@@ -58,19 +58,7 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
             let first = first_shown(ui.index(known.state), rows, len);
             ui.choose(known.state, first + line);
         }
-        Pane::Traces if ui.traces.open.is_none() => {
-            let listed = &ui.traces.listed;
-            let first = first_shown(ui.traces.index(), rows, listed.len());
-            if let Some(trace) = listed.get(first + line) {
-                ui.traces.chosen = Chosen::Trace(trace.trace);
-            }
-        }
-        Pane::Traces => {
-            if let Some(open) = &mut ui.traces.open {
-                open.row = line.saturating_sub(1);
-                ui.traces.go(known.telemetry, 0);
-            }
-        }
+        Pane::Traces => traces::click(ui, line),
         Pane::Logs if ui.logs.fold == Fold::Cut => {
             let services = ui.logs.services(ui.chosen.as_ref());
             let source = log_source(known, &services);

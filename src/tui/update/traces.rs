@@ -1,0 +1,209 @@
+//! Keys of the trace pane: the list, the trace that is open, comparisons, the map; and jumps between traces and logs.
+
+use super::{Known, log_source};
+use crate::telemetry::{Direction, Link, Telemetry, TraceOfLine};
+use crate::tui::keys::Action;
+use crate::tui::layout::Pane;
+use crate::tui::open_trace::OpenTrace;
+use crate::tui::trace_view::{Chosen, Opened, first_shown};
+use crate::tui::ui::{Ui, Zoom};
+
+/// Goes down (or up, if negative) in whatever the pane shows.
+pub(super) fn go(ui: &mut Ui, telemetry: &Telemetry, by: isize) {
+    match &mut ui.traces.opened {
+        Opened::List => ui.traces.go(telemetry, by),
+        Opened::Trace(open) => open.go(by),
+        Opened::Compare(comparison) => comparison.go(by),
+        Opened::Map(scrolled) => *scrolled = scrolled.saturating_add_signed(by).min(10_000),
+    }
+}
+
+/// Opens what is chosen: a trace, or the details of a request.
+pub(super) fn open(ui: &mut Ui, telemetry: &Telemetry) {
+    match &mut ui.traces.opened {
+        Opened::List => ui.traces.open_chosen(),
+        Opened::Trace(open) => open.details = Some(open.details.unwrap_or(0)),
+        Opened::Compare(comparison) => {
+            let trace = comparison.right;
+            ui.traces.opened = Opened::Trace(Box::new(OpenTrace::new(trace)));
+        }
+        Opened::Map(_) => {}
+    }
+    if let Some(open) = ui.traces.open_mut() {
+        open.refresh(telemetry);
+    }
+}
+
+/// One step back within the pane; whether there was one.
+pub(super) fn back(ui: &mut Ui) -> bool {
+    if ui.focus == Pane::Logs && ui.came_from == Some(Pane::Traces) {
+        ui.logs.follow();
+        ui.go_to(Pane::Traces);
+        return true;
+    }
+    if ui.focus != Pane::Traces {
+        return false;
+    }
+    match &mut ui.traces.opened {
+        Opened::List if ui.traces.chosen != Chosen::Newest && ui.zoom == Zoom::Overview => {
+            ui.traces.follow();
+        }
+        Opened::List => return false,
+        Opened::Trace(open) if open.details.is_some() => open.details = None,
+        Opened::Trace(open) if open.searched.is_some() => open.searched = None,
+        Opened::Trace(_) => {
+            ui.traces.opened = Opened::List;
+            if let Some(pane) = ui.came_from {
+                ui.go_to(pane);
+            }
+        }
+        Opened::Compare(_) => ui.traces.opened = Opened::List,
+        Opened::Map(_) => close_map(ui),
+    }
+    true
+}
+
+/// Shows the map of services, which wants all the room there is.
+pub(super) fn map(ui: &mut Ui) {
+    ui.go_to(Pane::Traces);
+    if !matches!(ui.traces.opened, Opened::Map(_)) {
+        ui.zoom_before_map = ui.zoom;
+        ui.zoom = Zoom::Alone;
+        ui.traces.opened = Opened::Map(0);
+    }
+}
+
+/// The list again, if the map is shown.
+pub(super) fn close_map(ui: &mut Ui) {
+    if matches!(ui.traces.opened, Opened::Map(_)) {
+        ui.traces.opened = Opened::List;
+        ui.zoom = ui.zoom_before_map;
+    }
+}
+
+/// Does what a key of the pane asks for.
+pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
+    match action {
+        Action::MarkOrCompare => {
+            ui.said = ui.traces.mark_or_compare();
+            if let Opened::Compare(comparison) = &mut ui.traces.opened {
+                comparison.refresh(known.telemetry);
+            }
+        }
+        Action::Probes => ui.said = Some(ui.traces.toggle_probes()),
+        Action::ToLogs => to_logs(ui, known),
+        action => {
+            let Some(open) = ui.traces.open_mut() else {
+                return;
+            };
+            match action {
+                Action::Fold => open.fold(),
+                Action::Unfold => open.unfold(),
+                Action::FoldAll => open.fold_all(true),
+                Action::UnfoldAll => open.fold_all(false),
+                Action::Lines => open.toggle_lines(known.telemetry),
+                Action::BeforeAndAfter => {
+                    open.with_change = !open.with_change;
+                    open.change = None;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Goes to the next hit of the search in the trace.
+pub(super) fn hit(ui: &mut Ui, direction: Direction) {
+    let Some(open) = ui.traces.open_mut() else {
+        return;
+    };
+    let said = if open.searched.is_none() {
+        "nothing is searched for; / begins"
+    } else if open.go_to_hit(direction) {
+        return;
+    } else {
+        "no part of the trace has it"
+    };
+    ui.said = Some(said.into());
+}
+
+/// From a log line to its trace.
+pub(super) fn from_line(ui: &mut Ui, known: Known<'_>) {
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let Some(line) = ui.logs.current(log_source(known, &services)) else {
+        return;
+    };
+    let Some(found) = known.telemetry.trace_of_line(&line) else {
+        let name = &line.line.service;
+        ui.said = Some(format!(
+            "the line carries no id of a trace, and no request of {name} was under way then"
+        ));
+        return;
+    };
+    let TraceOfLine { trace, span, link } = found;
+    ui.traces.choose(trace);
+    let mut open = OpenTrace::at_part(trace, span);
+    open.refresh(known.telemetry);
+    ui.traces.opened = Opened::Trace(Box::new(open));
+    ui.go_to(Pane::Traces);
+    ui.came_from = Some(Pane::Logs);
+    ui.said = Some(match link {
+        Link::Carried => "found by the trace id that the line carries".into(),
+        Link::Written => "found by the trace id that stands in the line".into(),
+        Link::Time(1) => "found by time: the only request under way there".into(),
+        Link::Time(count) => {
+            format!("found by time: the latest of {count} requests under way there")
+        }
+    });
+}
+
+/// From a part of a trace to the first line that its service said meanwhile.
+fn to_logs(ui: &mut Ui, known: Known<'_>) {
+    let Some(what) = ui.traces.open().and_then(OpenTrace::row) else {
+        return;
+    };
+    let what = what.what.clone();
+    let name = what.service();
+    let Some((line, by_id)) = known.telemetry.first_line_of(&what) else {
+        ui.said = Some(format!("{name} said nothing meanwhile"));
+        return;
+    };
+    if let Some(at) = known.state.services.get_index_of(name) {
+        ui.choose(known.state, at);
+    }
+    ui.go_to(Pane::Logs);
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let rows = ui.rows(Pane::Logs);
+    let source = log_source(known, &services);
+    ui.logs.point_at(source, &line, rows / 2);
+    ui.came_from = Some(Pane::Traces);
+    ui.said = Some(if by_id {
+        "the first line with the id of this trace".into()
+    } else {
+        format!("the first line of {name} in that time: it carries no id")
+    });
+}
+
+/// Chooses what a click in this line of the pane is on.
+pub(super) fn click(ui: &mut Ui, line: usize) {
+    let rows = ui.rows(Pane::Traces);
+    match &mut ui.traces.opened {
+        Opened::List => {
+            let listed = ui.traces.listed();
+            let first = first_shown(ui.traces.index(), rows, listed.len());
+            if let Some(trace) = listed.get(first + line).map(|trace| trace.trace) {
+                ui.traces.choose(trace);
+            }
+        }
+        Opened::Trace(open) if open.details.is_none() => {
+            let items = open.items.len();
+            let shown = rows.saturating_mul(3) / 5;
+            let shown = shown.max(3).min(items + 1).saturating_sub(1);
+            let first = first_shown(open.at, shown, items);
+            if let Some(row) = line.checked_sub(1).filter(|row| *row < shown) {
+                open.at = (first + row).min(items.saturating_sub(1));
+            }
+        }
+        Opened::Trace(_) | Opened::Compare(_) | Opened::Map(_) => {}
+    }
+}
