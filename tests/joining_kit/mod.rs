@@ -120,6 +120,7 @@ fn exchange(edge: &Edge, span: u64, shift: i64) -> Exchange {
         response_headers: Headers::default(),
         request_body: BodyHead::default(),
         response_body: BodyHead::default(),
+        injected: None,
     }
 }
 

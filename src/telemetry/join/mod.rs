@@ -87,7 +87,7 @@ impl Joiner {
     }
 
     /// Looks at everything that came since the last time, and gives back whose edges are others now.
-    /// What is told of exchanges that ended not long before `now` is provisional: who caused them may not have been answered yet.
+    /// What is told of exchanges that ended not long before `now` is provisional: who caused them may still be at it.
     pub fn settle(&mut self, now: jiff::Timestamp) -> Vec<Joined> {
         self.now = self.now.max(now.as_microsecond());
         self.settle_dirty();
