@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::addresses::{SharedDoors, keep_front_doors};
 use super::answers::FirstAnswers;
@@ -82,6 +84,7 @@ impl Opening {
             Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
         let tape = tape(&self.stack, &options)?;
         let world = self.world(options.runtime, &telemetry, &clock)?;
+        tokio::spawn(keep_joined(Arc::clone(&telemetry)));
         let start = Engine::new(Arc::clone(&self.stack), options);
         let parts = Parts {
             start,
@@ -258,4 +261,42 @@ fn tape(stack: &Arc<Stack>, options: &Options) -> Result<Option<Tape>, Failure> 
         Failure::io(&format!("cannot write the tape {}", path.display()), &error)
     };
     Tape::create(path.as_ref(), &head).map(Some).map_err(failed)
+}
+
+/// Joins exchanges as they come, on a thread where that may take its time. Ends with the asynchronous runtime.
+async fn keep_joined(telemetry: Arc<Telemetry>) {
+    /// A trace is looked at this long after its last exchange, or a little later.
+    const PACE: Duration = Duration::from_millis(50);
+    /// Then once more, when what may have caused it has been answered.
+    const AGAIN: Duration = Duration::from_millis(150);
+    let mut changes = telemetry.changes();
+    let mut waiting = false;
+    loop {
+        let told = changes.changed();
+        let gone = if waiting {
+            tokio::time::timeout(AGAIN, told)
+                .await
+                .is_ok_and(|seen| seen.is_err())
+        } else {
+            told.await.is_err()
+        };
+        if gone {
+            return;
+        }
+        tokio::time::sleep(PACE).await;
+        changes.mark_unchanged();
+        let telemetry = Arc::clone(&telemetry);
+        let (done, joined) = oneshot::channel();
+        // Not one of the runtime's threads: these are waited for at the end.
+        let thread = thread::Builder::new()
+            .name("join".to_owned())
+            .spawn(move || {
+                let _ = done.send(telemetry.join(jiff::Timestamp::now()));
+            });
+        let (Ok(_), Ok(again)) = (thread, joined.await) else {
+            tracing::error!("exchanges are not joined any more: no thread, or it broke off");
+            return;
+        };
+        waiting = again;
+    }
 }

@@ -96,10 +96,7 @@ impl World for RealWorld {
                 replaced,
             } => self.stop_run(run, grace, replaced),
             Effect::KillRun { run } => self.kill_run(run),
-            Effect::Route { service, runs } => {
-                self.routed.insert(service.clone(), runs);
-                self.route(&service);
-            }
+            Effect::Route { service, runs } => self.reroute(&service, runs),
             Effect::Refuse { service, why } => {
                 self.routed.remove(&service);
                 self.engine.containers.aim(&service, Aim::Refuse);
@@ -342,7 +339,17 @@ impl RealWorld {
         }
     }
 
-    /// Sends requests for a service to the runs that the engine named, as far as they can be reached.
+    /// From now on these runs are asked. New ones may behave otherwise than what was learned of the service.
+    fn reroute(&mut self, service: &ServiceName, runs: Vec<RunId>) {
+        let before = self.routed.get(service);
+        let known = |run: &RunId| before.is_some_and(|before| before.contains(run));
+        if !runs.iter().all(known) {
+            self.wires.telemetry.replaced_service(service);
+        }
+        self.routed.insert(service.clone(), runs);
+        self.route(service);
+    }
+
     fn route(&self, service: &ServiceName) {
         let Some(runs) = self.routed.get(service) else {
             return;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::exchange::{Exchange, TraceId};
+use super::exchange::{Exchange, SpanId, TraceId};
 use super::exchange_rates::{Callee, EdgeRates, Rates};
-use super::trace::{Row, TraceSummary, summarise, waterfall};
+use super::join::{Joined, JoinedEdge};
+use super::links::Links;
+use super::trace::{Row, TraceSummary, summarise_joined, waterfall_joined};
 use crate::stack::ServiceName;
 
 /// The exchanges of one session, the newest kept.
@@ -23,6 +25,7 @@ pub struct Exchanges {
     /// Positions of a trace's exchanges, the oldest first.
     by_trace: HashMap<TraceId, VecDeque<u64>>,
     rates: HashMap<ServiceName, Callee>,
+    links: Links,
     /// Who called whom, and how often. Both are services of the stack, so there are few.
     edges: HashMap<(ServiceName, ServiceName), u64>,
     /// How many never came here.
@@ -52,8 +55,21 @@ impl Exchanges {
             first: 0,
             by_trace: HashMap::new(),
             rates: HashMap::new(),
+            links: Links::default(),
             edges: HashMap::new(),
             lost: 0,
+        }
+    }
+
+    /// Takes in what joining found. What is no longer kept is left alone.
+    pub fn joined(&mut self, news: &[Joined]) {
+        for one in news {
+            let above = one.edge.map_or(one.trace, |(_, above)| above);
+            if self.by_trace.contains_key(&one.trace) && self.by_trace.contains_key(&above) {
+                self.links.set(one);
+            } else {
+                self.links.forget(one.span, one.trace);
+            }
         }
     }
 
@@ -100,21 +116,41 @@ impl Exchanges {
         newest.filter(|one| filter(one)).take(n).cloned().collect()
     }
 
-    /// All exchanges of a trace, in order of their end.
+    /// All exchanges of the trace that this one is, or is part of since it was joined, in order of their end.
     pub fn trace(&self, trace: TraceId) -> Vec<Arc<Exchange>> {
-        let positions = self.by_trace.get(&trace).into_iter().flatten();
-        positions
-            .filter_map(|position| self.at(*position).cloned())
-            .collect()
+        let parts = self.links.parts(self.root(trace));
+        let of_part = |part| self.by_trace.get(part).into_iter().flatten();
+        let mut positions: Vec<u64> = parts.iter().flat_map(of_part).copied().collect();
+        if parts.len() > 1 {
+            positions.sort_unstable();
+        }
+        let kept = positions.into_iter().filter_map(|at| self.at(at).cloned());
+        kept.collect()
+    }
+
+    /// The trace that this one is part of since it was joined; itself if it was not.
+    pub fn root(&self, trace: TraceId) -> TraceId {
+        self.links.root(trace)
+    }
+
+    /// The edge that joining found for an exchange.
+    pub fn joined_edge(&self, span: SpanId) -> Option<JoinedEdge> {
+        self.links.edge(span)
     }
 
     /// What came since `cursor`, which an earlier call gave; 0: everything that is kept.
     pub fn since(&self, cursor: u64) -> Since {
+        self.some_since(cursor, usize::MAX)
+    }
+
+    /// The oldest `most` of them.
+    pub(super) fn some_since(&self, cursor: u64, most: usize) -> Since {
         let from = cursor.clamp(self.first, self.next());
         let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        let exchanges: Vec<_> = self.ring.iter().skip(skip).take(most).cloned().collect();
         Since {
-            exchanges: self.ring.iter().skip(skip).cloned().collect(),
-            cursor: self.next(),
+            cursor: from + exchanges.len() as u64,
+            exchanges,
             missed: from.saturating_sub(cursor),
             lost: self.lost,
         }
@@ -179,8 +215,10 @@ impl Exchanges {
         let mut seen = HashSet::new();
         let newest = self.ring.iter().rev();
         newest
-            .filter(|one| seen.insert(one.trace))
-            .filter_map(|one| summarise(&self.trace(one.trace)))
+            .filter(|one| seen.insert(self.root(one.trace)))
+            .filter_map(|one| {
+                summarise_joined(&self.trace(one.trace), |span| self.links.edge(span))
+            })
             .filter(|trace| filter(trace))
             .take(n)
             .collect()
@@ -188,7 +226,7 @@ impl Exchanges {
 
     /// The rows in which a trace is drawn; none if it is not (or no longer) known.
     pub fn waterfall(&self, trace: TraceId) -> Vec<Row> {
-        waterfall(&self.trace(trace))
+        waterfall_joined(&self.trace(trace), |span| self.links.edge(span))
     }
 
     /// How many are kept.
@@ -227,10 +265,12 @@ impl Exchanges {
         };
         self.first += 1;
         self.used -= oldest.footprint();
+        self.links.forget(oldest.span, oldest.trace);
         if let Some(positions) = self.by_trace.get_mut(&oldest.trace) {
             positions.pop_front();
             if positions.is_empty() {
                 self.by_trace.remove(&oldest.trace);
+                self.links.forget_fragment(oldest.trace);
             }
         }
     }
@@ -238,7 +278,7 @@ impl Exchanges {
 
 #[cfg(test)]
 mod tests {
-    use super::super::exchange::{ExchangeStatus, SpanId};
+    use super::super::exchange::ExchangeStatus;
     use super::super::exchange_fixture::{exchange, timed};
     use super::*;
 

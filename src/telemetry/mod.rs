@@ -19,7 +19,9 @@ mod exchange_store;
 mod filter;
 pub mod grpc;
 mod held;
+mod join;
 mod level;
+mod links;
 mod log;
 mod log_query;
 mod metric;
@@ -39,7 +41,10 @@ mod what;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
+
+use crate::stack::ServiceName;
 
 pub use align::{Pair, align_traces};
 pub use as_span::{as_exchange, as_span};
@@ -54,6 +59,7 @@ pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
 pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
+pub use join::{Confidence, EdgeKind, Joined, JoinedEdge, Joiner, Rule};
 pub use level::Level;
 pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told};
 pub use log_query::{Direction, Page, Select};
@@ -65,11 +71,18 @@ pub use search::Search;
 pub use series::{Sample, Series};
 pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use span_store::{Spans, SpansSince};
-pub use trace::{Row, TraceSummary, summarise, waterfall};
+pub use trace::{Row, TraceSummary, summarise, summarise_joined, waterfall, waterfall_joined};
 pub use trace_context::TraceContext;
 pub use trace_finder::{Probes, TraceFinder};
 pub use trace_lines::{LinesOfPart, Link, TraceOfLine};
 pub use what::What;
+
+/// The joiner, and up to where it has read the exchanges.
+#[derive(Debug, Default)]
+struct Joining {
+    joiner: Joiner,
+    read: u64,
+}
 
 /// The stores of one session. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]
@@ -79,6 +92,9 @@ pub struct Telemetry {
     spans: Mutex<Spans>,
     series: Mutex<Series>,
     held: Mutex<HeldRequests>,
+    joining: Mutex<Joining>,
+    /// Services that are others now than those whose behaviour was learned.
+    replaced: Mutex<Vec<ServiceName>>,
     changed: watch::Sender<u64>,
 }
 
@@ -91,6 +107,8 @@ impl Telemetry {
             spans: Mutex::new(Spans::new(exchange_budget)),
             series: Mutex::new(Series::default()),
             held: Mutex::new(HeldRequests::default()),
+            joining: Mutex::default(),
+            replaced: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -121,6 +139,45 @@ impl Telemetry {
     /// The held requests. Keep the guard for one count or one query.
     pub fn held(&self) -> MutexGuard<'_, HeldRequests> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins what came since the last time. This may take long, some milliseconds for each call of which it is hard to say
+    /// who made it, so it belongs on a thread of its own; the stores are locked only to read and to write what was found.
+    /// Gives back whether to ask again soon, even if nothing comes.
+    pub fn join(&self, now: Timestamp) -> bool {
+        /// Read at once, and then looked at.
+        const PORTION: usize = 1024;
+        let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let Joining { joiner, read } = &mut *joining;
+        let replaced = std::mem::take(&mut *self.replaced());
+        for service in &replaced {
+            joiner.forget(service);
+        }
+        loop {
+            let since = self.exchanges().some_since(*read, PORTION);
+            *read = since.cursor;
+            since.exchanges.iter().for_each(|one| joiner.push(one));
+            let news = joiner.settle(now);
+            if !news.is_empty() {
+                self.exchanges().joined(&news);
+                self.touch();
+            }
+            if since.exchanges.len() < PORTION {
+                return joiner.is_waiting();
+            }
+        }
+    }
+
+    /// What was learned of how this service behaves is to be forgotten: it is another one now.
+    pub fn replaced_service(&self, service: &ServiceName) {
+        let mut replaced = self.replaced();
+        if !replaced.contains(service) {
+            replaced.push(service.clone());
+        }
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<ServiceName>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the readers that something was written. Cheap; many writes may be told of at once.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::exchange::{SpanId, TraceId};
+use super::join::{Confidence, EdgeKind, JoinedEdge, Rule};
 use super::what::What;
 use crate::stack::ServiceName;
 
@@ -41,11 +42,21 @@ pub struct Row {
     pub self_time: Duration,
     /// Whether it names a parent that is not here (not yet, no longer, or never seen by a relay).
     pub detached: bool,
+    /// The edge to the exchange above it; `None` for a root.
+    pub edge: Option<JoinedEdge>,
 }
 
 /// The summary of a trace's exchanges and spans; `None` if there are none.
 pub fn summarise<T: Clone + Into<What>>(parts: &[T]) -> Option<TraceSummary> {
-    let rows = waterfall(parts);
+    summarise_joined(parts, |_| None)
+}
+
+/// The same, with the edges that joining found.
+pub fn summarise_joined<T: Clone + Into<What>>(
+    parts: &[T],
+    joined: impl Fn(SpanId) -> Option<JoinedEdge>,
+) -> Option<TraceSummary> {
+    let rows = waterfall_joined(parts, joined);
     let roots = rows.iter().filter(|row| row.depth == 0);
     let root = roots.min_by_key(|row| (row.detached, row.what.started()))?;
     let whats = || rows.iter().map(|row| &row.what);
@@ -65,9 +76,17 @@ pub fn summarise<T: Clone + Into<What>>(parts: &[T]) -> Option<TraceSummary> {
 /// The rows of a trace: each part below its parent, siblings by their begin. Roots are those without a parent and
 /// those whose parent is missing; a circle of parents is cut at its earliest part.
 pub fn waterfall<T: Clone + Into<What>>(parts: &[T]) -> Vec<Row> {
+    waterfall_joined(parts, |_| None)
+}
+
+/// The same, with the edges that joining found; they count where an exchange names no parent that is here.
+pub fn waterfall_joined<T: Clone + Into<What>>(
+    parts: &[T],
+    joined: impl Fn(SpanId) -> Option<JoinedEdge>,
+) -> Vec<Row> {
     let mut order: Vec<What> = parts.iter().cloned().map(Into::into).collect();
     order.sort_by_key(|one| (one.started(), one.span()));
-    let forest = Forest::of(&order);
+    let forest = Forest::of(&order, joined);
     let Some(began) = order.first().map(What::started) else {
         return Vec::new();
     };
@@ -77,9 +96,10 @@ pub fn waterfall<T: Clone + Into<What>>(parts: &[T]) -> Vec<Row> {
         offset: between(began, order[index].started()),
         self_time: self_time(
             &order[index],
-            forest.children[index].iter().map(|&child| &order[child]),
+            forest.waited_for(index).map(|child| &order[child]),
         ),
         detached: circular || (order[index].parent().is_some() && forest.parent[index].is_none()),
+        edge: forest.edge[index],
     };
     let mut rows = Vec::with_capacity(order.len());
     let mut drawn = vec![false; order.len()];
@@ -103,34 +123,71 @@ pub fn waterfall<T: Clone + Into<What>>(parts: &[T]) -> Vec<Row> {
 /// Who is below whom, by index into the parts in order of their begin.
 struct Forest {
     parent: Vec<Option<usize>>,
+    edge: Vec<Option<JoinedEdge>>,
     children: Vec<Vec<usize>>,
 }
 
 impl Forest {
-    fn of(order: &[What]) -> Self {
+    fn of(order: &[What], joined: impl Fn(SpanId) -> Option<JoinedEdge>) -> Self {
         let mut by_span: HashMap<SpanId, usize> = HashMap::with_capacity(order.len());
         for (index, one) in order.iter().enumerate() {
             by_span.entry(one.span()).or_insert(index);
         }
         let mut children = vec![Vec::new(); order.len()];
         let mut parents = vec![None; order.len()];
+        let mut edges = vec![None; order.len()];
         for (index, one) in order.iter().enumerate() {
-            let parent = one
-                .parent()
-                .and_then(|parent| by_span.get(&parent).copied());
-            if let Some(parent) = parent.filter(|parent| *parent != index) {
+            let here = |span: SpanId| by_span.get(&span).copied().filter(|at| *at != index);
+            let named = one.parent().and_then(here);
+            let edge = match named {
+                Some(parent) => Some(named_edge(&order[parent], one)),
+                None => joined(one.span()),
+            };
+            if let Some(parent) = named.or_else(|| edge.and_then(|edge| here(edge.parent))) {
                 parents[index] = Some(parent);
+                edges[index] = edge;
                 children[parent].push(index);
             }
         }
         Self {
             parent: parents,
+            edge: edges,
             children,
         }
     }
 }
 
-/// The part's time less the union of its children's, as far as they lie within it. Children come by their begin.
+impl Forest {
+    /// The children that it did not leave to themselves.
+    fn waited_for(&self, index: usize) -> impl Iterator<Item = usize> {
+        let linked =
+            |child: usize| self.edge[child].is_some_and(|edge| edge.kind == EdgeKind::Link);
+        let children = self.children[index].iter().copied();
+        children.filter(move |&child| !linked(child))
+    }
+}
+
+/// The edge of a part that names its parent itself.
+fn named_edge(parent: &What, child: &What) -> JoinedEdge {
+    JoinedEdge {
+        parent: parent.span(),
+        rule: match child {
+            What::Exchange(_) => Rule::Context,
+            What::Span(_) => Rule::OpenTelemetry,
+        },
+        confidence: Confidence::CERTAIN,
+        kind: if between(parent.ended(), child.ended()) > CLOCKS {
+            EdgeKind::Link
+        } else {
+            EdgeKind::Child
+        },
+    }
+}
+
+/// Clocks may disagree by so much: what ends later was not waited for.
+const CLOCKS: Duration = Duration::from_millis(1);
+
+/// The part's time less the union of its children's that it waited for, as far as they lie within it. Children come by their begin.
 fn self_time<'a>(own: &What, children: impl Iterator<Item = &'a What>) -> Duration {
     let end = own.ended();
     let mut covered = Duration::ZERO;
@@ -246,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_outlives_its_parent_takes_only_what_they_share() {
+    fn a_child_that_outlives_its_parent_was_not_waited_for() {
         let fire_and_forget = [
             (1, None, "web", 10, 20),
             (2, Some(1), "mail", 15, 500),
@@ -254,7 +311,7 @@ mod tests {
         ];
         assert_eq!(
             drawn(&fire_and_forget),
-            ["web +10 3", "  log +0 12", "  mail +15 485"]
+            ["web +10 8", "  log +0 12", "  mail +15 485"]
         );
     }
 

@@ -7,7 +7,7 @@ use super::Telemetry;
 use super::exchange::TraceId;
 use super::exchange_store::Exchanges;
 use super::span_store::{OfTrace, Spans};
-use super::trace::{Row, TraceSummary, between, summarise, waterfall};
+use super::trace::{Row, TraceSummary, between, summarise_joined, waterfall_joined};
 use super::what::What;
 
 /// Spans come this much after their end, at most, as a rule.
@@ -47,14 +47,17 @@ impl Telemetry {
     /// The rows in which a trace is drawn, spans below the exchanges that they belong to; none if it is not (or no longer)
     /// known.
     pub fn waterfall(&self, trace: TraceId) -> Vec<Row> {
-        waterfall(&self.parts(trace))
+        let parts = self.parts(trace);
+        let exchanges = self.exchanges();
+        waterfall_joined(&parts, |span| exchanges.joined_edge(span))
     }
 
     /// What a list tells of a trace; `None` if it is not (or no longer) known. The spans are not looked at.
     pub(super) fn summary(&self, trace: TraceId) -> Option<TraceSummary> {
-        let exchanges = self.exchanges().trace(trace);
+        let exchanges = self.exchanges();
+        let parts = exchanges.trace(trace);
         let spans = self.spans();
-        match summarise(&exchanges) {
+        match summarise_joined(&parts, |span| exchanges.joined_edge(span)) {
             Some(summary) => Some(with_spans(summary, &spans)),
             None => spans.of(trace).map(|known| of_spans(trace, known)),
         }
