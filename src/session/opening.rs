@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -270,7 +270,7 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
     /// Then once more, when what may have caused it has been answered.
     const AGAIN: Duration = Duration::from_millis(150);
     let mut changes = telemetry.changes();
-    let mut waiting = false;
+    let (mut waiting, mut took) = (false, Duration::ZERO);
     loop {
         let told = changes.changed();
         let gone = if waiting {
@@ -283,7 +283,9 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
         if gone {
             return;
         }
-        tokio::time::sleep(PACE).await;
+        // A quarter of one core at most.
+        tokio::time::sleep(PACE.max(3 * took)).await;
+        let began = Instant::now();
         changes.mark_unchanged();
         let telemetry = Arc::clone(&telemetry);
         let (done, joined) = oneshot::channel();
@@ -297,6 +299,6 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
             tracing::error!("exchanges are not joined any more: no thread, or it broke off");
             return;
         };
-        waiting = again;
+        (waiting, took) = (again, began.elapsed());
     }
 }

@@ -424,9 +424,9 @@ mod tests {
 
     #[test]
     fn gzip_is_unpacked_as_far_as_it_goes() {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(b"[1,2]").unwrap();
-        let packed = packer.finish().unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"[1,2]").unwrap();
+        let packed = gzip.finish().unwrap();
         let whole = lines("application/json", Some("gzip"), &packed);
         assert_eq!(
             whole,

@@ -133,10 +133,10 @@ mod tests {
         stack
     }
 
-    fn seen(caller: Option<&str>, callee: &str) -> EdgeRates {
+    fn seen(from: Option<&str>, to: &str) -> EdgeRates {
         EdgeRates {
-            caller: caller.map(ServiceName::from),
-            callee: callee.into(),
+            caller: from.map(ServiceName::from),
+            callee: to.into(),
             seen: 1,
             rates: Rates::default(),
         }

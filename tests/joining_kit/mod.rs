@@ -178,7 +178,10 @@ impl Score {
                 score.contained_wrong += 1 - right;
             }
             let confidence = edge.confidence.share();
-            let tenth = &mut score.tenths[(confidence * 10.0) as usize];
+            let tenth = (1..=10)
+                .take_while(|tenth| confidence * 10.0 >= f64::from(*tenth))
+                .count();
+            let tenth = &mut score.tenths[tenth];
             *tenth = (tenth.0 + 1, tenth.1 + right);
             if confidence >= 0.8 {
                 score.stated = (score.stated.0 + 1, score.stated.1 + right);

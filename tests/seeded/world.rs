@@ -386,13 +386,7 @@ impl World {
                 self.truth.builds.insert(build, truth);
                 self.plan_build(build);
             }
-            Effect::CancelBuild { build } => {
-                if let Some(truth) = self.truth.builds.get_mut(&build) {
-                    truth.cancelled = true;
-                }
-                let after = self.rng.between(1, 100);
-                self.plan(after, Planned::Event(Event::BuildCancelled { build }));
-            }
+            Effect::CancelBuild { build } => self.cancel(build),
             Effect::StartRun(start) => self.start(&start),
             Effect::StopRun { run, .. } => self.stop(run, 400),
             Effect::KillRun { run } => self.stop(run, 20),
@@ -443,6 +437,14 @@ impl World {
             | Effect::Export { .. } => {}
             Effect::Forget { service } => self.forget(&service),
         }
+    }
+
+    fn cancel(&mut self, build: BuildId) {
+        if let Some(truth) = self.truth.builds.get_mut(&build) {
+            truth.cancelled = true;
+        }
+        let after = self.rng.between(1, 100);
+        self.plan(after, Planned::Event(Event::BuildCancelled { build }));
     }
 
     fn forget(&mut self, service: &ServiceName) {

@@ -1,3 +1,5 @@
+//! Files of traces, written and read back.
+
 use std::sync::Arc;
 use std::time::Duration;
 
