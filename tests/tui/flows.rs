@@ -591,3 +591,32 @@ async fn terminals_are_as_large_as_the_room_for_what_they_say() {
     desk.press("2 z");
     assert_eq!(asks(&mut desk).await, Some(first));
 }
+
+#[test]
+fn what_was_only_inferred_is_drawn_and_told_as_such() {
+    let mut desk = desk(fixture::ready());
+    request(&desk.scene, 900, 9.5, "/shop", 200);
+    let telemetry = std::sync::Arc::clone(&desk.scene.telemetry);
+    let parent = {
+        let all = telemetry.exchanges().since(0).exchanges;
+        all.last().expect("the one that was just made").clone()
+    };
+    let mut call = (*parent).clone();
+    call.trace = boatyard::telemetry::TraceId(901);
+    call.span = boatyard::telemetry::SpanId(901);
+    call.caller = Some(parent.callee.clone());
+    call.callee = "orders".into();
+    call.path = "/stock".into();
+    call.took = parent.took / 4;
+    call.started = parent.started + parent.took / 2;
+    telemetry.exchanges().push(call);
+    telemetry.join(parent.ended() + Duration::from_secs(1));
+    desk.redraw();
+    desk.press("3 z enter j");
+    assert!(desk.find("≈ orders").is_some(), "{}", desk.text());
+    assert!(
+        desk.find("≈ inferred: only one in flight").is_some(),
+        "{}",
+        desk.text()
+    );
+}

@@ -181,7 +181,13 @@ fn known_tag(name: &str, value: &str) -> Tag {
 fn path(path: &str) -> (String, Vec<u32>) {
     let path = path.get(..MOST_PATH).unwrap_or(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<u32> = Vec::new();
+    let mut add = |value: &str| {
+        let token = hash(value);
+        if !tokens.contains(&token) {
+            tokens.push(token);
+        }
+    };
     let mut shape = String::with_capacity(path.len());
     for part in path.split('/') {
         if part.is_empty() {
@@ -190,7 +196,7 @@ fn path(path: &str) -> (String, Vec<u32>) {
         shape.push('/');
         if is_value(part) {
             shape.push('*');
-            tokens.push(hash(part));
+            add(part);
         } else {
             shape.push_str(part);
         }
@@ -198,7 +204,7 @@ fn path(path: &str) -> (String, Vec<u32>) {
     for part in query.split('&') {
         let value = part.split_once('=').map_or(part, |(_, value)| value);
         if is_value(value) {
-            tokens.push(hash(value));
+            add(value);
         }
     }
     tokens.truncate(MOST_TOKENS);

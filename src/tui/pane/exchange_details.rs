@@ -76,6 +76,14 @@ pub(super) fn tell<'a>(
             "by the trace alone: the request above it was not seen",
         ));
     }
+    if let Some(edge) = row.edge.filter(|edge| !edge.rule.is_told()) {
+        let words = format!(
+            "≈ inferred: {}, {} % sure",
+            edge.rule.words(),
+            edge.confidence
+        );
+        told.push(pair("joined", &words));
+    }
     told.extend(head("→", &exchange.request_headers, theme, room));
     told.extend(content("→", exchange.asked(), theme, room));
     told.extend(head("←", &exchange.response_headers, theme, room));

@@ -315,15 +315,21 @@ fn ticks<'a>(whole: f64, axis: u16, theme: &Theme) -> Vec<Span<'a>> {
     vec![Span::styled(words, theme.style(Role::Dim))]
 }
 
-/// How a part hangs below the one above it: by a call that was waited for, by one that was not, or by the trace alone
-/// (its caller is known, the request it belongs to is not).
-fn branch(depth: usize, detached: bool, linked: bool) -> &'static str {
-    match (depth, detached, linked) {
-        (_, true, _) => "┄ ",
-        (0, false, _) => "",
-        (_, false, true) => "↗ ",
-        (_, false, false) => "└ ",
+/// How a part hangs below the one above it: by a call that was waited for, by one that was not, by what was only inferred,
+/// or by the trace alone (its caller is known, the request it belongs to is not).
+fn branch(row: &Row, linked: bool) -> &'static str {
+    match row.depth {
+        _ if row.detached => "┄ ",
+        0 => "",
+        _ if linked => "↗ ",
+        _ if is_inferred(row) => "≈ ",
+        _ => "└ ",
     }
+}
+
+/// Whether no service said to which request this one belongs.
+fn is_inferred(row: &Row) -> bool {
+    row.edge.is_some_and(|edge| !edge.rule.is_told())
 }
 
 /// The service and what it was asked, below its caller.
@@ -344,9 +350,9 @@ fn label<'a>(
         What::Span(_) => theme.series(place),
     };
     let indent = "  ".repeat(row.depth.min(room / 6));
-    let branch = branch(row.depth, row.detached, linked);
+    let branch = branch(row, linked);
     // The usual way needs no attention, the others are to be read.
-    let hung = theme.style(if row.detached || linked {
+    let hung = theme.style(if row.detached || linked || is_inferred(row) {
         Role::Dim
     } else {
         Role::Border
