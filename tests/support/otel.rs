@@ -5,12 +5,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// With their versions: without, pip searches for minutes for those that fit each other.
 const PACKAGES: [&str; 7] = [
-    "opentelemetry-sdk",
-    "opentelemetry-exporter-otlp",
-    "opentelemetry-distro",
-    "opentelemetry-instrumentation-flask",
-    "opentelemetry-instrumentation-requests",
+    "opentelemetry-sdk==1.30.0",
+    "opentelemetry-exporter-otlp==1.30.0",
+    "opentelemetry-distro==0.51b0",
+    "opentelemetry-instrumentation-flask==0.51b0",
+    "opentelemetry-instrumentation-requests==0.51b0",
     "flask",
     "requests",
 ];
