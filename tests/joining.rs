@@ -80,15 +80,15 @@ fn shop(seed: u64, count: usize) -> Vec<Vec<Edge>> {
 }
 
 fn edge(
-    caller: &str,
-    callee: &str,
+    from: &str,
+    to: &str,
     operation: &str,
     (start, end): (i64, i64),
     parent: Option<usize>,
 ) -> Edge {
     Edge {
-        caller: caller.to_owned(),
-        callee: callee.to_owned(),
+        caller: from.to_owned(),
+        callee: to.to_owned(),
         operation: operation.to_owned(),
         start,
         end,
@@ -107,7 +107,7 @@ fn order(random: &mut Random) -> Vec<Edge> {
     let ordered = carted.max(stocked) + random.between(200, 400);
     edges.push(edge("web", "orders", "/orders", (ordered, 0), Some(0)));
     let mut at = ordered + random.between(400, 600);
-    for _ in 0..1 + random.between(0, 5) / 4 {
+    for _ in 0..=random.between(0, 5) / 4 {
         let paid = at + random.between(3_000, 8_000);
         edges.push(edge("orders", "pay", "/pay", (at, paid), Some(3)));
         at = paid + random.between(100, 200);
@@ -144,9 +144,9 @@ fn a_shop_that_nobody_tuned_for_is_joined() {
     }
 }
 
-fn one(span: u64, caller: Option<&str>, callee: &str, (start, end): (i64, i64)) -> Exchange {
-    let parent = caller.map(|_| 0);
-    let edge = edge(caller.unwrap_or(""), callee, "/x", (start, end), parent);
+fn one(span: u64, from: Option<&str>, to: &str, (start, end): (i64, i64)) -> Exchange {
+    let parent = from.map(|_| 0);
+    let edge = edge(from.unwrap_or(""), to, "/x", (start, end), parent);
     let mut one = replay(&[vec![edge]], 1, 1).exchanges.remove(0);
     one.started += Duration::from_micros(u64::try_from(start).unwrap_or(0));
     one.span = SpanId(span);
@@ -360,18 +360,14 @@ fn anything(forward: bool) -> impl Strategy<Value = Vec<Exchange>> {
         prop::option::of(0..30_u64),
     );
     prop::collection::vec(given, 0..30).prop_map(move |given| {
-        let exchange = |(at, (caller, callee, start, long, named)): (
+        let exchange = |(at, (from, to, start, long, named)): (
             usize,
             (usize, usize, i64, i64, Option<u64>),
         )| {
-            let callee = if forward {
-                callee.max(caller + 1)
-            } else {
-                callee
-            };
+            let to = if forward { to.max(from + 1) } else { to };
             let names = ["a", "b", "c", "d", "e", "f", "g"];
-            let caller = (caller > 0).then(|| names[caller]);
-            let mut one = one(at as u64, caller, names[callee], (start, start + long));
+            let from = (from > 0).then(|| names[from]);
+            let mut one = one(at as u64, from, names[to], (start, start + long));
             one.parent = named.filter(|_| !forward).map(SpanId);
             one
         };
@@ -411,7 +407,9 @@ proptest! {
         (exchanges, shuffled) in anything(true).prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
     ) {
         let mut joiner = Joiner::new();
-        exchanges.iter().for_each(|one| joiner.push(one));
+        for one in &exchanges {
+            joiner.push(one);
+        }
         let batch: HashMap<_, _> = joiner.settle(FAR).into_iter().map(|news| (news.span, news.edge)).collect();
         let mut joiner = Joiner::new();
         let mut slowly = HashMap::new();

@@ -5,3 +5,4 @@ mod flows;
 mod harness;
 mod robust;
 mod screens;
+mod trace_flows;
