@@ -39,6 +39,10 @@ pub(super) enum Action {
     Merge,
     Wrap,
     Copy,
+    CopyCurl,
+    SendAgain,
+    SaveCheck,
+    Export,
     Restart,
     Rebuild,
     StopOrStart,
@@ -163,6 +167,10 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["c"] Action::MarkOrCompare, "mark the trace, or compare it with the marked one", "compare";
         ["v"] Action::BeforeAndAfter, "its route before and after the last change";
         ["y"] Action::Copy, "copy the trace's id", "copy id";
+        ["Y"] Action::CopyCurl, "copy the chosen request as a line with curl";
+        ["R"] Action::SendAgain, "send the chosen request again, and compare the answers";
+        ["S"] Action::SaveCheck, "save the chosen request as a smoke check in the stack file";
+        ["X"] Action::Export, "write the trace to a file, which `boatyard traces --file` opens";
     }
     Compare {
         ["esc"] Action::Back, "back to the list", "back";

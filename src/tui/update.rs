@@ -2,7 +2,10 @@
 
 mod edits;
 mod mouse;
+mod repeat;
 mod traces;
+
+pub(super) use repeat::heard;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
@@ -133,6 +136,9 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
         Action::Copy => return copy(ui, known),
+        Action::CopyCurl | Action::SendAgain | Action::SaveCheck | Action::Export => {
+            return repeat::act(ui, known, action);
+        }
         Action::Restart => return command(ui, |service| Command::Restart { service }),
         Action::Rebuild => return rebuild(ui, known.state),
         Action::StopOrStart => return stop_or_start(ui, known.state),

@@ -21,7 +21,7 @@ use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
-use crate::engine::{Command, Notice, State, TerminalSize};
+use crate::engine::{Command, State, TerminalSize};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::telemetry::Telemetry;
 
@@ -387,8 +387,8 @@ impl<B: Backend> View for Workbench<B> {
             if self.builds.hear(noticed) {
                 self.due = Due::Now;
             }
-            if let Notice::Problem { what, remedy } = &noticed.notice {
-                self.ui.said = Some(format!("{what}; {remedy}"));
+            if let Some(words) = update::heard(&noticed.notice) {
+                self.ui.said = Some(words);
                 self.due = Due::Now;
             }
         }

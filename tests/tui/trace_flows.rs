@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use boatyard::engine::Command;
 use boatyard::telemetry::{SpanId, Stream, TraceId};
 
 use crate::fixture::{self, Scene};
@@ -192,4 +193,38 @@ fn what_was_only_inferred_is_drawn_and_told_as_such() {
         "{}",
         desk.text()
     );
+}
+
+#[test]
+fn a_request_is_copied_sent_again_saved_and_written_to_a_file() {
+    let mut desk = desk(fixture::ready());
+    request(&desk.scene, 900, 9.5, "/shop?q=tea", 200);
+    let telemetry = Arc::clone(&desk.scene.telemetry);
+    let made = telemetry.exchanges().since(0).exchanges;
+    let mut asked = (**made.last().expect("the one that was just made")).clone();
+    asked.trace = TraceId(0xabcd_ef01_u128 << 96);
+    asked.started += Duration::from_millis(100);
+    asked.request_headers = [("host", "127.0.0.1:8080")].into_iter().collect();
+    telemetry.exchanges().push(asked);
+    desk.redraw();
+    desk.press("3 z enter");
+    assert_eq!(desk.press("Y"), None);
+    let line = "copied: curl 'http://127.0.0.1:8080/shop?q=tea'";
+    assert!(desk.find(line).is_some(), "{}", desk.text());
+    let again = desk.press("R");
+    let Some(Command::Replay { request, .. }) = &again else {
+        panic!("{again:?}: {}", desk.text());
+    };
+    assert_eq!(request.method, "GET");
+    let written = desk.press("X");
+    let Some(Command::Export { traces, file, .. }) = &written else {
+        panic!("{written:?}: {}", desk.text());
+    };
+    assert_eq!(traces.len(), 1);
+    assert_eq!(file.display().to_string(), "trace-abcdef01.json");
+    let saved = desk.press("S");
+    let Some(Command::SaveCheck { check }) = &saved else {
+        panic!("{saved:?}: {}", desk.text());
+    };
+    assert!(desk.find(&check.name).is_some(), "{}", desk.text());
 }
