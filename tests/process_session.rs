@@ -10,7 +10,9 @@ mod process_kit;
 mod until;
 
 use std::fs;
+use std::io;
 use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -97,6 +99,16 @@ fn numbers(list: &str) -> Vec<u32> {
     list.split(", ").map(|pid| pid.parse().unwrap()).collect()
 }
 
+/// Removes a folder in which somebody who ends at this moment may be removing files too.
+fn remove(folder: &Path) {
+    while folder.exists() {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.unwrap(),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_outlives_a_session_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +125,7 @@ async fn nothing_outlives_a_session_that_is_killed() {
     }
     let next = identity(folder.path());
     assert_eq!(sweep(&next), Vec::<String>::new());
-    fs::remove_dir_all(next.state_folder()).unwrap();
+    remove(&next.state_folder());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +148,7 @@ async fn nothing_outlives_a_session_that_is_killed_while_it_starts_a_run() {
         until("nothing carries the mark", || marks() == 0).await;
     }
     assert_eq!(sweep(&next), Vec::<String>::new());
-    fs::remove_dir_all(next.state_folder()).unwrap();
+    remove(&next.state_folder());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +174,7 @@ async fn what_outlives_even_the_shim_is_swept_by_the_next_session() {
         "{left:?} of {pids:?} survived; said {said:?}"
     );
     assert_eq!(sweep(&next), Vec::<String>::new());
-    fs::remove_dir_all(next.state_folder()).unwrap();
+    remove(&next.state_folder());
 }
 
 #[test]
