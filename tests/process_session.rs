@@ -10,8 +10,7 @@ mod process_kit;
 mod until;
 
 use std::fs;
-use std::io;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{self, BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -31,7 +30,7 @@ struct Session {
 }
 
 impl Session {
-    fn play(role: &str, folder: &std::path::Path) -> Self {
+    fn play(role: &str, folder: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -64,7 +63,7 @@ impl Session {
     }
 }
 
-fn identity(folder: &std::path::Path) -> Identity {
+fn identity(folder: &Path) -> Identity {
     Identity::new("session-test", folder, format!("{}-7", std::process::id()))
 }
 
