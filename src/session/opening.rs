@@ -285,8 +285,12 @@ async fn keep_joined(telemetry: Arc<Telemetry>) {
         }
         // A quarter of one core at most.
         tokio::time::sleep(PACE.max(3 * took)).await;
-        let began = Instant::now();
         changes.mark_unchanged();
+        // Log lines and figures are news too.
+        if !waiting && !telemetry.has_unjoined() {
+            continue;
+        }
+        let began = Instant::now();
         let telemetry = Arc::clone(&telemetry);
         let (done, joined) = oneshot::channel();
         // Not one of the runtime's threads: these are waited for at the end.

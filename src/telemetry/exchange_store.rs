@@ -26,8 +26,6 @@ pub struct Exchanges {
     by_trace: HashMap<TraceId, VecDeque<u64>>,
     rates: HashMap<ServiceName, Callee>,
     links: Links,
-    /// Who called whom, and how often. Both are services of the stack, so there are few.
-    edges: HashMap<(ServiceName, ServiceName), u64>,
     /// How many never came here.
     lost: u64,
 }
@@ -56,7 +54,6 @@ impl Exchanges {
             by_trace: HashMap::new(),
             rates: HashMap::new(),
             links: Links::default(),
-            edges: HashMap::new(),
             lost: 0,
         }
     }
@@ -83,10 +80,6 @@ impl Exchanges {
                 .or_default()
                 .count(&exchange),
         }
-        if let Some(caller) = &exchange.caller {
-            let edge = (caller.clone(), exchange.callee.clone());
-            *self.edges.entry(edge).or_default() += 1;
-        }
         let position = self.next();
         self.by_trace
             .entry(exchange.trace)
@@ -102,12 +95,6 @@ impl Exchanges {
     /// So many exchanges have happened that nobody can tell of any more.
     pub fn lose(&mut self, exchanges: u64) {
         self.lost += exchanges;
-    }
-
-    /// How often one service was seen to call another in this session.
-    pub fn calls(&self, from: &ServiceName, to: &ServiceName) -> u64 {
-        let edge = (from.clone(), to.clone());
-        self.edges.get(&edge).copied().unwrap_or(0)
     }
 
     /// The newest `n` that pass the filter, the newest first.

@@ -10,7 +10,6 @@ mod body;
 mod compare;
 mod critical;
 mod curl;
-mod declared;
 mod exchange;
 #[cfg(test)]
 mod exchange_fixture;
@@ -53,7 +52,6 @@ pub use body::{Body, BodyHead};
 pub use compare::{Answer, compare};
 pub use critical::{critical_path, outlives};
 pub use curl::{Curl, curl, quoted};
-pub use declared::{Unseen, unseen};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
@@ -139,6 +137,12 @@ impl Telemetry {
     /// The held requests. Keep the guard for one count or one query.
     pub fn held(&self) -> MutexGuard<'_, HeldRequests> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether exchanges came that are not joined yet. Waits while others are being joined.
+    pub fn has_unjoined(&self) -> bool {
+        let joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        self.exchanges().bounds().1 > joining.read
     }
 
     /// Joins what came since the last time. This may take long, some milliseconds for each call of which it is hard to say

@@ -105,7 +105,7 @@ pub(super) async fn make(
     if let Some(host) = &mut body.host_config {
         host.mounts = Some(vec![mount]);
     }
-    let id = create(shared, &engine, body)
+    let id = create(shared, &engine, "net", body)
         .await
         .map_err(|error| reason(&error))?;
     let started = start(&engine, &network, &id).await;
@@ -130,9 +130,11 @@ pub(super) async fn make(
     }
 }
 
-async fn create(
+/// Makes a container of the empty image that is none of a service's, but of this purpose.
+pub(super) async fn create(
     shared: &Shared,
     engine: &ContainerEngine,
+    purpose: &str,
     body: ContainerCreateBody,
 ) -> Result<String, Error> {
     static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -143,7 +145,7 @@ async fn create(
         ..
     } = &shared.identity;
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = spec::allowed(&format!("{stack}-{hash}-net.{session}.{number}"));
+    let name = spec::allowed(&format!("{stack}-{hash}-{purpose}.{session}.{number}"));
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let created = engine.client.create_container(Some(options), body).await?;
     Ok(created.id)

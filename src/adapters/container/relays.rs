@@ -6,12 +6,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, Mount as EngineMount, MountType};
-use bollard::query_parameters::CreateContainerOptionsBuilder;
+use bollard::models::{Mount as EngineMount, MountType};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,7 +21,6 @@ use super::helped::kit_mount;
 use super::holder;
 use super::life::remove_container;
 use super::model::Shared;
-use super::spec;
 use super::words::{is_network_gone, reason};
 use crate::adapters::Identity;
 use crate::stack::ServiceName;
@@ -239,7 +236,8 @@ async fn make(
     if let Some(host) = &mut body.host_config {
         host.mounts = Some(vec![kit_mount(&ready), folder(order)]);
     }
-    let id = create(shared, engine, body).await?;
+    let created = holder::create(shared, engine, "relay", body).await;
+    let id = created.map_err(|error| reason(&error))?;
     let started = match engine.client.start_container(&id, None).await {
         Err(error) if is_network_gone(&error) => match shared.renew_network(engine).await {
             Ok(_) => engine.client.start_container(&id, None).await,
@@ -254,25 +252,6 @@ async fn make(
             Err(reason(&error))
         }
     }
-}
-
-async fn create(
-    shared: &Shared,
-    engine: &ContainerEngine,
-    body: ContainerCreateBody,
-) -> Result<String, String> {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    let Identity {
-        stack,
-        session,
-        hash,
-        ..
-    } = &shared.identity;
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = spec::allowed(&format!("{stack}-{hash}-relay.{session}.{number}"));
-    let options = CreateContainerOptionsBuilder::default().name(&name).build();
-    let created = engine.client.create_container(Some(options), body).await;
-    created.map(|it| it.id).map_err(|error| reason(&error))
 }
 
 fn folder(order: &RelayOrder) -> EngineMount {
