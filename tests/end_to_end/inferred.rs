@@ -136,12 +136,14 @@ fn what_cannot_be_inferred_is_rebuilt_until_the_dockerfile_says_otherwise() {
     greet(&copy.0, "third");
     session.notice("synced", "web");
     let compared = session.notice("image-compared", "web");
-    assert_eq!(compared["difference"], Value::Null, "{compared}");
+    assert_eq!(compared["difference"], Value::Null, "{:#?}", session.said);
     copy.0
         .get_until("/", |_, body| body.contains("third more."));
     assert_eq!(
         (count(&session, "synced"), count(&session, "run-started")),
-        (1, 3)
+        (1, 3),
+        "{:#?}",
+        session.said
     );
     session.quit();
 }

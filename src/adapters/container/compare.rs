@@ -6,7 +6,8 @@ use std::io::Read;
 
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
-    CreateContainerOptions, DownloadFromContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    CreateContainerOptions, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
+    RemoveContainerOptionsBuilder,
 };
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::find::ContainerEngine;
 use super::model::Shared;
-use super::words::{reason, status};
+use super::words::{is_gone, reason};
 use crate::adapters::Identity;
 use crate::engine::{BuildId, RunId};
 use crate::stack::Service;
@@ -79,11 +80,20 @@ async fn compare(
         };
         let found = look(engine, &live.id, paths).await?;
         let differs = |path: &&String| wanted.get(path.as_str()) != found.get(path.as_str());
-        if let Some(path) = paths.iter().find(differs) {
+        // What was removed while it was looked at has nothing anywhere.
+        if let Some(path) = paths.iter().find(differs)
+            && exists(engine, &live.id).await
+        {
             return Ok(Some(format!("{path} differs")));
         }
     }
     Ok(None)
+}
+
+async fn exists(engine: &ContainerEngine, container: &str) -> bool {
+    let options = None::<InspectContainerOptions>;
+    let found = engine.client.inspect_container(container, options).await;
+    !found.is_err_and(|error| is_gone(&error))
 }
 
 /// A container of the image that is never started; it goes with the session's other leftovers if it is not removed here.
@@ -153,7 +163,7 @@ async fn at(engine: &ContainerEngine, container: &str, path: &str) -> Result<At,
         .await;
     match tar {
         Ok(tar) => first(&tar).map_err(|error| format!("{path}: {error}")),
-        Err(error) if status(&error) == Some(404) => Ok(At::Nothing),
+        Err(error) if is_gone(&error) => Ok(At::Nothing),
         Err(error) => Err(format!("{path}: {}", reason(&error))),
     }
 }

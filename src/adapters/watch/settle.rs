@@ -18,6 +18,9 @@ const REMOVED: Duration = Duration::from_millis(150);
 /// Quiet while a file is still open for writing.
 const OPEN: Duration = Duration::from_millis(200);
 
+/// A file that had content and is empty is waited for this long: its writer may be starved between two steps.
+const HALF: Duration = Duration::from_millis(600);
+
 /// Greatest quiet that a long burst asks for.
 const LONGEST_QUIET: Duration = Duration::from_millis(250);
 
@@ -140,7 +143,7 @@ impl Burst {
 
     /// Whether it may be prolonged.
     pub(super) fn is_young(&self, now: Moment) -> bool {
-        now.since(self.heard) < OPEN
+        now.since(self.heard) < HALF
     }
 
     /// The paths, each once, in order.

@@ -37,6 +37,8 @@ pub(super) struct Desk {
     pub(super) made: VecDeque<Made>,
     /// Whether something came since it was looked at.
     pub(super) dirty: bool,
+    /// Whether something above its requests is other than it was when its callees were told.
+    pub(super) moved: bool,
     /// Calls that came since then.
     pub(super) fresh: usize,
     pub(super) templates: HashMap<u32, Template>,
@@ -76,6 +78,7 @@ impl Default for Desk {
             asked: VecDeque::new(),
             made: VecDeque::new(),
             dirty: false,
+            moved: false,
             fresh: 0,
             templates: HashMap::new(),
             learned_from: 0,
@@ -89,6 +92,12 @@ impl Default for Desk {
 }
 
 impl Desk {
+    /// Something above its requests is other than it was.
+    pub(super) fn moves(&mut self) {
+        self.dirty = true;
+        self.moved = true;
+    }
+
     pub(super) fn ask(&mut self, fact: Fact) {
         let place = self.asked.partition_point(|other| other.key() < fact.key());
         self.asked.insert(place, fact);

@@ -15,7 +15,7 @@ mod sample;
 mod solve;
 mod template;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::desk::{Desk, Made, Verdict};
 pub use self::edge::{Confidence, EdgeKind, Joined, JoinedEdge, Rule};
@@ -147,6 +147,23 @@ impl Joiner {
             if std::mem::take(&mut self.desks[desk].dirty) || ripe {
                 self.look(desk);
             }
+            if std::mem::take(&mut self.desks[desk].moved) {
+                self.move_on(desk);
+            }
+        }
+    }
+
+    /// What is above the requests of a service is other than it was, and so it is for all that it called for them.
+    fn move_on(&mut self, number: usize) {
+        let callees: HashSet<usize> = self.desks[number]
+            .made
+            .iter()
+            .map(|made| made.callee)
+            .collect();
+        for callee in callees {
+            if !self.graph.is_cyclic(number, callee) {
+                self.desks[callee].moves();
+            }
         }
     }
 
@@ -205,10 +222,8 @@ impl Joiner {
             });
         }
         let callee = made.callee;
-        if before.map(|(span, _)| span) != above.map(|(span, _)| span)
-            && !self.graph.is_cyclic(number, callee)
-        {
-            self.desks[callee].dirty = true;
+        if before != above.map(|(span, _)| (span, sure)) && !self.graph.is_cyclic(number, callee) {
+            self.desks[callee].moves();
         }
     }
 
