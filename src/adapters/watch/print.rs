@@ -68,11 +68,23 @@ impl Print {
         }
     }
 
-    /// With the content.
+    /// With the content, both of the same moment unless the file is written without end.
     pub(super) fn whole(path: &Path) -> Option<Self> {
-        let print = Self::outside(path)?;
-        let hash = hash(path, print.stat.size).ok();
-        Some(Self { hash, ..print })
+        const TRIES: usize = 4;
+        let mut print = Self::outside(path)?;
+        for _ in 0..TRIES {
+            print.hash = hash(path, print.stat.size).ok();
+            let after = Self::outside(path)?;
+            if after.stat == print.stat {
+                return Some(print);
+            }
+            print = after;
+        }
+        // No print of before is like this one.
+        Some(Self {
+            hash: None,
+            ..print
+        })
     }
 
     /// Whether the content is not known and small enough to be read ahead of any change.

@@ -21,6 +21,11 @@ const OPEN: Duration = Duration::from_millis(200);
 /// A file that had content and is empty is waited for this long: its writer may be starved between two steps.
 const HALF: Duration = Duration::from_millis(600);
 
+/// When a burst must be over, and how long it waits for the rest of such a save at most: whoever writes without end is often
+/// caught between two steps, because the first of them is what is heard.
+const BREATH: Duration = Duration::from_millis(3);
+const BREATHS: Duration = Duration::from_millis(60);
+
 /// Greatest quiet that a long burst asks for.
 const LONGEST_QUIET: Duration = Duration::from_millis(250);
 
@@ -32,7 +37,7 @@ const LONGEST: Duration = Duration::from_millis(900);
 const MANY: usize = 1_000;
 
 /// The same as [`LONGEST`] for a burst of that many files.
-const LONGEST_OF_MANY: Duration = Duration::from_secs(3);
+const LONGEST_OF_MANY: Duration = Duration::from_secs(6);
 
 /// What the last event of a path said about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +58,8 @@ pub(super) struct Burst {
     /// When it was heard of, which may be long after: its time counts from here, so that what piled up meanwhile stays one.
     heard: Moment,
     quiet_since: Moment,
+    /// Not over before this, although it must be.
+    breath_until: Option<Moment>,
     paths: BTreeMap<PathBuf, Step>,
     removed: usize,
     open: usize,
@@ -66,6 +73,7 @@ impl Burst {
             last: at,
             heard: now.max(at),
             quiet_since: at,
+            breath_until: None,
             paths: BTreeMap::new(),
             removed: 0,
             open: 0,
@@ -128,7 +136,8 @@ impl Burst {
         } else {
             LONGEST_OF_MANY
         };
-        self.heard + longest
+        let end = self.heard + longest;
+        self.breath_until.map_or(end, |breath| end.max(breath))
     }
 
     /// Whether it lasts as long as any burst may.
@@ -136,14 +145,20 @@ impl Burst {
         now >= self.ends_at()
     }
 
-    /// Lasts a little longer: a file was found empty, which is usually half a save.
-    pub(super) fn prolong(&mut self, now: Moment) {
-        self.quiet_since = now;
-    }
-
-    /// Whether it may be prolonged.
-    pub(super) fn is_young(&self, now: Moment) -> bool {
-        now.since(self.heard) < HALF
+    /// Lasts a little longer, if it may: a file was found empty, which is usually half a save.
+    pub(super) fn prolong(&mut self, now: Moment) -> bool {
+        let lasts = now.since(self.heard);
+        if lasts < HALF {
+            self.quiet_since = now;
+            return true;
+        }
+        let most = LONGEST + BREATHS;
+        let may = lasts < most && self.paths.len() < MANY;
+        if may {
+            self.breath_until = Some(now + BREATH);
+            self.quiet_since = now;
+        }
+        may
     }
 
     /// The paths, each once, in order.
@@ -256,9 +271,23 @@ mod tests {
             burst.note(
                 Path::new(&file.to_string()),
                 Step::Done,
-                at(2000 + file / 5),
+                at(2000 + file / 2),
             );
         }
-        assert_eq!(burst.over_at(), at(3000));
+        assert_eq!(burst.over_at(), at(6000));
+    }
+
+    #[test]
+    fn half_a_save_is_waited_for_and_at_the_end_only_for_a_breath() {
+        let mut burst = Burst::begin(at(0), at(0));
+        burst.note(Path::new("a"), Step::Done, at(0));
+        assert!(burst.prolong(at(8)));
+        assert_eq!(burst.over_at(), at(16));
+        assert!(burst.prolong(at(599)) && burst.prolong(at(900)));
+        assert_eq!(burst.over_at(), at(903));
+        assert!(!burst.is_overdue(at(902)) && burst.is_overdue(at(903)));
+        assert!(burst.prolong(at(959)));
+        assert!(!burst.prolong(at(960)));
+        assert!(burst.is_overdue(at(962)));
     }
 }

@@ -389,8 +389,7 @@ impl Worker {
         let Some(mut burst) = self.burst.take() else {
             return;
         };
-        if burst.is_young(now) && burst.paths().any(|path| self.is_half_saved(path)) {
-            burst.prolong(now);
+        if burst.paths().any(|path| self.is_half_saved(path)) && burst.prolong(now) {
             self.burst = Some(burst);
             return;
         }

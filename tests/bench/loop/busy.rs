@@ -27,12 +27,10 @@ pub(super) fn report() {
 
 /// The site as a process that must be started again for a new page.
 fn process() -> Copy {
-    let run =
-        "d=$$(mktemp -d) && cp page $$d/page && exec busybox httpd -f -p 127.0.0.1:$$PORT -h $$d";
-    let stack = format!(
-        "name = \"NAME\"\n[services.web]\nrun = \"{run}\"\ndirectory = \"web\"\nports = [\"PORT:8000\"]\nhealth = {{ http = \"/page\" }}\n"
-    );
-    Copy::with(&stack, &[("web/page", "first")])
+    let serve =
+        "d=$(mktemp -d) && cp page $d/page && exec busybox httpd -f -p 127.0.0.1:$PORT -h $d";
+    let stack = "name = \"NAME\"\n[services.web]\nrun = \"sh serve\"\ndirectory = \"web\"\nports = [\"PORT:8000\"]\nhealth = { http = \"/page\" }\n";
+    Copy::with(stack, &[("web/page", "first"), ("web/serve", serve)])
 }
 
 fn measure(what: &str, copy: Copy, runtime: &str) {
