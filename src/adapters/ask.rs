@@ -70,6 +70,9 @@ pub(super) async fn connect(address: SocketAddr, within: Duration) -> Result<Tcp
     }
 }
 
+/// What is said where nothing listens.
+pub(super) const REFUSED: &str = "connection refused";
+
 /// A time limit in words: `3 s`, `250 ms`.
 pub(super) fn time_words(limit: Duration) -> String {
     if limit.subsec_nanos() == 0 && limit.as_secs() < 60 {
@@ -112,7 +115,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Answer, Stri
 
 fn io_words(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".into(),
+        io::ErrorKind::ConnectionRefused => REFUSED.into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "connection reset".into(),
         io::ErrorKind::UnexpectedEof => CUT_OFF.into(),
         io::ErrorKind::HostUnreachable => "host unreachable".into(),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::question::{Asked, Question};
 use self::schedule::Schedule;
-use super::ask::time_words;
+use super::ask::{REFUSED, time_words};
 use super::{Exec, Wires};
 use crate::engine::{Event, ProbeAnswer, RunId};
 use crate::stack::{Health, Probe, Service};
@@ -105,8 +105,9 @@ async fn follow(
     loop {
         let calm = *pace.borrow_and_update();
         let answer = answer(&question, &health, calm).await;
+        let unheard = answer.said == REFUSED;
         teller.tell(answer, calm);
-        let mut delay = schedule.next(*pace.borrow_and_update());
+        let mut delay = schedule.next(*pace.borrow_and_update(), unheard);
         loop {
             tokio::select! {
                 () = sleep(delay) => break,

@@ -14,6 +14,10 @@ const EAGER_DELAY: Duration = Duration::from_millis(80);
 /// The longest delay of what costs more (a command inside), or has been asked in vain for long.
 const PATIENT_DELAY: Duration = Duration::from_millis(250);
 
+/// Where nothing listens yet, the question is over at once and disturbs nobody: it is asked so much more often, within limits.
+const UNHEARD: u32 = 5;
+const SHORTEST: Duration = Duration::from_millis(4);
+
 /// For how long a run is asked eagerly.
 const EAGER: Duration = Duration::from_secs(60);
 
@@ -43,8 +47,8 @@ impl Schedule {
         self.delay = FIRST_DELAY;
     }
 
-    /// The time until the next question.
-    pub(super) fn next(&mut self, calm: bool) -> Duration {
+    /// The time until the next question, after one that found something listening or nothing (`unheard`).
+    pub(super) fn next(&mut self, calm: bool, unheard: bool) -> Duration {
         if calm {
             return self.interval;
         }
@@ -56,6 +60,11 @@ impl Schedule {
         let delay = self.delay.min(longest);
         // A question that costs next to nothing is asked at a delay of about a twentieth of what the start took so far.
         let growth = if self.is_costly { 5 } else { 20 };
+        if unheard {
+            let part = (delay / UNHEARD).max(SHORTEST);
+            self.delay = (delay + part / growth).min(longest);
+            return part;
+        }
         self.delay = (delay + delay / growth).min(longest);
         delay
     }
@@ -76,7 +85,7 @@ mod tests {
             ),
         ] {
             let mut schedule = Schedule::new(&Health::new(probe));
-            let delays: Vec<_> = (0..80).map(|_| schedule.next(false)).collect();
+            let delays: Vec<_> = (0..80).map(|_| schedule.next(false, false)).collect();
             assert_eq!(delays[0], FIRST_DELAY);
             assert!(
                 delays
@@ -84,9 +93,22 @@ mod tests {
                     .all(|pair| pair[0] <= pair[1] && pair[1] <= pair[0] * 5 / 4)
             );
             assert_eq!(delays[79], longest);
-            assert_eq!(schedule.next(true), Duration::from_secs(10));
+            assert_eq!(schedule.next(true, false), Duration::from_secs(10));
             schedule.restart();
-            assert_eq!(schedule.next(false), FIRST_DELAY);
+            assert_eq!(schedule.next(false, false), FIRST_DELAY);
         }
+    }
+
+    #[test]
+    fn where_nothing_listens_it_is_asked_again_soon() {
+        let mut schedule = Schedule::new(&Health::new(Probe::Tcp { port: None }));
+        let mut asked = Duration::ZERO;
+        let mut longest = Duration::ZERO;
+        while asked < Duration::from_secs(1) {
+            longest = schedule.next(false, true);
+            asked += longest;
+        }
+        assert!(longest < Duration::from_millis(15), "{longest:?}");
+        assert!(schedule.next(false, false) < EAGER_DELAY);
     }
 }

@@ -186,6 +186,33 @@ fn a_file_that_ends_before_its_new_folder_is_watched_is_told() {
     assert_eq!(bench.container, tree_of(&bench.root));
 }
 
+/// As `sed -i` and many editors save.
+#[test]
+fn a_file_renamed_into_its_place_is_settled_as_soon_as_one_written_there() {
+    let mut bench = Bench::new();
+    let (file, new) = (bench.root.join("a"), bench.root.join("a.new"));
+    std::fs::write(&new, "renamed").unwrap();
+    std::fs::rename(&new, &file).unwrap();
+    let moved = |mode| EventKind::Modify(ModifyKind::Name(mode));
+    let steps = [
+        (EventKind::Create(CreateKind::File), &new),
+        (
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            &new,
+        ),
+        (moved(RenameMode::From), &new),
+        (moved(RenameMode::To), &file),
+    ];
+    for (kind, path) in steps {
+        let told = Told::new(kind).add_path(path.clone());
+        bench.worker.told(Ok(told), bench.now);
+    }
+    let over = bench.worker.burst.as_ref().unwrap().over_at();
+    assert!(over.since(bench.now) <= Duration::from_millis(15));
+    bench.quiet();
+    assert_eq!(bench.container, tree_of(&bench.root));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -372,11 +372,12 @@ impl Worker {
         if self.plan.leads_to_root(path) {
             self.find_new(at, Tree::walk_roots);
         }
-        // It may have come and gone within this burst.
+        // What came and went within this burst was a step of a save: nothing follows in its place.
         if let Some(burst) = &mut self.burst
             && burst.has(path)
+            && !self.tree.files.contains_key(path)
         {
-            burst.note(path, Step::Removed, at);
+            burst.note(path, Step::Done, at);
         }
     }
 
