@@ -25,6 +25,16 @@ struct ByHand {
     fault: Option<Fault>,
 }
 
+impl FromIterator<(ServiceName, Vec<Fault>)> for Faults {
+    /// Just these are in force.
+    fn from_iter<I: IntoIterator<Item = (ServiceName, Vec<Fault>)>>(faults: I) -> Self {
+        Self {
+            by_hand: Vec::new(),
+            told: faults.into_iter().collect(),
+        }
+    }
+}
+
 impl Faults {
     /// What is done to requests for this service.
     pub fn of(&self, service: &ServiceName) -> &[Fault] {

@@ -43,6 +43,7 @@ pub(super) enum Action {
     SendAgain,
     SaveCheck,
     Export,
+    Faults,
     Restart,
     Rebuild,
     StopOrStart,
@@ -170,6 +171,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["Y"] Action::CopyCurl, "copy the chosen request as a line with curl";
         ["R"] Action::SendAgain, "send the chosen request again, and compare the answers";
         ["S"] Action::SaveCheck, "save the chosen request as a smoke check in the stack file";
+        ["F"] Action::Faults, "delay or break requests of this edge on purpose";
         ["X"] Action::Export, "write the trace to a file, which `boatyard traces --file` opens";
     }
     Compare {
@@ -206,6 +208,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";
         ["s"] Action::StopOrStart, "stop the service, or start it", "stop";
+        ["F"] Action::Faults, "delay or break requests for the service on purpose";
         ["u"] Action::Apply, "apply the edits that wait: of the service, or of all if it has none";
         ["U"] Action::ApplyAll, "apply all edits that wait";
         ["a"] Action::EditMode, "act upon edits of the service at once, or by hand";

@@ -7,6 +7,7 @@ mod body;
 mod builds;
 mod compare_view;
 mod draw;
+mod fault_line;
 mod frame;
 mod heartbeat;
 mod keys;

@@ -35,7 +35,7 @@ pub(super) struct Typing {
 }
 
 /// What is asked for in one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     /// What to search the logs for.
     Search,
@@ -45,6 +45,8 @@ pub(super) enum Asked {
     TraceFilter,
     /// What to search a trace for.
     TraceSearch,
+    /// What is to be done on purpose to requests for a service.
+    Faults { service: ServiceName },
 }
 
 /// Which panes are shown.

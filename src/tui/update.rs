@@ -1,9 +1,11 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
 mod edits;
+mod faults;
 mod mouse;
 mod repeat;
 mod traces;
+mod typing;
 
 pub(super) use repeat::heard;
 
@@ -18,7 +20,7 @@ use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
 use super::trace_view::moved;
-use super::ui::{Asked, Mode, Mouse, Shared, Typing, Ui, Zoom};
+use super::ui::{Mode, Mouse, Shared, Ui, Zoom};
 
 /// What the screen itself cannot do.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +73,7 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             if typing.line.key(key) {
-                typed(ui, known);
+                typing::typed(ui, known);
             }
         }
         Mode::Palette { line, chosen } => {
@@ -88,7 +90,7 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             typing.line.insert(text);
-            typed(ui, known);
+            typing::typed(ui, known);
         }
         Mode::Palette { line, chosen } => {
             line.insert(text);
@@ -116,10 +118,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Zoom => zoom(ui),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
-        Action::Search => ask_search(ui),
+        Action::Search => typing::search(ui),
         Action::NextHit => hit(ui, known, Direction::Forward),
         Action::PreviousHit => hit(ui, known, Direction::Back),
-        Action::Filter => ask_filter(ui),
+        Action::Filter => typing::filter(ui),
         Action::Problems => problems(ui),
         Action::Fold
         | Action::Unfold
@@ -130,6 +132,7 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         | Action::MarkOrCompare
         | Action::BeforeAndAfter
         | Action::Probes => traces::act(ui, known, action),
+        Action::Faults => faults::ask(ui, known),
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
@@ -254,10 +257,7 @@ fn zoom(ui: &mut Ui) {
 /// One step back: what was opened last closes first.
 fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
-        Mode::Typing(typing) => {
-            // What stood there before was right once.
-            drop(apply(ui, known, typing.what, &typing.before));
-        }
+        Mode::Typing(typing) => typing::cancel(ui, known, &typing),
         Mode::Palette { .. } | Mode::Help { .. } => {}
         Mode::Panes => back_in_panes(ui),
     }
@@ -300,95 +300,9 @@ fn focus(ui: &mut Ui, pane: Pane) {
     ui.go_to(pane);
 }
 
-fn ask_search(ui: &mut Ui) {
-    let in_trace = ui.focus == Pane::Traces && ui.traces.open().is_some();
-    ask(
-        ui,
-        if in_trace {
-            Asked::TraceSearch
-        } else {
-            Asked::Search
-        },
-    );
-}
-
-fn ask_filter(ui: &mut Ui) {
-    let what = if ui.focus == Pane::Traces {
-        Asked::TraceFilter
-    } else {
-        Asked::LogFilter
-    };
-    ask(ui, what);
-}
-
-fn ask(ui: &mut Ui, what: Asked) {
-    let before = match what {
-        Asked::Search => {
-            let searching = ui.logs.searching.as_ref();
-            searching
-                .map(|searching| searching.text.clone())
-                .unwrap_or_default()
-        }
-        Asked::LogFilter => ui.logs.filtered.clone(),
-        Asked::TraceFilter => ui.traces.filtered().to_owned(),
-        Asked::TraceSearch => {
-            let searched = ui.traces.open().and_then(|open| open.searched.as_ref());
-            searched.map(|(text, _)| text.clone()).unwrap_or_default()
-        }
-    };
-    // A filter is mended, a search begins anew.
-    let line = match what {
-        Asked::Search | Asked::TraceSearch => Line::default(),
-        Asked::LogFilter | Asked::TraceFilter => Line::of(&before),
-    };
-    if matches!(what, Asked::Search | Asked::LogFilter) && ui.focus != Pane::Logs {
-        ui.go_to(Pane::Logs);
-    }
-    ui.mode = Mode::Typing(Typing {
-        line,
-        what,
-        before,
-        wrong: None,
-    });
-}
-
-/// Shows at once what a line that is being typed finds.
-fn typed(ui: &mut Ui, known: Known<'_>) {
-    let Mode::Typing(typing) = &ui.mode else {
-        return;
-    };
-    let (what, text) = (typing.what, typing.line.text().to_owned());
-    let outcome = apply(ui, known, what, &text);
-    if let Mode::Typing(typing) = &mut ui.mode {
-        typing.wrong = outcome.err();
-    }
-}
-
-fn apply(ui: &mut Ui, known: Known<'_>, what: Asked, text: &str) -> Result<(), String> {
-    let services = ui.logs.services(ui.chosen.as_ref());
-    let source = log_source(known, &services);
-    match what {
-        Asked::Search => {
-            let rows = ui.rows(Pane::Logs);
-            ui.logs.search(source, text, rows)
-        }
-        Asked::LogFilter => ui.logs.set_filter(text),
-        Asked::TraceFilter => ui.traces.set_filter(text),
-        Asked::TraceSearch => match ui.traces.open_mut() {
-            Some(open) => open.search(text),
-            None => Ok(()),
-        },
-    }
-}
-
 fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     match std::mem::take(&mut ui.mode) {
-        Mode::Typing(typing) => {
-            if typing.wrong.is_some() {
-                ui.mode = Mode::Typing(typing);
-            }
-            None
-        }
+        Mode::Typing(typing) => typing::submit(ui, known, typing),
         Mode::Palette { line, chosen } => {
             let mut found = palette::found(line.text(), known.state);
             if chosen >= found.len() {

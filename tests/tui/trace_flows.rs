@@ -228,3 +228,35 @@ fn a_request_is_copied_sent_again_saved_and_written_to_a_file() {
     };
     assert!(desk.find(&check.name).is_some(), "{}", desk.text());
 }
+
+#[test]
+fn faults_are_typed_and_told_as_long_as_they_are_in_force() {
+    let mut desk = desk(fixture::ready());
+    desk.press("j F");
+    assert!(desk.find("faults of orders:").is_some(), "{}", desk.text());
+    desk.press("2 0");
+    assert!(desk.find("20 is no error").is_some(), "{}", desk.text());
+    assert_eq!(desk.press("enter"), None, "what is wrong is not kept");
+    desk.press("0 m s space f r o m space w e b");
+    let asked = desk.press("enter");
+    let Some(Command::SetFault { service, fault }) = asked else {
+        panic!("{asked:?}: {}", desk.text());
+    };
+    assert_eq!(service.as_str(), "orders");
+    assert_eq!(fault.to_string(), "from web: 200ms later");
+    desk.scene.state.faults = [(service.clone(), vec![fault])].into_iter().collect();
+    desk.show();
+    assert!(desk.find("↯ faults of orders").is_some(), "{}", desk.text());
+    desk.press("6");
+    assert!(desk.find("↯ ").is_some(), "{}", desk.text());
+    desk.press("esc 1 F");
+    assert!(desk.find("from web 200ms").is_some(), "{}", desk.text());
+    desk.press("ctrl-u");
+    assert_eq!(
+        desk.press("enter"),
+        Some(Command::ClearFaults {
+            service,
+            from: None
+        })
+    );
+}

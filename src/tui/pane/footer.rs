@@ -9,6 +9,7 @@ use super::Scene;
 use crate::engine::ServiceState;
 use crate::text;
 use crate::tui::draw::{spans_width, spread};
+use crate::tui::fault_line;
 use crate::tui::keys::{Binding, working};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
@@ -39,9 +40,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
 
 /// The line that is being typed, with its cursor, and what it finds.
 fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
-    let sign = match typing.what {
-        Asked::Search | Asked::TraceSearch => " / ",
-        Asked::LogFilter | Asked::TraceFilter => " only ",
+    let sign = match &typing.what {
+        Asked::Search | Asked::TraceSearch => " / ".to_owned(),
+        Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
+        Asked::Faults { service } => format!(" faults of {service}: "),
     };
     let (before, after) = typing.line.parts();
     let under = after.chars().next().map_or(" ".to_owned(), String::from);
@@ -56,7 +58,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
         Span::styled(rest, text),
     ];
     let open = ui.traces.open().filter(|open| open.searched.is_some());
-    let (words, role) = match (&typing.wrong, &ui.logs.searching, typing.what) {
+    let (words, role) = match (&typing.wrong, &ui.logs.searching, &typing.what) {
         (Some(wrong), _, _) => (wrong.clone(), Role::Failed),
         (None, Some(searching), Asked::Search) => (
             super::logs::hits(searching.hits, searching.complete),
@@ -70,6 +72,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
             let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
             (words.to_owned(), Role::Dim)
         }
+        (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),
         (None, _, Asked::TraceSearch) if open.is_some() => {
             let (hits, of) = open.map_or((0, 0), |open| (open.hits(), open.rows.len()));
             (format!("{hits} of {of} have it"), Role::Dim)

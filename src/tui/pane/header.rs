@@ -36,6 +36,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
             theme.style(Role::Waiting),
         ));
     }
+    left.extend(faults(scene.state, theme));
     let mut right = Vec::new();
     if area.width >= 30 {
         right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
@@ -47,6 +48,21 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         right = figures;
     }
     frame.render_widget(spread(left, right, area.width), area);
+}
+
+/// To whose requests something is done on purpose: what goes wrong there is no fault of theirs.
+fn faults<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
+    let names: Vec<&str> = state
+        .faults
+        .in_force()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let words = match names[..] {
+        [] => return None,
+        [one] => format!("↯ faults of {one}   "),
+        [..] => format!("↯ faults of {} services   ", names.len()),
+    };
+    Some(Span::styled(words, theme.style(Role::Waiting).bold()))
 }
 
 /// How many services are at what: what went wrong first, all in the same order at all times.

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::Scene;
 use super::header::WINDOW;
 use crate::engine::ServiceState;
+use crate::stack::ServiceName;
 use crate::telemetry::{EdgeRates, Rates};
 use crate::text;
 use crate::tui::draw::{Title, clip, empty, lines, title};
@@ -30,7 +31,7 @@ pub(in crate::tui) fn render(
     let seen = scene.telemetry.exchanges().edges(WINDOW, now);
     let layers = layers(&scene.state.stack, seen);
     let words = format!(
-        "{} s, p50/p95   ▷ not observed   + not declared",
+        "{} s, p50/p95   ▷ not observed   + not declared   ↯ fault on purpose",
         WINDOW.as_secs()
     );
     let head = Title {
@@ -87,6 +88,7 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
     if let Some(entered) = &node.entered {
         let words = Span::styled("⇢ outside ", theme.style(Role::Dim));
         let mut spans = vec![Span::raw(" "), words];
+        spans.extend(fault(scene, None, &node.name));
         spans.extend(traffic(entered, theme));
         card.push(Line::from(clip(spans, room)));
     }
@@ -97,7 +99,7 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
     let width = width.max().unwrap_or(0).min(18);
     for (at, call) in node.calls.iter().enumerate() {
         let last = at + 1 == node.calls.len();
-        let spans = edge(scene, call, width, last);
+        let spans = edge(scene, &node.name, call, width, last);
         card.push(Line::from(clip(spans, room)));
     }
     card.push(Line::default());
@@ -105,7 +107,13 @@ fn card<'a>(scene: Scene<'_>, node: &MapNode, room: u16) -> Vec<Line<'a>> {
 }
 
 /// One call: a full arrow if it was seen, a hollow one if the stack file alone says so.
-fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<Span<'a>> {
+fn edge<'a>(
+    scene: Scene<'_>,
+    caller: &ServiceName,
+    call: &MapEdge,
+    width: usize,
+    last: bool,
+) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let branch = if last { " └" } else { " ├" };
     let arrow = if call.seen.is_some() {
@@ -121,6 +129,7 @@ fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<S
         Span::styled(name, theme.series(place.unwrap_or(0))),
         Span::raw(" "),
     ];
+    spans.extend(fault(scene, Some(caller), &call.callee));
     match &call.seen {
         None => spans.push(Span::styled(
             "declared, not observed",
@@ -134,6 +143,18 @@ fn edge<'a>(scene: Scene<'_>, call: &MapEdge, width: usize, last: bool) -> Vec<S
         }
     }
     spans
+}
+
+/// The sign of something that is done on purpose to the requests of an edge.
+fn fault<'a>(
+    scene: Scene<'_>,
+    caller: Option<&ServiceName>,
+    callee: &ServiceName,
+) -> Option<Span<'a>> {
+    let mut faults = scene.state.faults.of(callee).iter();
+    faults
+        .any(|fault| fault.concerns(caller))
+        .then(|| Span::styled("↯ ", scene.theme.style(Role::Waiting).bold()))
 }
 
 /// How often, how fast, how well; or how often in all, if nothing passed lately.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,32 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-use super::shop::{Copy, free_port, request, wait_until};
-
-/// From starting the shop window by hand until it answers.
-pub(super) fn process_start(copy: &Copy) -> Duration {
-    let port = free_port();
-    let began = Instant::now();
-    let mut child = Command::new("python3")
-        .args(["-u", "app.py"])
-        .current_dir(copy.directory().join("web"))
-        .envs([
-            ("PORT", port.to_string()),
-            ("ORDERS_URL", String::new()),
-            ("CATALOG_URL", String::new()),
-        ])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("python3 starts");
-    wait_until("the program's answer", || {
-        request(port, "GET", "/healthz", "")
-    });
-    let took = began.elapsed();
-    drop(child.kill());
-    drop(child.wait());
-    took
-}
+use super::shop::Copy;
 
 /// The shop window, built and replaced by hand on a network of its own.
 pub(super) struct Floor {

@@ -28,6 +28,7 @@ mod hand;
 mod http;
 mod idle;
 mod print;
+mod process;
 mod rebuild;
 mod requests;
 mod site;
@@ -61,7 +62,7 @@ fn main() {
     );
     let parts: [Part; 13] = [
         ("start", start_up),
-        ("processes", processes),
+        ("processes", process::report),
         ("containers", containers),
         ("context", context::report),
         ("rebuild", rebuild::small),
@@ -148,25 +149,6 @@ fn save_until_served(copy: &Copy, session: &mut Session, greeting: &str) -> Dura
     let took = began.elapsed();
     session.notice("change-live", "web");
     took
-}
-
-fn processes(rounds: usize) {
-    let copy = Copy::of("shop");
-    let mut session = Session::start(&copy, &["--runtime", "process"]);
-    session.all("run-ready", &["web", "orders", "payments", "catalog"]);
-    let (mut ours, mut floor) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        ours.push(save_until_served(
-            &copy,
-            &mut session,
-            &format!("Process {round}"),
-        ));
-        floor.push(floor::process_start(&copy));
-    }
-    session.quit();
-    let floor = row("floor: the program's own start (web/app.py)", floor);
-    let ours = row("process: save app.py until the new answer is served", ours);
-    bar("process: above the floor", ours - floor, 40.0, "ms");
 }
 
 fn containers(rounds: usize) {
