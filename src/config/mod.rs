@@ -7,6 +7,7 @@
 mod address;
 mod build;
 mod checks;
+mod compose;
 mod depends_on;
 mod discover;
 mod dockerfile;

@@ -1,0 +1,3 @@
+//! Compose files.
+
+mod forms;
