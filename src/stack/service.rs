@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommandWords, EnvValue, Fault, Health, Holding, Probe, ServiceName, WatchMode, WatchRule,
+    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, ServiceName, Space,
+    WatchMode, WatchRule,
 };
 
 /// What a service runs as.
@@ -96,6 +97,9 @@ pub struct Service {
     pub labels: IndexMap<String, String>,
     /// `NAME:ADDRESS` lines for the container's hosts file.
     pub extra_hosts: Vec<String>,
+    /// What only its containers have.
+    #[serde(default)]
+    pub container: ContainerOptions,
 }
 
 impl Service {
@@ -135,6 +139,7 @@ impl Service {
             tty: false,
             labels: IndexMap::new(),
             extra_hosts: Vec::new(),
+            container: ContainerOptions::default(),
         }
     }
 
@@ -170,9 +175,25 @@ impl Service {
         match (self.overlap, runtime) {
             (Some(false), _) => Swap::Exclusive,
             (None, _) if shares_storage => Swap::Exclusive,
+            (None, Runtime::Container) if self.is_bound() => Swap::Exclusive,
             (_, Runtime::Process) | (Some(true), Runtime::Container) => Swap::Overlap,
             (_, Runtime::Container) => Swap::Handover,
         }
+    }
+
+    /// Whether its containers want something that only one can have at a time: a port of this machine that no front door
+    /// shares, or an address.
+    fn is_bound(&self) -> bool {
+        let on_host = self
+            .container
+            .network_mode
+            .as_ref()
+            .is_some_and(Space::is_host);
+        let has_udp = self
+            .ports
+            .iter()
+            .any(|port| port.protocol == Protocol::Udp && port.host.is_some());
+        on_host || has_udp || self.container.has_fixed_address()
     }
 
     /// The services it calls: named in its environment, or depended on (jobs excepted).
