@@ -97,6 +97,7 @@ fn words(line: &str) -> CommandWords {
 }
 
 fn build(root: &Path, name: &str, args: &[(&str, &str)]) -> Build {
+    inline: None,
     Build {
         context: root.join(name),
         dockerfile: root.join(name).join("Dockerfile"),
@@ -157,11 +158,15 @@ fn orders(root: &Path) -> Service {
                     then: Then::Restart,
                 },
                 ignore: Vec::new(),
+                include: Vec::new(),
+                initial_sync: false,
             },
             WatchRule {
                 path: root.join("orders/requirements.txt"),
                 reaction: Reaction::Rebuild,
                 ignore: Vec::new(),
+                include: Vec::new(),
+                initial_sync: false,
             },
         ],
         replicas: 2,

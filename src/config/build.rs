@@ -76,6 +76,7 @@ struct Places<'n> {
 }
 
 fn plain(context: PathBuf) -> Build {
+    inline: None,
     Build {
         dockerfile: context.join("Dockerfile"),
         context,

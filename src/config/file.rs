@@ -92,7 +92,7 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
 }
 
 /// Half of the processors, but not fewer than two and not more than four: builds use several each.
-fn default_builds() -> usize {
+pub(super) fn default_builds() -> usize {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     (processors / 2).clamp(2, 4)
 }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, ServiceName, Space,
+    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, Reaction, ServiceName, Space,
     WatchMode, WatchRule,
 };
 
@@ -62,6 +62,10 @@ pub struct Service {
     pub volumes: Vec<Mount>,
     /// Watch rules; empty: the default for its kind (see [`Service::default_reaction`]).
     pub watch: Vec<WatchRule>,
+    /// Whether every watch rule that takes a file counts, and the rest of the build context does not, as Compose has it;
+    /// else the first that takes it does.
+    #[serde(default)]
+    pub every_rule: bool,
     /// What files of its build context mean that no watch rule takes.
     pub sync: SyncMode,
     /// Whether saved files are acted upon at once.
@@ -122,6 +126,7 @@ impl Service {
             health: None,
             volumes: Vec::new(),
             watch: Vec::new(),
+            every_rule: false,
             sync: SyncMode::default(),
             watch_mode: WatchMode::default(),
             hold: Holding::default(),
@@ -146,6 +151,17 @@ impl Service {
     /// Whether it can run as a container.
     pub fn has_image(&self) -> bool {
         self.build.is_some() || self.image.is_some()
+    }
+
+    /// Whether a new container of it lacks files that this watch rule is to put into it.
+    pub fn is_filled_by(&self, rule: &WatchRule) -> bool {
+        let by_itself = self.build.is_none() && self.image.is_some() && !self.every_rule;
+        matches!(rule.reaction, Reaction::Sync { .. }) && (by_itself || rule.initial_sync)
+    }
+
+    /// Whether a new container of it lacks files that watch rules are to put into it.
+    pub fn lacks_files(&self) -> bool {
+        self.watch.iter().any(|rule| self.is_filled_by(rule))
     }
 
     /// Whether it is inferred from its Dockerfile where files of its context land.
@@ -245,6 +261,9 @@ pub struct Build {
     pub context: PathBuf,
     /// Dockerfile, absolute.
     pub dockerfile: PathBuf,
+    /// The text of the Dockerfile, if it stands in the stack's own file: then `dockerfile` is only what it is called.
+    #[serde(default)]
+    pub inline: Option<String>,
     /// Stage to build; `None`: the last.
     pub target: Option<String>,
     /// Build arguments, sorted by name.

@@ -134,6 +134,11 @@ fn sync_rule() -> WatchRule {
         },
         ignore: Vec::new(),
     }
+    include: Vec::new(),
+    initial_sync: false,
+        include: Vec::new(),
+        initial_sync: false,
+    }
 }
 
 fn health() -> Health {
@@ -152,6 +157,7 @@ fn volume() -> Mount {
 }
 
 fn build(number: u64) -> Build {
+    inline: None,
     Build {
         context: PathBuf::from("/seeded"),
         dockerfile: PathBuf::from("/seeded/Dockerfile"),

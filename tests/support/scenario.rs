@@ -303,11 +303,18 @@ fn sync_rule(folder: &str) -> WatchRule {
         },
         ignore: Vec::new(),
     }
+    include: Vec::new(),
+    initial_sync: false,
+        include: Vec::new(),
+        initial_sync: false,
+    }
 }
 
 fn build(name: &str, arg: &str) -> Build {
+    inline: None,
     let context = PathBuf::from("/shop").join(name);
     Build {
+        inline: None,
         dockerfile: context.join("Dockerfile"),
         context,
         target: None,

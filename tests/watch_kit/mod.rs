@@ -204,6 +204,8 @@ pub(crate) fn synced(root: &Path) -> Service {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }];
     service
 }

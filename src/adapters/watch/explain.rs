@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::docker_rules::DockerRules;
 use super::names;
 use super::plan::{Filter, Interest, Judgement, LeftOut, Plan, Saved, Why, inside, real};
 use crate::adapters::ignore_rules::IgnoreLine;
@@ -75,6 +76,8 @@ pub enum Exclusion {
     Line(IgnoreLine),
     /// A pattern of the rule's own excludes it.
     Pattern(String),
+    /// None of the patterns for which the rule is matches it.
+    NotIncluded,
 }
 
 /// What saving each of these paths would do, given what each service runs as. Paths need not exist: they are answered as if
@@ -169,6 +172,11 @@ impl Interest {
             LeftOut::IgnoreFile => Exclusion::IgnoreFile,
             LeftOut::OtherService => Exclusion::OtherService(self.other(path)?),
             LeftOut::Pattern => self.pattern(&inside, is_folder)?,
+            LeftOut::NotIncluded => Exclusion::NotIncluded,
+            LeftOut::Context => {
+                let (root, rules) = self.context.as_ref()?;
+                line_of(rules, &super::plan::inside(path, root)?)?
+            }
         })
     }
 
@@ -186,20 +194,23 @@ impl Interest {
         match &self.filter {
             Filter::Exact => None,
             Filter::Git { rules, .. } => rules.which_line(inside, is_folder).map(Exclusion::Line),
-            Filter::Docker(docker) => {
-                let (line, text) = docker.rules.which_line(inside)?;
-                let text = text.to_owned();
-                Some(match docker.rules.source() {
-                    Some(file) => Exclusion::Line(IgnoreLine {
-                        file: file.to_owned(),
-                        line,
-                        text,
-                    }),
-                    None => Exclusion::Pattern(text),
-                })
-            }
+            Filter::Docker(docker) => line_of(docker, inside),
         }
     }
+}
+
+/// The line, or the pattern, that excludes a path.
+fn line_of(docker: &DockerRules, inside: &str) -> Option<Exclusion> {
+    let (line, text) = docker.rules.which_line(inside)?;
+    let text = text.to_owned();
+    Some(match docker.rules.source() {
+        Some(file) => Exclusion::Line(IgnoreLine {
+            file: file.to_owned(),
+            line,
+            text,
+        }),
+        None => Exclusion::Pattern(text),
+    })
 }
 
 /// The path itself may be a link, which is watched as the file it is; the way to it is gone without.

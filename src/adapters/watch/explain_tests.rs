@@ -55,6 +55,8 @@ fn stack(root: &Path) -> Stack {
             then: Then::Restart,
         },
         ignore: vec!["*.test.js".into(), "gen/".into()],
+        include: Vec::new(),
+        initial_sync: false,
     }];
     let mut stack = Stack {
         directory: root.to_owned(),

@@ -46,6 +46,11 @@ fn rule(path: PathBuf, reaction: Reaction, ignore: &[&str]) -> WatchRule {
         reaction,
         ignore: ignore.iter().map(|pattern| (*pattern).into()).collect(),
     }
+    include: Vec::new(),
+    initial_sync: false,
+        include: Vec::new(),
+        initial_sync: false,
+    }
 }
 
 fn sync(target: &str, then: Then) -> Reaction {

@@ -52,6 +52,7 @@ pub(super) fn write_many(folder: &Path) {
 
 /// How the site is built.
 pub(super) fn build(context: &Path) -> Build {
+    inline: None,
     Build {
         context: context.to_path_buf(),
         dockerfile: context.join("Dockerfile"),
