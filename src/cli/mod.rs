@@ -45,15 +45,25 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The stack file [default: boatyard.toml in this folder or one of its parents]
-    #[arg(short, long, global = true, value_name = "PATH")]
-    pub file: Option<PathBuf>,
+    /// The stack file, or compose files, later ones merged onto earlier ones [default: boatyard.toml or a compose file in
+    /// this folder or one of its parents]
+    #[arg(short, long = "file", global = true, value_name = "PATH")]
+    pub files: Vec<PathBuf>,
     /// Act as if started in this folder
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Also run the services of this profile; may be given several times
     #[arg(long = "profile", global = true, value_name = "NAME")]
     pub profiles: Vec<String>,
+    /// Variables for compose files, instead of .env; may be given several times
+    #[arg(long = "env-file", global = true, value_name = "PATH", hide_short_help = true)]
+    pub env_files: Vec<PathBuf>,
+    /// The name of the project of compose files [default: as Compose has it]
+    #[arg(short, long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub project_name: Option<String>,
+    /// The folder to which paths of compose files are relative [default: the first one's]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    pub project_directory: Option<PathBuf>,
     /// What services run as
     #[arg(long, global = true, value_enum, default_value_t = RuntimeArg::Auto, hide_default_value = true)]
     pub runtime: RuntimeArg,
@@ -142,9 +152,12 @@ The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2;
     },
     /// Print the stack as Boatyard understands it, secrets masked
     Config {
-        /// In which form
-        #[arg(long, value_enum, default_value_t = ConfigFormat::Toml)]
-        format: ConfigFormat,
+        /// In which form [default: toml, or yaml for compose files]
+        #[arg(long, value_enum)]
+        format: Option<ConfigFormat>,
+        /// Say instead what sets this variable
+        #[arg(long, value_name = "VAR")]
+        explain: Option<String>,
     },
     /// Say which service and rule a path belongs to and what saving it does, or what leaves it out
     #[command(after_help = "Examples:

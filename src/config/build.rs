@@ -76,8 +76,8 @@ struct Places<'n> {
 }
 
 fn plain(context: PathBuf) -> Build {
-    inline: None,
     Build {
+        inline: None,
         dockerfile: context.join("Dockerfile"),
         context,
         target: None,

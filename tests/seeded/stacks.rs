@@ -133,9 +133,6 @@ fn sync_rule() -> WatchRule {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
-    }
-    include: Vec::new(),
-    initial_sync: false,
         include: Vec::new(),
         initial_sync: false,
     }
@@ -157,8 +154,8 @@ fn volume() -> Mount {
 }
 
 fn build(number: u64) -> Build {
-    inline: None,
     Build {
+        inline: None,
         context: PathBuf::from("/seeded"),
         dockerfile: PathBuf::from("/seeded/Dockerfile"),
         target: None,

@@ -302,16 +302,12 @@ fn sync_rule(folder: &str) -> WatchRule {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
-    }
-    include: Vec::new(),
-    initial_sync: false,
         include: Vec::new(),
         initial_sync: false,
     }
 }
 
 fn build(name: &str, arg: &str) -> Build {
-    inline: None,
     let context = PathBuf::from("/shop").join(name);
     Build {
         inline: None,

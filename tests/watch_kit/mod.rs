@@ -182,6 +182,7 @@ pub(crate) fn process(root: &Path) -> Service {
 pub(crate) fn built(root: &Path) -> Service {
     let mut service = Service::named("app");
     service.build = Some(Build {
+        inline: None,
         context: root.into(),
         dockerfile: root.join("Dockerfile"),
         target: None,

@@ -25,7 +25,7 @@ pub struct Explained {
     pub path: PathBuf,
     /// Saving it reloads the stack.
     pub reloads: bool,
-    /// What it means to each service that looks where it lies.
+    /// What it means to each service that looks where it lies: a verdict for each, but for several rules that all count.
     pub services: Vec<(ServiceName, Verdict)>,
 }
 
@@ -104,9 +104,9 @@ impl Plan {
         let path = without_links(asked);
         let is_folder = asked.to_string_lossy().ends_with('/')
             || path.symlink_metadata().is_ok_and(|data| data.is_dir());
-        let verdicts = self.services.iter().filter_map(|(name, interests)| {
-            let verdict = self.verdict(interests, &path, is_folder)?;
-            Some((name.clone(), verdict))
+        let verdicts = self.services.iter().flat_map(|(name, interests)| {
+            let verdicts = self.verdicts(interests, &path, is_folder);
+            verdicts.into_iter().map(|verdict| (name.clone(), verdict))
         });
         Explained {
             services: verdicts.collect(),
@@ -115,17 +115,19 @@ impl Plan {
         }
     }
 
-    fn verdict(&self, interests: &[Interest], path: &Path, is_folder: bool) -> Option<Verdict> {
-        if let Some(interest) = self.decides(interests, path, is_folder) {
-            let saved = Saved {
-                path: path.to_owned(),
-                gone: false,
-            };
-            return Some(Verdict::Counts {
-                ground: interest.ground(),
-                action: interest.action(&saved),
-                inferred: interest.inferred(path),
-            });
+    fn verdicts(&self, interests: &[Interest], path: &Path, is_folder: bool) -> Vec<Verdict> {
+        let saved = Saved {
+            path: path.to_owned(),
+            gone: false,
+        };
+        let counts = |interest: &&Interest| Verdict::Counts {
+            ground: interest.ground(),
+            action: interest.action(&saved),
+            inferred: interest.inferred(path),
+        };
+        let deciding = self.deciding(interests, path, is_folder);
+        if !deciding.is_empty() {
+            return deciding.iter().map(counts).collect();
         }
         let by: Vec<(Ground, Exclusion)> = interests
             .iter()
@@ -135,7 +137,10 @@ impl Plan {
             })
             .collect();
         let entered = is_folder && super::plan::enters(interests, path);
-        (!by.is_empty()).then_some(Verdict::LeftOut { by, entered })
+        if by.is_empty() {
+            return Vec::new();
+        }
+        vec![Verdict::LeftOut { by, entered }]
     }
 
     fn exclusion(&self, interest: &Interest, path: &Path, is_folder: bool) -> Option<Exclusion> {

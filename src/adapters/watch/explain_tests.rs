@@ -38,6 +38,7 @@ fn stack(root: &Path) -> Stack {
     let web = root.join("web");
     let mut built = Service::named("web");
     built.build = Some(Build {
+        inline: None,
         dockerfile: web.join("Dockerfile"),
         context: web.clone(),
         target: None,

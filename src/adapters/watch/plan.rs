@@ -200,7 +200,7 @@ impl Plan {
             || self
                 .services
                 .iter()
-                .any(|(_, interests)| self.decides(interests, path, false).is_some())
+                .any(|(_, interests)| !self.deciding(interests, path, false).is_empty())
     }
 
     /// Whether something below this folder may mean something.
@@ -260,16 +260,6 @@ impl Plan {
 
     fn interests(&self) -> impl Iterator<Item = &Interest> {
         self.services.iter().flat_map(|(_, interests)| interests)
-    }
-
-    /// The first interest that decides about a file.
-    pub(super) fn decides<'a>(
-        &self,
-        interests: &'a [Interest],
-        path: &Path,
-        is_folder: bool,
-    ) -> Option<&'a Interest> {
-        self.deciding(interests, path, is_folder).first().copied()
     }
 
     /// The interests that decide about a file: the first that takes it, and those behind it where it says so. What lies where

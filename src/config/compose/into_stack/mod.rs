@@ -28,6 +28,20 @@ use crate::stack::{
 #[cfg(test)]
 mod tests;
 
+/// The keys of a service that are acted on, in this folder or before the model is made. All others are told of.
+#[cfg(test)]
+const ACTED_ON: &[&str] = &[
+    "annotations", "blkio_config", "build", "cap_add", "cap_drop", "cgroup", "cgroup_parent", "command", "configs",
+    "container_name", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset",
+    "depends_on", "deploy", "develop", "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search", "domainname",
+    "entrypoint", "env_file", "environment", "expose", "extends", "extra_hosts", "group_add", "healthcheck", "hostname",
+    "image", "init", "ipc", "label_file", "labels", "links", "logging", "mac_address", "mem_limit", "mem_reservation",
+    "mem_swappiness", "memswap_limit", "network_mode", "networks", "oom_kill_disable", "oom_score_adj", "pid", "pids_limit",
+    "platform", "ports", "post_start", "pre_stop", "privileged", "profiles", "pull_policy", "read_only", "restart", "runtime",
+    "scale", "secrets", "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt",
+    "sysctls", "tmpfs", "tty", "ulimits", "user", "userns_mode", "uts", "volumes", "volumes_from", "working_dir",
+];
+
 /// What a project means.
 pub(in crate::config) struct Mapped {
     /// The stack. It can be run when none of the problems is an error.
@@ -41,7 +55,6 @@ pub(in crate::config) struct Mapped {
 /// The state of one mapping.
 struct Mapping<'a> {
     project: &'a Project,
-    lookup: &'a dyn Fn(&str) -> Option<String>,
     configs: IndexMap<String, FileContent>,
     secrets: IndexMap<String, FileContent>,
     also_read: Vec<PathBuf>,
@@ -49,14 +62,10 @@ struct Mapping<'a> {
     rules: Vec<(ServiceName, Place)>,
 }
 
-/// The stack of a project; `lookup` knows the variables that its files see.
-pub(in crate::config) fn into_stack(
-    project: &Project,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Mapped {
+/// The stack of a project.
+pub(in crate::config) fn into_stack(project: &Project) -> Mapped {
     let mut mapping = Mapping {
         project,
-        lookup,
         configs: IndexMap::new(),
         secrets: IndexMap::new(),
         also_read: project.also_read.clone(),
@@ -116,7 +125,9 @@ impl Mapping<'_> {
 
     /// The value of a variable that the project's files see.
     fn variable(&self, name: &str) -> Option<String> {
-        (self.lookup)(name)
+        let mut settings = self.project.variables.iter().rev();
+        let found = settings.find(|setting| setting.service.is_none() && setting.name == name);
+        found?.value.clone()
     }
 
     /// Remembers that saving this file must read the project again.
@@ -208,6 +219,7 @@ fn service(name: &str, node: &Node, mapping: &mut Mapping<'_>) -> Service {
         }
         service.watch.push(rule);
     }
+    service.every_rule = !service.watch.is_empty();
     service
 }
 

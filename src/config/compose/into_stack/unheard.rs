@@ -120,6 +120,10 @@ pub(super) const UNHEARD: &[(&str, &str)] = &[
         "is not run: Boatyard runs containers and processes, and leaves the service out",
     ),
     (
+        "services.*.pull_refresh_after",
+        "has no effect: write pull_policy: every_24h",
+    ),
+    (
         "services.*.use_api_socket",
         "has no effect: mount the engine's socket with \"volumes\"",
     ),
