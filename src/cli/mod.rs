@@ -56,10 +56,21 @@ pub struct Global {
     #[arg(long = "profile", global = true, value_name = "NAME")]
     pub profiles: Vec<String>,
     /// Variables for compose files, instead of .env; may be given several times
-    #[arg(long = "env-file", global = true, value_name = "PATH", hide_short_help = true)]
+    #[arg(
+        long = "env-file",
+        global = true,
+        value_name = "PATH",
+        hide_short_help = true
+    )]
     pub env_files: Vec<PathBuf>,
     /// The name of the project of compose files [default: as Compose has it]
-    #[arg(short, long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        hide_short_help = true
+    )]
     pub project_name: Option<String>,
     /// The folder to which paths of compose files are relative [default: the first one's]
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]

@@ -5,12 +5,12 @@ use std::path::Path;
 use crate::stack::Stack;
 
 use super::checks::{self, Drafts};
+use super::compose::beside;
 use super::item::{Item, Section};
 use super::nearest::suggest;
 use super::problem::{Problem, quoted};
 use super::scope::Scope;
 use super::tree::{Table, Value};
-use super::compose::beside;
 use super::{holding, redact, services, smoke, watch};
 
 const HINTS: [(&str, &str); 7] = [
@@ -145,11 +145,7 @@ pub(super) fn normalise(text: &str) -> String {
     kept.trim_start_matches(['-', '_']).to_owned()
 }
 
-fn read_services(
-    item: Option<&Item<'_>>,
-    known: Option<&Drafts>,
-    scope: &mut Scope<'_>,
-) -> Drafts {
+fn read_services(item: Option<&Item<'_>>, known: Option<&Drafts>, scope: &mut Scope<'_>) -> Drafts {
     let mut drafts = known.cloned().unwrap_or_default();
     let entries = item
         .and_then(|item| item.entries(scope))

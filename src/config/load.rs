@@ -82,7 +82,11 @@ pub fn load(options: &Options) -> Loaded {
         });
     }
     if let [_, more, ..] = options.files.as_slice() {
-        let message = format!("{} cannot be merged onto {}", more.display(), shown.display());
+        let message = format!(
+            "{} cannot be merged onto {}",
+            more.display(),
+            shown.display()
+        );
         let mut problem = Problem::error(None, message);
         problem.help("name several files only if all are compose files");
         return failed(file, problem);
@@ -284,10 +288,17 @@ pub fn explain(options: &Options, name: &str) -> Vec<String> {
     let mut lines: Vec<String> = said
         .into_iter()
         .filter(|(known, _)| known == name)
-        .map(|(name, value)| format!("the stack file sees {name}={value} from {}", shown.display()))
+        .map(|(name, value)| {
+            format!(
+                "the stack file sees {name}={value} from {}",
+                shown.display()
+            )
+        })
         .collect();
     if let Some(value) = options.environment.get(name) {
-        lines.push(format!("the stack file sees {name}={value} from the environment"));
+        lines.push(format!(
+            "the stack file sees {name}={value} from the environment"
+        ));
     }
     lines
 }

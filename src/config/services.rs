@@ -246,7 +246,11 @@ fn folder(directory: &mut PathBuf, item: &Item<'_>, scope: &mut Scope<'_>) {
     };
     *directory = scope.path(text);
     if scope.active && !directory.is_dir() {
-        let message = format!("{}: there is no folder {}", item.what, shown_here(directory));
+        let message = format!(
+            "{}: there is no folder {}",
+            item.what,
+            shown_here(directory)
+        );
         scope
             .error(item.span(), message)
             .help("it is relative to the stack file; create it or correct the name");

@@ -129,9 +129,7 @@ impl ServiceState {
 
     /// Whether a container of it would lack files that sync rules are to put into it, because nobody has said yet which.
     pub fn awaits_files(&self) -> bool {
-        !self.found
-            && self.runtime == Some(Runtime::Container)
-            && self.service.lacks_files()
+        !self.found && self.runtime == Some(Runtime::Container) && self.service.lacks_files()
     }
 
     /// Whether the image of the newest content is there, or none is needed.

@@ -170,8 +170,7 @@ pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
         return Ok(0);
     }
     let named = global.files.first().cloned();
-    let path = named
-        .unwrap_or_else(|| directory.join("boatyard.toml"));
+    let path = named.unwrap_or_else(|| directory.join("boatyard.toml"));
     // `create_new`: a file that somebody wrote is never overwritten, also not in a race.
     let written = OpenOptions::new().write(true).create_new(true).open(&path);
     match written.and_then(|mut file| file.write_all(outcome.text.as_bytes())) {

@@ -75,9 +75,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
-        Command::Config { format, explain } => {
-            inspect::config(&global, format, explain.as_deref())
-        }
+        Command::Config { format, explain } => inspect::config(&global, format, explain.as_deref()),
         Command::Init { print } => inspect::init(&global, print),
         Command::Down { volumes } => down::down(&global, volumes),
         Command::Why(paths) => why::why(&global, &paths),

@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, Reaction, ServiceName, Space,
-    WatchMode, WatchRule,
+    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, Reaction, ServiceName,
+    Space, WatchMode, WatchRule,
 };
 
 /// What a service runs as.

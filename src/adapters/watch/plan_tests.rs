@@ -343,7 +343,10 @@ fn of_a_compose_file_every_rule_that_matches_counts() {
             ],
         ),
         ("web/src/static/c.css", vec![exec("static/c.css")]),
-        ("web/src/debug.log", vec!["web:restart".into(), exec("debug.log")]),
+        (
+            "web/src/debug.log",
+            vec!["web:restart".into(), exec("debug.log")],
+        ),
         ("web/other.py", Vec::new()),
         ("web/Dockerfile", vec!["web:rebuild".into()]),
     ] {

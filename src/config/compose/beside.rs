@@ -29,7 +29,8 @@ pub(in crate::config) fn read(
 ) -> Option<Base> {
     let mut files = Vec::new();
     for member in item.one_or_more() {
-        let path = scope.path(member.filled_text(scope)?);
+        let name = member.filled_text(scope)?;
+        let path = scope.path(name);
         if !path.is_file() {
             let message = format!("{}: there is no file {}", member.what, path.display());
             scope

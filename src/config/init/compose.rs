@@ -53,7 +53,8 @@ fn suggestions(service: &stack::Service) -> Option<Service> {
     }
     if let Some(build) = &service.build {
         if service.watch.is_empty() {
-            suggested.comment("sync = \"auto\"      # saved files are put into the containers at once");
+            suggested
+                .comment("sync = \"auto\"      # saved files are put into the containers at once");
         }
         let text = match &build.inline {
             Some(text) => text.clone(),

@@ -7,7 +7,6 @@ mod proposal;
 use std::path::{Path, PathBuf};
 
 use super::discover::{COMPOSE_FILES, Options, STACK_FILE, first_of};
-use super::environment::{read_text, reason};
 use super::file::name_of_folder;
 use super::load::read;
 use super::problem::Severity;

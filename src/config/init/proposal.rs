@@ -85,8 +85,14 @@ impl Draft {
         }
         if let Some(service) = &self.smoke {
             out.push_str("\n# [[smoke]]\n");
-            comment(&format!("name = {}", Value::from(format!("{service} answers"))), &mut out);
-            comment(&format!("request = {{ url = \"http://{service}/\" }}"), &mut out);
+            comment(
+                &format!("name = {}", Value::from(format!("{service} answers"))),
+                &mut out,
+            );
+            comment(
+                &format!("request = {{ url = \"http://{service}/\" }}"),
+                &mut out,
+            );
             comment("expect = { status = 200 }", &mut out);
         }
         out

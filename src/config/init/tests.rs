@@ -148,16 +148,23 @@ compose = ["compose.yaml", "compose.override.yaml"]
 
 #[test]
 fn beside_compose_files_a_stack_file_builds_on_them() {
-    let dockerfile = "FROM scratch AS worker\nCMD python3 worker.py\nFROM scratch\nCMD python3 app.py\n";
+    let dockerfile =
+        "FROM scratch AS worker\nCMD python3 worker.py\nFROM scratch\nCMD python3 app.py\n";
     let folder = folder(&[
         ("compose.yaml", COMPOSE),
-        ("compose.override.yaml", "services: { web: { environment: { A: b } } }\n"),
+        (
+            "compose.override.yaml",
+            "services: { web: { environment: { A: b } } }\n",
+        ),
         ("web/Dockerfile", dockerfile),
     ]);
     let outcome = init(folder.path()).unwrap();
     assert_eq!(outcome.text, BESIDE_COMPOSE);
     assert_eq!(outcome.notes, Vec::<String>::new());
-    assert_eq!(problems_of(folder.path(), &outcome.text), Vec::<String>::new());
+    assert_eq!(
+        problems_of(folder.path(), &outcome.text),
+        Vec::<String>::new()
+    );
     // Every suggestion is a line that works once its # is gone.
     let all: String = outcome
         .text
@@ -167,7 +174,11 @@ fn beside_compose_files_a_stack_file_builds_on_them() {
             _ => format!("{line}\n"),
         })
         .collect();
-    assert_eq!(problems_of(folder.path(), &all), Vec::<String>::new(), "{all}");
+    assert_eq!(
+        problems_of(folder.path(), &all),
+        Vec::<String>::new(),
+        "{all}"
+    );
 }
 
 #[test]

@@ -14,7 +14,8 @@ pub(in crate::config) fn dotenv(
     let mut values = IndexMap::new();
     for statement in statements(text) {
         let Statement { name, value } = statement.map_err(|(range, message)| {
-            FormError::new(range, message).help("a line is NAME=value, or a comment that begins with #")
+            FormError::new(range, message)
+                .help("a line is NAME=value, or a comment that begins with #")
         })?;
         let value = match value {
             Some(written) => Some(filled(text, written, &values, lookup)?),
@@ -99,8 +100,14 @@ mod tests {
             ("\u{feff}A=1", "A=1"),
             ("a.b-c[0]=1", "a.b-c[0]=1"),
             ("=1", "a variable name is missing before \"=\" at \"=\""),
-            ("x\nA B=1", "a variable name cannot contain a space: \"A B\" at \"A B\""),
-            ("A=1\nA;B=1", "the character ';' cannot stand in a variable name at \"A;B\""),
+            (
+                "x\nA B=1",
+                "a variable name cannot contain a space: \"A B\" at \"A B\"",
+            ),
+            (
+                "A=1\nA;B=1",
+                "the character ';' cannot stand in a variable name at \"A;B\"",
+            ),
             ("A='1\nB=1", "this quote is never closed at \"'1\""),
             (
                 "A=1\nB=x${A:?\n",

@@ -35,7 +35,11 @@ pub(super) fn read(service: &Node, mapping: &mut Mapping<'_>) -> Option<Build> {
     if inline.is_none() && !dockerfile.is_file() {
         let at = node.get("dockerfile").map_or(&node.at, |node| &node.at);
         let message = format!("the Dockerfile {} does not exist", dockerfile.display());
-        mapping.error(at, message, "create it, or name another with \"dockerfile\"");
+        mapping.error(
+            at,
+            message,
+            "create it, or name another with \"dockerfile\"",
+        );
         return None;
     }
     if inline.is_none() {
@@ -85,7 +89,9 @@ fn secrets(node: &Node, mapping: &Mapping<'_>) -> Vec<BuildSecret> {
         let id = get::text(grant, "target").unwrap_or_else(|| source.clone());
         let source = match mapping.secrets.get(&source)? {
             FileContent::File(path) => SecretSource::File(path.clone()),
-            FileContent::Environment { variable, .. } => SecretSource::Environment(variable.clone()),
+            FileContent::Environment { variable, .. } => {
+                SecretSource::Environment(variable.clone())
+            }
             FileContent::Text(_) | FileContent::External { .. } => return None,
         };
         Some(BuildSecret { id, source })

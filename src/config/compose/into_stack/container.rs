@@ -65,8 +65,7 @@ fn networks(service: &Node) -> IndexMap<String, Attachment> {
     let networks: IndexMap<String, Attachment> = entries
         .map(|(name, node)| (name.to_owned(), attachment(node)))
         .collect();
-    let is_usual = networks.len() == 1
-        && networks.get(OWN_NETWORK) == Some(&Attachment::default());
+    let is_usual = networks.len() == 1 && networks.get(OWN_NETWORK) == Some(&Attachment::default());
     if is_usual { IndexMap::new() } else { networks }
 }
 
@@ -96,14 +95,21 @@ fn space(mode: &str) -> Option<Space> {
 
 /// Devices in their long form, or `SOURCE[:TARGET[:PERMISSIONS]]`.
 fn devices(service: &Node) -> Vec<Device> {
-    let devices = service.get("devices").map(Node::members).unwrap_or_default();
+    let devices = service
+        .get("devices")
+        .map(Node::members)
+        .unwrap_or_default();
     let read = |node: &Node| {
         if let Some(text) = node.as_text() {
             let mut parts = text.splitn(3, ':');
             let source = parts.next()?.to_owned();
             let target = parts.next().unwrap_or(&source).to_owned();
             let permissions = parts.next().unwrap_or("rwm").to_owned();
-            return Some(Device { source, target, permissions });
+            return Some(Device {
+                source,
+                target,
+                permissions,
+            });
         }
         let source = get::text(node, "source")?;
         Some(Device {
@@ -141,7 +147,11 @@ fn logging(node: &Node) -> Logging {
 /// What `deploy.resources` says, else what the service itself says.
 fn limits(service: &Node) -> Limits {
     let nothing = Node::default();
-    let part = |name: &str| service.find(&["deploy", "resources", name]).unwrap_or(&nothing);
+    let part = |name: &str| {
+        service
+            .find(&["deploy", "resources", name])
+            .unwrap_or(&nothing)
+    };
     let (most, least) = (part("limits"), part("reservations"));
     let integer = |key: &str| get::integer(service, key);
     let cpus = get::number(most, "cpus").or_else(|| get::number(service, "cpus"));
@@ -149,7 +159,9 @@ fn limits(service: &Node) -> Limits {
         clippy::cast_possible_truncation,
         reason = "billionths of a core; what is smaller does not count"
     )]
-    let nano_cpus = cpus.filter(|cpus| *cpus > 0.0).map(|cpus| (cpus * 1e9) as i64);
+    let nano_cpus = cpus
+        .filter(|cpus| *cpus > 0.0)
+        .map(|cpus| (cpus * 1e9) as i64);
     Limits {
         nano_cpus,
         cpu_shares: integer("cpu_shares"),
@@ -188,9 +200,9 @@ fn disks(node: &Node) -> Disks {
         devices(key).iter().filter_map(rate).collect()
     };
     let weight = |number: i64| u16::try_from(number).ok();
-    let weights = devices("weight_device").iter().filter_map(|node| {
-        Some((path(node)?, weight(either(node, "weight", "Weight")?)?))
-    });
+    let weights = devices("weight_device")
+        .iter()
+        .filter_map(|node| Some((path(node)?, weight(either(node, "weight", "Weight")?)?)));
     Disks {
         weight: get::integer(node, "weight").and_then(weight),
         weight_device: weights.collect(),
@@ -212,7 +224,9 @@ fn pull_policy(service: &Node) -> PullPolicy {
         other => {
             let every = other.strip_prefix("every_");
             let time = every.and_then(|time| super::super::forms::duration(time).ok());
-            time.map_or(PullPolicy::Missing, |time| PullPolicy::Every(time.as_secs()))
+            time.map_or(PullPolicy::Missing, |time| {
+                PullPolicy::Every(time.as_secs())
+            })
         }
     }
 }
@@ -229,6 +243,9 @@ pub(super) fn hook(node: &Node) -> Hook {
         user: get::text(node, "user"),
         privileged: get::flag(node, "privileged").unwrap_or(false),
         working_dir: get::text(node, "working_dir"),
-        environment: get::pairs(node, "environment"),
+        environment: get::pairs(node, "environment")
+            .into_iter()
+            .map(|(name, value)| (name, crate::stack::EnvValue::text(value)))
+            .collect(),
     }
 }

@@ -27,7 +27,11 @@ pub(super) fn read(service: &Node, mapping: &mut Mapping<'_>) -> Mounts {
 
 fn own(service: &Node, mapping: &mut Mapping<'_>) -> Mounts {
     let mut found = Mounts::default();
-    for volume in service.get("volumes").map(Node::members).unwrap_or_default() {
+    for volume in service
+        .get("volumes")
+        .map(Node::members)
+        .unwrap_or_default()
+    {
         found.extend(mount(volume, mapping));
     }
     for text in get::texts(service, "tmpfs") {
@@ -57,16 +61,25 @@ fn inherit(from: &str, service: &Node, found: &mut Mounts, mapping: &mut Mapping
     let (name, access) = from.split_once(':').unwrap_or((from, "rw"));
     let others = mapping.project.model.find(&["services", name]);
     let Some(other) = others.filter(|_| name != "container") else {
-        let at = service.get("volumes_from").map_or(&service.at, |node| &node.at);
+        let at = service
+            .get("volumes_from")
+            .map_or(&service.at, |node| &node.at);
         let message = format!("the volumes of {from} are not mounted");
-        mapping.warning(at, message, "Boatyard mounts the volumes of services of the same project");
+        mapping.warning(
+            at,
+            message,
+            "Boatyard mounts the volumes of services of the same project",
+        );
         return;
     };
     let other = own(&other.clone(), mapping);
     for mount in other.mounts {
         let options = other.options.get(&mount.target).cloned();
         let read_only = mount.read_only || access == "ro";
-        found.extend(Some((Mount { read_only, ..mount }, options.unwrap_or_default())));
+        found.extend(Some((
+            Mount { read_only, ..mount },
+            options.unwrap_or_default(),
+        )));
     }
 }
 
@@ -79,7 +92,11 @@ fn mount(volume: &Node, mapping: &mut Mapping<'_>) -> Option<(Mount, MountOption
         ("tmpfs", _) => MountKind::Tmpfs,
         (other, _) => {
             let message = format!("a mount of type {other} is left out");
-            mapping.warning(&volume.at, message, "Boatyard mounts volumes, binds and tmpfs");
+            mapping.warning(
+                &volume.at,
+                message,
+                "Boatyard mounts volumes, binds and tmpfs",
+            );
             return None;
         }
     };

@@ -14,7 +14,10 @@ pub(super) type Needs = (IndexMap<ServiceName, Condition>, BTreeSet<ServiceName>
 /// Reads what a service waits for. Services that have no containers are not waited for.
 pub(super) fn read(service: &Node, running: &BTreeSet<&str>) -> Needs {
     let mut needs = Needs::default();
-    let entries = service.get("depends_on").into_iter().flat_map(Node::entries);
+    let entries = service
+        .get("depends_on")
+        .into_iter()
+        .flat_map(Node::entries);
     for (name, entry) in entries.filter(|(name, _)| running.contains(name)) {
         let condition = match entry.text_of("condition") {
             Some("service_healthy") => Condition::Ready,
@@ -53,7 +56,9 @@ pub(super) fn restart(service: &Node) -> RestartPolicy {
 
 /// How many runs of it live side by side.
 pub(super) fn replicas(service: &Node) -> u32 {
-    let of_deploy = service.find(&["deploy"]).and_then(|deploy| get::integer(deploy, "replicas"));
+    let of_deploy = service
+        .find(&["deploy"])
+        .and_then(|deploy| get::integer(deploy, "replicas"));
     let number = get::integer(service, "scale").or(of_deploy).unwrap_or(1);
     u32::try_from(number).unwrap_or(1)
 }

@@ -104,8 +104,14 @@ fn content(name: &str, node: &Node, key: &str, mapping: &mut Mapping<'_>) -> Opt
         None => {
             let at = node.get("environment").map_or(&node.at, |node| &node.at);
             let what = key.trim_end_matches('s');
-            let message = format!("environment variable \"{variable}\" required by {what} \"{name}\" is not set");
-            mapping.error(at, message, "set it in the environment or in .env beside the file");
+            let message = format!(
+                "environment variable \"{variable}\" required by {what} \"{name}\" is not set"
+            );
+            mapping.error(
+                at,
+                message,
+                "set it in the environment or in .env beside the file",
+            );
             None
         }
     }
@@ -126,7 +132,9 @@ pub(super) fn grants(service: &Node, key: &str, mapping: &mut Mapping<'_>) -> Ve
         let content = match content.cloned() {
             Some(FileContent::External { name }) => {
                 let what = key.trim_end_matches('s');
-                let message = format!("the {what} \"{name}\" is kept by a cluster, which is not asked for it");
+                let message = format!(
+                    "the {what} \"{name}\" is kept by a cluster, which is not asked for it"
+                );
                 let help = "give it a \"file\" or an \"environment\" variable for development";
                 mapping.error(&node.at, message, help);
                 continue;

@@ -80,14 +80,25 @@ services:
     );
     let build = web.build.clone().unwrap();
     assert_eq!(build.target.as_deref(), Some("dev"));
-    assert_eq!(build.args, [("A".into(), "1".into()), ("B".into(), "2".into())]);
+    assert_eq!(
+        build.args,
+        [("A".into(), "1".into()), ("B".into(), "2".into())]
+    );
     assert_eq!(build.dockerfile, build.context.join("Dockerfile"));
     assert_eq!(web.image.as_deref(), Some("shop/web"));
-    let words = |words: &[&str]| CommandWords::Words(words.iter().map(ToString::to_string).collect());
+    let words =
+        |words: &[&str]| CommandWords::Words(words.iter().map(ToString::to_string).collect());
     assert_eq!(web.command, Some(words(&["sh", "-c", "echo $HOME"])));
     assert_eq!(web.entrypoint, Some(words(&["/init"])));
     assert_eq!(web.environment.keys().collect::<Vec<_>>(), ["A"]);
-    let ports = web.ports.iter().map(|port| (port.address.to_string(), port.host, port.container, port.protocol));
+    let ports = web.ports.iter().map(|port| {
+        (
+            port.address.to_string(),
+            port.host,
+            port.container,
+            port.protocol,
+        )
+    });
     assert_eq!(
         ports.collect::<Vec<_>>(),
         [
@@ -117,16 +128,28 @@ fn the_project_names_what_is_made() {
     let Naming::Compose(project) = &stack.naming else {
         panic!("it is named as Compose does");
     };
-    assert_eq!((project.project.as_str(), &project.working_dir), ("shop", &stack.directory));
+    assert_eq!(
+        (project.project.as_str(), &project.working_dir),
+        ("shop", &stack.directory)
+    );
     assert_eq!(project.config_files, [stack.file.clone()]);
     let front = &stack.networks["front"];
-    assert_eq!((front.name.as_deref(), front.internal, front.external), (None, true, false));
+    assert_eq!(
+        (front.name.as_deref(), front.internal, front.external),
+        (None, true, false)
+    );
     let other = &stack.networks["other"];
-    assert_eq!((other.name.as_deref(), other.external), (Some("corp"), true));
+    assert_eq!(
+        (other.name.as_deref(), other.external),
+        (Some("corp"), true)
+    );
     assert_eq!(stack.volumes["data"].name, None);
     assert_eq!(stack.volumes["kept"].name.as_deref(), Some("precious"));
     let web = &stack.services["web"];
-    assert_eq!(web.container.networks.keys().collect::<Vec<_>>(), ["front", "other"]);
+    assert_eq!(
+        web.container.networks.keys().collect::<Vec<_>>(),
+        ["front", "other"]
+    );
     assert_eq!(web.swap(crate::stack::Runtime::Container), Swap::Exclusive);
 }
 
@@ -170,14 +193,36 @@ services:
     assert!(options.privileged && options.read_only);
     assert_eq!(options.shm_size, Some(64 << 20));
     let device = &options.devices[0];
-    assert_eq!((device.source.as_str(), device.target.as_str(), device.permissions.as_str()), ("/dev/null", "/dev/nothing", "r"));
+    assert_eq!(
+        (
+            device.source.as_str(),
+            device.target.as_str(),
+            device.permissions.as_str()
+        ),
+        ("/dev/null", "/dev/nothing", "r")
+    );
     assert_eq!(options.sysctls["net.core.somaxconn"], "1024");
-    assert_eq!((options.ulimits["nproc"].soft, options.ulimits["nofile"].hard), (65535, 40000));
+    assert_eq!(
+        (
+            options.ulimits["nproc"].soft,
+            options.ulimits["nofile"].hard
+        ),
+        (65535, 40000)
+    );
     let logging = options.logging.unwrap();
-    assert_eq!((logging.driver.as_deref(), logging.options["max-size"].as_str()), (Some("local"), "10m"));
+    assert_eq!(
+        (
+            logging.driver.as_deref(),
+            logging.options["max-size"].as_str()
+        ),
+        (Some("local"), "10m")
+    );
     assert_eq!(options.platform.as_deref(), Some("linux/amd64"));
     let limits = options.limits;
-    assert_eq!((limits.nano_cpus, limits.memory, limits.pids), (Some(500_000_000), Some(1 << 30), Some(10)));
+    assert_eq!(
+        (limits.nano_cpus, limits.memory, limits.pids),
+        (Some(500_000_000), Some(1 << 30), Some(10))
+    );
     assert_eq!(options.pull_policy, PullPolicy::Every(86_400));
     assert_eq!(options.post_start[0].user.as_deref(), Some("root"));
     assert_eq!(options.pre_stop[0].command.argv(), ["echo", "down"]);
@@ -209,16 +254,31 @@ volumes: { data: , shared: }
             MountKind::Anonymous => "anonymous".into(),
             MountKind::Tmpfs => "tmpfs".into(),
         };
-        format!("{kind} {}{}", mount.target, if mount.read_only { " ro" } else { "" })
+        format!(
+            "{kind} {}{}",
+            mount.target,
+            if mount.read_only { " ro" } else { "" }
+        )
     };
     let shown: Vec<String> = web.volumes.iter().map(shown).collect();
-    let wanted = ["bind src /src ro", "volume data /data", "anonymous /anonymous", "tmpfs /fast", "bind src /over", "tmpfs /run", "volume shared /shared ro"];
+    let wanted = [
+        "bind src /src ro",
+        "volume data /data",
+        "anonymous /anonymous",
+        "tmpfs /fast",
+        "bind src /over",
+        "tmpfs /run",
+        "volume shared /shared ro",
+    ];
     assert_eq!(shown, wanted);
     let options = &web.container.mounts;
     assert!(options["/src"].create_host_path && !options["/over"].create_host_path);
     assert_eq!(options["/over"].propagation.as_deref(), Some("rslave"));
     assert!(options["/data"].nocopy);
-    assert_eq!((options["/fast"].tmpfs_size, options["/fast"].tmpfs_mode), (Some(1 << 20), Some(0o700)));
+    assert_eq!(
+        (options["/fast"].tmpfs_size, options["/fast"].tmpfs_mode),
+        (Some(1 << 20), Some(0o700))
+    );
     assert_eq!(options["/run"].tmpfs_size, Some(2 << 20));
     assert_eq!(options["/run"].tmpfs_options, ["noexec"]);
 }
@@ -238,18 +298,29 @@ secrets: { key: { file: ./key.txt }, token: { environment: TOKEN } }
     );
     let container = &stack.services["web"].container;
     let motd = &container.configs[0];
-    assert_eq!((motd.config_path(), motd.mode), ("/etc/motd".into(), Some(0o440)));
+    assert_eq!(
+        (motd.config_path(), motd.mode),
+        ("/etc/motd".into(), Some(0o440))
+    );
     assert_eq!(motd.content, FileContent::Text("hello".into()));
     assert_eq!(container.secrets[0].secret_path(), "/run/secrets/key");
-    assert_eq!(container.secrets[0].content, FileContent::File(stack.directory.join("key.txt")));
-    let token = FileContent::Environment { variable: "TOKEN".into(), value: "t0ken".into() };
+    assert_eq!(
+        container.secrets[0].content,
+        FileContent::File(stack.directory.join("key.txt"))
+    );
+    let token = FileContent::Environment {
+        variable: "TOKEN".into(),
+        value: "t0ken".into(),
+    };
     assert_eq!(container.secrets[1].content, token);
     // What they hold is masked wherever it would show.
     assert_eq!(stack.redact, ["s3cret", "t0ken"]);
 }
 
 fn health(check: &str) -> (Option<Health>, ImageHealth) {
-    let web = service(&format!("services:\n  web:\n    image: a\n    healthcheck: {check}\n"));
+    let web = service(&format!(
+        "services:\n  web:\n    image: a\n    healthcheck: {check}\n"
+    ));
     (web.health, web.container.image_health)
 }
 
@@ -258,19 +329,36 @@ fn health_checks_become_probes() {
     let seconds = Duration::from_secs;
     let (usual, of_image) = health("{ test: [CMD, curl, localhost] }");
     let usual = usual.unwrap();
-    assert_eq!(usual.probe, Probe::Exec(CommandWords::Words(vec!["curl".into(), "localhost".into()])));
-    assert_eq!((usual.interval, usual.timeout, usual.retries), (seconds(30), seconds(30), 3));
+    assert_eq!(
+        usual.probe,
+        Probe::Exec(CommandWords::Words(vec!["curl".into(), "localhost".into()]))
+    );
+    assert_eq!(
+        (usual.interval, usual.timeout, usual.retries),
+        (seconds(30), seconds(30), 3)
+    );
     // A container may fail as long as Compose would let it.
     assert_eq!(usual.start_period, seconds(90));
     assert_eq!(of_image, ImageHealth::Off);
-    let (own, _) = health("{ test: \"curl $$HOST || exit 1\", interval: 2s, timeout: 1s, retries: 5, start_period: 1m }");
+    let (own, _) = health(
+        "{ test: \"curl $$HOST || exit 1\", interval: 2s, timeout: 1s, retries: 5, start_period: 1m }",
+    );
     let own = own.unwrap();
-    assert_eq!(own.probe, Probe::Exec(CommandWords::Shell("curl $HOST || exit 1".into())));
-    assert_eq!((own.interval, own.timeout, own.retries, own.start_period), (seconds(2), seconds(1), 5, seconds(70)));
+    assert_eq!(
+        own.probe,
+        Probe::Exec(CommandWords::Shell("curl $HOST || exit 1".into()))
+    );
+    assert_eq!(
+        (own.interval, own.timeout, own.retries, own.start_period),
+        (seconds(2), seconds(1), 5, seconds(70))
+    );
     assert_eq!(health("{ disable: true }"), (None, ImageHealth::Off));
     assert_eq!(health("{ test: [NONE] }"), (None, ImageHealth::Off));
     let (of_image, image) = health("{ interval: 5s }");
-    assert_eq!(of_image.unwrap().probe, Probe::Exec(CommandWords::Words(Vec::new())));
+    assert_eq!(
+        of_image.unwrap().probe,
+        Probe::Exec(CommandWords::Words(Vec::new()))
+    );
     assert_eq!(image, ImageHealth::Asked);
 }
 
@@ -297,11 +385,21 @@ services:
     let name = ServiceName::from;
     assert_eq!(web.depends_on[&name("db")], Condition::Ready);
     assert_eq!(web.depends_on[&name("seed")], Condition::Completed);
-    assert_eq!(web.depends_on.len(), 2, "what has no containers is not waited for");
+    assert_eq!(
+        web.depends_on.len(),
+        2,
+        "what has no containers is not waited for"
+    );
     assert_eq!(web.follows, [name("db")].into());
     assert!(stack.is_job(&name("seed")) && !stack.services.contains_key("none"));
-    assert_eq!(stack.services["seed"].depends_on[&name("db")], Condition::Started);
-    assert_eq!((web.restart, stack.services["seed"].restart), (RestartPolicy::Always, RestartPolicy::OnFailure));
+    assert_eq!(
+        stack.services["seed"].depends_on[&name("db")],
+        Condition::Started
+    );
+    assert_eq!(
+        (web.restart, stack.services["seed"].restart),
+        (RestartPolicy::Always, RestartPolicy::OnFailure)
+    );
     // Somebody waits for the check that the image has.
     let db = &stack.services["db"];
     assert_eq!(db.container.image_health, ImageHealth::Asked);
@@ -325,21 +423,35 @@ services:
 "#,
     );
     let reactions: Vec<&Reaction> = web.watch.iter().map(|rule| &rule.reaction).collect();
-    let sync = |target: &str, then| Reaction::Sync { target: target.into(), then };
+    let sync = |target: &str, then| Reaction::Sync {
+        target: target.into(),
+        then,
+    };
     let exec = Then::Exec(CommandWords::Words(vec!["app".into(), "reload".into()]));
     assert_eq!(
         reactions,
-        [&Reaction::Rebuild, &sync("/app", Then::Nothing), &sync("/etc/app", Then::Restart), &sync("/app", exec), &Reaction::Restart]
+        [
+            &Reaction::Rebuild,
+            &sync("/app", Then::Nothing),
+            &sync("/etc/app", Then::Restart),
+            &sync("/app", exec),
+            &Reaction::Restart
+        ]
     );
     let rule = &web.watch[1];
     assert!(rule.path.ends_with("src") && rule.path.is_absolute());
-    assert_eq!((&rule.ignore[..], &rule.include[..]), (&["*.tmp".to_owned()][..], &["*.py".to_owned()][..]));
+    assert_eq!(
+        (&rule.ignore[..], &rule.include[..]),
+        (&["*.tmp".to_owned()][..], &["*.py".to_owned()][..])
+    );
     assert!(rule.initial_sync && web.every_rule && web.lacks_files());
 }
 
 #[test]
 fn a_dockerfile_may_stand_in_the_file() {
-    let web = service("services: { web: { build: { context: ., dockerfile_inline: \"FROM busybox\\nEXPOSE 81\\n\" } } }\n");
+    let web = service(
+        "services: { web: { build: { context: ., dockerfile_inline: \"FROM busybox\\nEXPOSE 81\\n\" } } }\n",
+    );
     let build = web.build.unwrap();
     assert_eq!(build.inline.as_deref(), Some("FROM busybox\nEXPOSE 81\n"));
     assert_eq!(web.expose, [81]);
@@ -376,7 +488,12 @@ fn what_is_not_acted_on_is_told_with_its_place() {
         "8: the number of attempts in restart has no effect: Boatyard waits longer after each failure, and gives up after too many by itself",
     ];
     assert_eq!(said, wanted);
-    assert!(loaded.problems.iter().all(|problem| problem.severity == Severity::Warning));
+    assert!(
+        loaded
+            .problems
+            .iter()
+            .all(|problem| problem.severity == Severity::Warning)
+    );
 }
 
 #[test]
@@ -393,17 +510,32 @@ secrets: { kept: { external: true } }
     let loaded = load(folder.path());
     assert!(loaded.stack.is_none());
     let said = said(&loaded);
-    assert!(said[0].starts_with("2: the build context ") && said[0].ends_with("none does not exist"), "{said:?}");
-    assert_eq!(said[1], "3: the build context https://github.example/a/b.git lies elsewhere, and is not fetched");
-    assert_eq!(said[2], "4: the secret \"kept\" is kept by a cluster, which is not asked for it");
+    assert!(
+        said[0].starts_with("2: the build context ") && said[0].ends_with("none does not exist"),
+        "{said:?}"
+    );
+    assert_eq!(
+        said[1],
+        "3: the build context https://github.example/a/b.git lies elsewhere, and is not fetched"
+    );
+    assert_eq!(
+        said[2],
+        "4: the secret \"kept\" is kept by a cluster, which is not asked for it"
+    );
     assert!(loaded.problems.iter().all(|problem| problem.help.is_some()));
 }
 
 #[test]
 fn every_file_that_was_read_is_remembered() {
     let folder = folder(&[
-        ("compose.yaml", "services: { web: { build: ., env_file: web.env } }\n"),
-        ("compose.override.yaml", "services: { web: { environment: { A: b } } }\n"),
+        (
+            "compose.yaml",
+            "services: { web: { build: ., env_file: web.env } }\n",
+        ),
+        (
+            "compose.override.yaml",
+            "services: { web: { environment: { A: b } } }\n",
+        ),
         ("Dockerfile", "FROM scratch\n"),
         ("web.env", "B=c\n"),
         (".env", "C=d\n"),
@@ -412,7 +544,11 @@ fn every_file_that_was_read_is_remembered() {
     let stack = loaded.stack.as_ref().unwrap();
     assert!(loaded.file.ends_with("compose.yaml"));
     for name in ["compose.override.yaml", "Dockerfile", "web.env", ".env"] {
-        assert!(stack.also_read.iter().any(|file| file.ends_with(name)), "{name}: {:?}", stack.also_read);
+        assert!(
+            stack.also_read.iter().any(|file| file.ends_with(name)),
+            "{name}: {:?}",
+            stack.also_read
+        );
     }
 }
 
@@ -422,11 +558,16 @@ fn no_key_is_passed_over() {
     let Some(schema) = crate::corpus::corpus("compose-schema/compose-spec.json") else {
         return;
     };
-    let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
-    let keys = schema["definitions"]["service"]["properties"].as_object().unwrap();
+    let schema: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let keys = schema["definitions"]["service"]["properties"]
+        .as_object()
+        .unwrap();
     let told = |key: &str| {
         let pattern = format!("services.*.{key}");
-        super::unheard::UNHEARD.iter().any(|(known, _)| *known == pattern)
+        super::unheard::UNHEARD
+            .iter()
+            .any(|(known, _)| *known == pattern)
     };
     let passed_over: Vec<&String> = keys
         .keys()

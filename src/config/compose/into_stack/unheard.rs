@@ -7,8 +7,7 @@ const WINDOWS: &str = "is for Windows containers only, and has no effect";
 const OF_CLUSTER: &str = "has no effect on one machine";
 const OWN_CACHE: &str = "has no effect: the builder's own cache is used";
 const NOT_BUILT: &str = "has no effect on builds";
-const ENDS: &str =
-    "has no effect: Boatyard waits longer after each failure, and gives up after too many by itself";
+const ENDS: &str = "has no effect: Boatyard waits longer after each failure, and gives up after too many by itself";
 
 /// Keys, with what it means that they are not acted on. `*` stands for any name and for every member of a list.
 pub(super) const UNHEARD: &[(&str, &str)] = &[
@@ -58,10 +57,7 @@ pub(super) const UNHEARD: &[(&str, &str)] = &[
     ),
     ("services.*.deploy.mode", OF_CLUSTER),
     ("services.*.deploy.placement", OF_CLUSTER),
-    (
-        "services.*.deploy.resources.reservations.cpus",
-        OF_CLUSTER,
-    ),
+    ("services.*.deploy.resources.reservations.cpus", OF_CLUSTER),
     (
         "services.*.deploy.resources.reservations.devices",
         "has no effect: containers get no such devices; use \"devices\"",
@@ -106,7 +102,10 @@ pub(super) const UNHEARD: &[(&str, &str)] = &[
         "has no effect: containers get no graphics processors",
     ),
     ("services.*.isolation", WINDOWS),
-    ("services.*.models", "has no effect: Boatyard runs no models"),
+    (
+        "services.*.models",
+        "has no effect: Boatyard runs no models",
+    ),
     (
         "services.*.ports.*.app_protocol",
         "has no effect: Boatyard sees by itself what is spoken",
@@ -149,7 +148,10 @@ pub(super) fn tell(mapping: &mut Mapping<'_>) {
     let mut spots = Vec::new();
     let services = model.get("services").into_iter().flat_map(Node::entries);
     for restart in services.filter_map(|(_, service)| service.get("restart")) {
-        if restart.as_text().is_some_and(|text| text.starts_with("on-failure:")) {
+        if restart
+            .as_text()
+            .is_some_and(|text| text.starts_with("on-failure:"))
+        {
             spots.push(&restart.at);
         }
     }
@@ -187,7 +189,9 @@ fn find<'n>(node: &'n Node, steps: &[&str], found: &mut Vec<&'n Spot>) {
     if *step == "*" {
         let members = node.members().iter();
         let entries = node.entries().map(|(_, entry)| entry);
-        members.chain(entries).for_each(|member| find(member, rest, found));
+        members
+            .chain(entries)
+            .for_each(|member| find(member, rest, found));
     } else if let Some(member) = node.get(step) {
         find(member, rest, found);
     }

@@ -7,10 +7,7 @@ use super::{Mapping, container, get};
 use crate::stack::{CommandWords, Reaction, Then, WatchRule};
 
 /// The watch rules of a service, each with its node.
-pub(super) fn read<'n>(
-    service: &'n Node,
-    mapping: &mut Mapping<'_>,
-) -> Vec<(WatchRule, &'n Node)> {
+pub(super) fn read<'n>(service: &'n Node, mapping: &mut Mapping<'_>) -> Vec<(WatchRule, &'n Node)> {
     let rules = service.find(&["develop", "watch"]);
     let rules = rules.map(Node::members).unwrap_or_default();
     rules
@@ -58,7 +55,11 @@ fn reaction(rule: &Node, mapping: &mut Mapping<'_>) -> Option<Reaction> {
 fn exec(rule: &Node, mapping: &mut Mapping<'_>) -> Vec<String> {
     let Some(exec) = rule.get("exec") else {
         let message = "this watch rule has no \"exec\" to run after the sync";
-        mapping.error(&rule.at, message, "write exec: { command: [\"program\", \"argument\"] }");
+        mapping.error(
+            &rule.at,
+            message,
+            "write exec: { command: [\"program\", \"argument\"] }",
+        );
         return Vec::new();
     };
     container::hook(exec).command.argv()
