@@ -2,7 +2,7 @@
 
 use super::super::checks::Drafts;
 use super::super::item::Item;
-use super::super::problem::Severity;
+use super::super::problem::{Severity, quoted};
 use super::super::scope::Scope;
 use super::super::services::Draft;
 use super::into_stack::into_stack;
@@ -32,7 +32,7 @@ pub(in crate::config) fn read(
         let name = member.filled_text(scope)?;
         let path = scope.path(name);
         if !path.is_file() {
-            let message = format!("{}: there is no file {}", member.what, path.display());
+            let message = format!("{}: there is no file {}", member.what, quoted(name));
             scope
                 .error(member.span(), message)
                 .help("it is relative to the stack file; correct the name");

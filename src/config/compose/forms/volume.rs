@@ -43,7 +43,12 @@ pub(in crate::config) fn volume(text: &str) -> Result<Value, FormError> {
         long.insert("read_only".into(), true.into());
     }
     if is_bind || !options.bind.is_empty() {
-        long.insert("bind".into(), options.bind.into());
+        let mut bind = options.bind;
+        if !is_bind {
+            // The reference makes folders only for binds, and shows that it will not.
+            bind.insert("create_host_path".into(), false.into());
+        }
+        long.insert("bind".into(), bind.into());
     }
     if options.no_copy {
         long.insert("volume".into(), json!({ "nocopy": true }));
@@ -156,9 +161,9 @@ mod tests {
         for (text, message, range) in [
             ("", "invalid empty volume spec", 0..0),
             (
-                "a::/b",
-                "invalid spec: a::/b: empty section between colons",
-                1..2,
+                "ab::/b",
+                "invalid spec: ab::/b: empty section between colons",
+                2..3,
             ),
             (
                 ":/data",
