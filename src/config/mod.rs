@@ -42,6 +42,7 @@ mod volumes;
 mod watch;
 mod words;
 
+pub use compose::{ComposeModel, read_compose};
 pub use discover::{COMPOSE_FILES, NotFound, Options, STACK_FILE, find};
 pub use init::{InitError, InitOutcome, init};
 pub use load::{Loaded, ModelFormat, compose_model, explain, load, read_files};

@@ -2,6 +2,7 @@
 
 use super::super::problem::quoted;
 use super::forms;
+use super::kinds::{Kind, LATE};
 use super::merge::{context, dependencies, into_members, names, pairs};
 use super::node::{Map, Node, Value};
 use super::path::{MEMBER, Path};
@@ -60,6 +61,8 @@ pub(super) fn expand(model: &mut Node, reading: &mut Reading) {
 fn expand_node(node: &mut Node, path: Path<'_>, reading: &mut Reading) {
     if let Some(form) = path.look_up(FORMS) {
         expand_form(node, form, path, reading);
+    } else if let Some(Kind::Labels | Kind::Variables) = path.look_up(LATE) {
+        *node = pairs(std::mem::take(node));
     }
     match &mut node.value {
         Value::Map(map) => {

@@ -30,9 +30,9 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The last key.
-    pub(super) fn key(&self) -> &str {
-        self.key
+    /// Whether it is the top of the model.
+    pub(super) fn is_top(&self) -> bool {
+        self.above.is_none()
     }
 
     /// Whether it is a path of this pattern, in which `*` stands for any one key.
