@@ -123,7 +123,10 @@ Without a terminal on standard output it behaves as `boatyard watch`.")]
     #[command(after_help = "Examples:
   boatyard watch                for people
   boatyard watch --json         for programs; docs/notices.md describes each line
-  boatyard watch --no-logs      notices only")]
+  boatyard watch --no-logs      notices only
+  boatyard watch --isolated     a copy beside the stack that runs, as in another git worktree
+
+A copy's front doors are at free ports; which is told first, as lines that a shell can read.")]
     Watch(Watch),
     /// Bring the stack up, wait until it is ready, run its checks, report, and take it down
     #[command(after_help = "Examples:
@@ -156,11 +159,7 @@ The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2;
         print: bool,
     },
     /// Remove every container, network and process that this stack left behind
-    Down {
-        /// Remove its named volumes too, with all their data
-        #[arg(long)]
-        volumes: bool,
-    },
+    Down(Down),
     /// Print the stack as Boatyard understands it, secrets masked
     Config {
         /// In which form [default: toml, or yaml for compose files]
@@ -203,6 +202,24 @@ pub struct Serve {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
+}
+
+/// Whether the stack itself is meant, or a copy of it beside it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Isolated {
+    /// A second copy beside the first, with containers, networks, volumes and ports of its own; named after this folder, or
+    /// by NAME
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub isolated: Option<String>,
 }
 
 /// What to do when a front door's port is taken.
@@ -264,6 +281,20 @@ pub struct Smoke {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
+}
+
+/// Arguments of `down`.
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Remove its named volumes too, with all their data
+    #[arg(long)]
+    pub volumes: bool,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
 }
 
 /// Arguments of `traces`; the file is that of [`Global`].

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, EnvValue, FileContent, ServiceName};
+use super::{CommandWords, FileContent, ServiceName};
 
 /// Everything of a service that only its containers have. The default says nothing: then the engine decides, or Boatyard
 /// does as it always did.
@@ -22,8 +22,8 @@ pub struct ContainerOptions {
     pub domainname: Option<String>,
     /// Hardware address on the first network.
     pub mac_address: Option<String>,
-    /// The networks it is on, by their keys in [`Stack::networks`](super::Stack::networks), in order; the first is the one at
-    /// which Boatyard itself reaches it. Empty: on the stack's own network, which is called [`OWN_NETWORK`].
+    /// The networks it is on, by their keys in [`Stack::networks`](super::Stack::networks), in order. Empty: on the stack's
+    /// own network, which is called [`OWN_NETWORK`].
     pub networks: IndexMap<String, Attachment>,
     /// A network that is not one of the stack's; then `networks` is empty.
     pub network_mode: Option<Space>,
@@ -105,12 +105,17 @@ pub struct ContainerOptions {
 pub const OWN_NETWORK: &str = "default";
 
 impl ContainerOptions {
-    /// The keys of the networks it is on, the one at which it is reached first; none with a `network_mode`.
+    /// The keys of the networks it is on, in the order in which they are joined; Boatyard itself reaches it at the first. None
+    /// with a `network_mode`.
     pub fn network_keys(&self) -> Vec<&str> {
-        match (&self.network_mode, self.networks.is_empty()) {
-            (Some(_), _) => Vec::new(),
-            (None, true) => vec![OWN_NETWORK],
-            (None, false) => self.networks.keys().map(String::as_str).collect(),
+        if self.network_mode.is_some() {
+            return Vec::new();
+        }
+        let mut networks: Vec<(&String, &Attachment)> = self.networks.iter().collect();
+        networks.sort_by_key(|(_, attachment)| std::cmp::Reverse(attachment.priority));
+        match networks.as_slice() {
+            [] => vec![OWN_NETWORK],
+            some => some.iter().map(|(key, _)| key.as_str()).collect(),
         }
     }
 
@@ -325,7 +330,7 @@ pub struct Hook {
     /// Where; `None`: where its program started.
     pub working_dir: Option<String>,
     /// Further environment.
-    pub environment: IndexMap<String, EnvValue>,
+    pub environment: IndexMap<String, String>,
 }
 
 /// What is said of a mount beyond its kind, target and whether it may be written.

@@ -9,6 +9,7 @@ mod fault;
 mod graph;
 mod health;
 mod holding;
+mod isolate;
 mod name;
 mod service;
 mod shared;
@@ -25,6 +26,7 @@ pub use fault::{Callers, ErrorFault, Fault, ServiceFault, Share, bandwidth_words
 pub use graph::{Cycle, Graph};
 pub use health::{Health, HttpProbe, Probe};
 pub use holding::Holding;
+pub use isolate::Published;
 pub use name::ServiceName;
 pub use service::{
     Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
