@@ -271,7 +271,7 @@ pub fn compose_model(options: &Options, format: ModelFormat) -> Option<String> {
             let text = serde_json::to_string_pretty(&project.to_json());
             text.unwrap_or_default() + "\n"
         }
-        ModelFormat::Yaml => project.to_yaml(),
+        ModelFormat::Yaml => super::show::yaml::emit(&project.to_json()),
     })
 }
 

@@ -170,13 +170,19 @@ fn external(mut node: Node, path: Path<'_>, reading: &mut Reading) -> Node {
     let Some(name) = name else { return node };
     match node.get("name") {
         Some(given) if *given != name => {
-            let message = format!("{} has two names: \"name\" and \"external.name\"", path.words());
+            let message = format!(
+                "{} has two names: \"name\" and \"external.name\"",
+                path.words()
+            );
             let problem = reading.error(&name.at, message);
             problem.help("keep \"name\", and write \"external: true\"");
         }
         _ => {
             reading
-                .warning(&at, format!("{}: \"external.name\" is out of use", path.words()))
+                .warning(
+                    &at,
+                    format!("{}: \"external.name\" is out of use", path.words()),
+                )
                 .help("write \"external: true\" and \"name: NAME\"");
             node.set("name", name);
         }

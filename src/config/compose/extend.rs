@@ -110,7 +110,10 @@ fn base_of(
         let ring = chain.get(start..).unwrap_or_default();
         let mut names: Vec<&str> = ring.iter().map(|(_, name, _)| name.as_str()).collect();
         names.push(name);
-        let message = format!("services extend each other in a circle: {}", names.join(" → "));
+        let message = format!(
+            "services extend each other in a circle: {}",
+            names.join(" → ")
+        );
         let problem = reading.error(&base.at, message);
         for (_, name, spot) in ring.iter().skip(1) {
             if let Some(place) = spot.place() {

@@ -46,7 +46,10 @@ fn circle(included_by: &[PathBuf], file: &Path, asked: &Spot, reading: &mut Read
     let ring = included_by.get(start.unwrap_or(0)..).unwrap_or_default();
     let mut names: Vec<String> = ring.iter().map(|file| reading.shown(file)).collect();
     names.push(reading.shown(file));
-    let message = format!("files include each other in a circle: {}", names.join(" → "));
+    let message = format!(
+        "files include each other in a circle: {}",
+        names.join(" → ")
+    );
     reading.error(asked, message);
 }
 
@@ -67,7 +70,11 @@ impl Wanted {
         };
         let paths = match &include.value {
             Value::Text(_) => vec![include.clone()],
-            _ => include.get("path").cloned().map(into_members).unwrap_or_default(),
+            _ => include
+                .get("path")
+                .cloned()
+                .map(into_members)
+                .unwrap_or_default(),
         };
         let files: Vec<_> = paths
             .iter()
@@ -141,7 +148,8 @@ fn conflict(
     asked: &Spot,
     reading: &mut Reading,
 ) {
-    let message = format!("\"{section}.{name}\" is defined here, and differently in what is included");
+    let message =
+        format!("\"{section}.{name}\" is defined here, and differently in what is included");
     let problem = reading.error(known.key_spot(), message);
     problem.help("rename one of the two, or change what is included in an override file");
     if let Some(place) = included.key_spot().place() {

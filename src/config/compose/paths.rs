@@ -73,7 +73,9 @@ fn resolve_path(
         Use::Context => file(node, base, reading),
         Use::Watched => {
             file(node, base, reading);
-            let real = node.as_text().and_then(|text| FilePath::new(text).canonicalize().ok());
+            let real = node
+                .as_text()
+                .and_then(|text| FilePath::new(text).canonicalize().ok());
             if let Some(real) = real {
                 node.value = Value::Text(real.display().to_string());
             }

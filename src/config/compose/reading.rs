@@ -47,9 +47,8 @@ impl Reading {
 
     /// Notes a problem. The same problem is noted once.
     pub(super) fn push(&mut self, problem: Problem) -> &mut Problem {
-        let same = |known: &Problem| {
-            known.message == problem.message && known.place == problem.place
-        };
+        let same =
+            |known: &Problem| known.message == problem.message && known.place == problem.place;
         let index = match self.problems.iter().position(same) {
             Some(index) => index,
             None => {
@@ -89,8 +88,11 @@ impl Reading {
     /// Warns of a variable that has no value; once for each.
     pub(super) fn unset(&mut self, name: &str, spot: &Spot) {
         if self.unset.insert(name.to_owned()) {
-            self.warning(spot, format!("the variable {name} is not set: it becomes empty"))
-                .help(format!("set it in .env, or write ${{{name}:-DEFAULT}}"));
+            self.warning(
+                spot,
+                format!("the variable {name} is not set: it becomes empty"),
+            )
+            .help(format!("set it in .env, or write ${{{name}:-DEFAULT}}"));
         }
     }
 
@@ -107,7 +109,8 @@ impl Reading {
 
     /// Whether something was found that makes the model useless.
     pub(super) fn has_errors(&self) -> bool {
-        let is_error = |problem: &Problem| problem.severity == super::super::problem::Severity::Error;
+        let is_error =
+            |problem: &Problem| problem.severity == super::super::problem::Severity::Error;
         self.problems.iter().any(is_error)
     }
 

@@ -108,7 +108,10 @@ mod tests {
             ("0x", Value::Text("0x".into())),
             ("1e", Value::Text("1e".into())),
             ("50M", Value::Text("50M".into())),
-            ("18446744073709551615", Value::Float(18_446_744_073_709_551_615.0)),
+            (
+                "18446744073709551615",
+                Value::Float(18_446_744_073_709_551_615.0),
+            ),
         ] {
             assert_eq!(plain(text), wanted, "{text:?}");
         }

@@ -8,7 +8,7 @@ mod mask;
 mod put;
 mod service;
 mod smoke;
-mod yaml;
+pub(super) mod yaml;
 
 use toml::{Table, Value};
 

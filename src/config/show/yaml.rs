@@ -2,25 +2,73 @@
 
 use std::fmt::Write as _;
 
-use toml::Value;
+/// What a tree is made of.
+pub(in crate::config) enum Shape<'v, V> {
+    /// Keys and values.
+    Map(Vec<(&'v str, &'v V)>),
+    /// Members.
+    List(&'v [V]),
+    /// A text that is not quoted yet.
+    Text(String),
+    /// Anything else, as it is written.
+    Plain(String),
+}
+
+/// A value that can be written as YAML.
+pub(in crate::config) trait Tree: Sized {
+    /// What it is made of.
+    fn shape(&self) -> Shape<'_, Self>;
+}
+
+impl Tree for toml::Value {
+    fn shape(&self) -> Shape<'_, Self> {
+        match self {
+            Self::Table(table) => Shape::Map(
+                table
+                    .iter()
+                    .map(|(key, item)| (key.as_str(), item))
+                    .collect(),
+            ),
+            Self::Array(items) => Shape::List(items),
+            Self::String(text) => Shape::Text(text.clone()),
+            Self::Datetime(moment) => Shape::Text(moment.to_string()),
+            Self::Integer(number) => Shape::Plain(number.to_string()),
+            Self::Float(number) => Shape::Plain(float(*number)),
+            Self::Boolean(yes) => Shape::Plain(yes.to_string()),
+        }
+    }
+}
+
+impl Tree for serde_json::Value {
+    fn shape(&self) -> Shape<'_, Self> {
+        match self {
+            Self::Object(map) => {
+                Shape::Map(map.iter().map(|(key, item)| (key.as_str(), item)).collect())
+            }
+            Self::Array(items) => Shape::List(items),
+            Self::String(text) => Shape::Text(text.clone()),
+            other => Shape::Plain(other.to_string()),
+        }
+    }
+}
 
 /// The tree as a YAML document.
-pub(super) fn emit(value: &Value) -> String {
+pub(in crate::config) fn emit<V: Tree>(value: &V) -> String {
     let mut out = String::new();
     block(value, 0, &mut out);
     out
 }
 
 /// Writes a value that begins on a line of its own.
-fn block(value: &Value, indent: usize, out: &mut String) {
-    match value {
-        Value::Table(table) if !table.is_empty() => {
-            for (key, item) in table {
+fn block<V: Tree>(value: &V, indent: usize, out: &mut String) {
+    match value.shape() {
+        Shape::Map(entries) if !entries.is_empty() => {
+            for (key, item) in entries {
                 pad(indent, out);
                 entry(key, item, indent, out);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Shape::List(items) if !items.is_empty() => {
             for item in items {
                 pad(indent, out);
                 out.push('-');
@@ -29,18 +77,19 @@ fn block(value: &Value, indent: usize, out: &mut String) {
         }
         flat => {
             pad(indent, out);
-            out.push_str(&scalar(flat));
+            out.push_str(&scalar(&flat));
             out.push('\n');
         }
     }
 }
 
-fn entry(key: &str, item: &Value, indent: usize, out: &mut String) {
+fn entry<V: Tree>(key: &str, item: &V, indent: usize, out: &mut String) {
     out.push_str(&text(key));
     out.push(':');
-    if is_flat(item) {
+    let shape = item.shape();
+    if is_flat(&shape) {
         out.push(' ');
-        out.push_str(&scalar(item));
+        out.push_str(&scalar(&shape));
         out.push('\n');
     } else {
         out.push('\n');
@@ -49,10 +98,10 @@ fn entry(key: &str, item: &Value, indent: usize, out: &mut String) {
 }
 
 /// Writes a member of a list; a table begins on the line of its dash.
-fn member(item: &Value, indent: usize, out: &mut String) {
-    match item {
-        Value::Table(table) if !table.is_empty() => {
-            for (index, (key, item)) in table.iter().enumerate() {
+fn member<V: Tree>(item: &V, indent: usize, out: &mut String) {
+    match item.shape() {
+        Shape::Map(entries) if !entries.is_empty() => {
+            for (index, (key, item)) in entries.into_iter().enumerate() {
                 if index == 0 {
                     out.push(' ');
                 } else {
@@ -61,13 +110,13 @@ fn member(item: &Value, indent: usize, out: &mut String) {
                 entry(key, item, indent + 2, out);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Shape::List(items) if !items.is_empty() => {
             out.push('\n');
             block(item, indent + 2, out);
         }
         flat => {
             out.push(' ');
-            out.push_str(&scalar(flat));
+            out.push_str(&scalar(&flat));
             out.push('\n');
         }
     }
@@ -77,23 +126,20 @@ fn pad(indent: usize, out: &mut String) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn is_flat(value: &Value) -> bool {
-    match value {
-        Value::Table(table) => table.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => true,
+fn is_flat<V>(shape: &Shape<'_, V>) -> bool {
+    match shape {
+        Shape::Map(entries) => entries.is_empty(),
+        Shape::List(items) => items.is_empty(),
+        Shape::Text(_) | Shape::Plain(_) => true,
     }
 }
 
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(plain) => text(plain),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => float(*number),
-        Value::Boolean(yes) => yes.to_string(),
-        Value::Datetime(moment) => text(&moment.to_string()),
-        Value::Array(_) => "[]".into(),
-        Value::Table(_) => "{}".into(),
+fn scalar<V>(shape: &Shape<'_, V>) -> String {
+    match shape {
+        Shape::Text(plain) => text(plain),
+        Shape::Plain(written) => written.clone(),
+        Shape::List(_) => "[]".into(),
+        Shape::Map(_) => "{}".into(),
     }
 }
 

@@ -17,7 +17,7 @@ use std::ops::Range;
 pub(in crate::config) use bytes::bytes;
 pub(in crate::config) use dotenv::dotenv;
 pub(in crate::config) use duration::{duration, duration_words};
-pub(in crate::config) use interpolate::{Interpolated, interpolate, interpolate_noting};
+pub(in crate::config) use interpolate::{interpolate, interpolate_noting};
 pub(in crate::config) use ports::ports;
 pub(in crate::config) use volume::volume;
 pub(in crate::config) use words::{words, words_end};

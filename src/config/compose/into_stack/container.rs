@@ -243,9 +243,6 @@ pub(super) fn hook(node: &Node) -> Hook {
         user: get::text(node, "user"),
         privileged: get::flag(node, "privileged").unwrap_or(false),
         working_dir: get::text(node, "working_dir"),
-        environment: get::pairs(node, "environment")
-            .into_iter()
-            .map(|(name, value)| (name, crate::stack::EnvValue::text(value)))
-            .collect(),
+        environment: get::pairs(node, "environment"),
     }
 }

@@ -162,7 +162,11 @@ impl Checker<'_> {
             (_, Some(text)) if is_text_wanted => Some(format!("put it in quotes: \"{text}\"")),
             _ => None,
         };
-        let spot = if node.is_null() { node.key_spot() } else { &node.at };
+        let spot = if node.is_null() {
+            node.key_spot()
+        } else {
+            &node.at
+        };
         self.reading.error(&spot.clone(), message).help_if(help);
     }
 
@@ -172,10 +176,9 @@ impl Checker<'_> {
             let Some(first) = members[..index].iter().find(|known| *known == member) else {
                 continue;
             };
-            let what = member.scalar().map_or_else(
-                || "this".to_owned(),
-                |text| quoted(&text),
-            );
+            let what = member
+                .scalar()
+                .map_or_else(|| "this".to_owned(), |text| quoted(&text));
             let message = format!("{}: {what} is given twice", path.words());
             let problem = self.reading.error(&member.at, message);
             problem.help("remove one of the two");
