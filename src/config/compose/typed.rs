@@ -133,6 +133,17 @@ fn command(node: &mut Node, path: Path<'_>, reading: &mut Reading) {
     let Some(text) = node.as_text() else { return };
     match forms::words(text) {
         Ok(words) => {
+            if let Some(end) = forms::words_end(text) {
+                let dropped = &text[end..];
+                let message = format!(
+                    "{}: the command ends before {}",
+                    path.words(),
+                    quoted(dropped.trim_end())
+                );
+                reading.warning(&node.at.part(dropped), message).help(
+                    "no shell runs it, and Compose drops the rest; write [\"sh\", \"-c\", \"…\"]",
+                );
+            }
             let words = words.into_iter().map(|word| Node::text(word, &node.at));
             node.value = Value::List(words.collect());
         }
