@@ -54,9 +54,10 @@ pub(super) fn read(text: &str, lookup: Lookup<'_>) -> Dotenv {
                 name,
                 value: Some(written),
             }) => {
-                let value = match written.is_literal {
-                    true => written.text,
-                    false => expand(&written.text, &written.span, lookup, &mut file),
+                let value = if written.is_literal {
+                    written.text
+                } else {
+                    expand(&written.text, &written.span, lookup, &mut file)
                 };
                 file.values.push((name, value));
             }
@@ -238,12 +239,11 @@ fn unescape(text: &str) -> String {
 /// The character of three octal digits behind `\0`; the reference leaves fewer or greater ones as `\` and the digits.
 fn octal(digits: &str, out: &mut String) {
     let code = u8::from_str_radix(digits, 8).ok();
-    match code.filter(|_| digits.len() == 3) {
-        Some(code) => out.push(char::from(code)),
-        None => {
-            out.push('\\');
-            out.push_str(digits);
-        }
+    if let Some(code) = code.filter(|_| digits.len() == 3) {
+        out.push(char::from(code));
+    } else {
+        out.push('\\');
+        out.push_str(digits);
     }
 }
 

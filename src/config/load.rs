@@ -252,7 +252,7 @@ fn sort(problems: &mut Vec<Problem>, main: &Path) {
     problems.dedup();
 }
 
-/// What a format of [`compose_model`] is.
+/// In which form a model is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelFormat {
     /// JSON, indented.
@@ -261,17 +261,29 @@ pub enum ModelFormat {
     Yaml,
 }
 
-/// The resolved model of compose files, as `docker compose config` prints it; `None` where they have mistakes, or the stack
-/// file is ours.
-pub fn compose_model(options: &Options, format: ModelFormat) -> Option<String> {
-    let is_ours = find(options).is_ok_and(|file| !is_compose(&file));
-    let project = entry::model(options).filter(|_| !is_ours)?;
-    Some(match format {
-        ModelFormat::Json => {
-            let text = serde_json::to_string_pretty(&project.to_json());
-            text.unwrap_or_default() + "\n"
-        }
-        ModelFormat::Yaml => super::show::yaml::emit(&project.to_json()),
+/// What compose files amount to.
+#[derive(Debug)]
+pub struct ComposeText {
+    /// Their resolved model as `docker compose config` prints it; `None` when there is any error.
+    pub text: Option<String>,
+    /// Everything that is wrong with them.
+    pub problems: Vec<Problem>,
+}
+
+/// What the compose files amount to that these options mean; `None` where the stack file is ours, or there is none.
+pub fn compose_model(options: &Options, format: ModelFormat) -> Option<ComposeText> {
+    if find(options).is_ok_and(|file| !is_compose(&file)) {
+        return None;
+    }
+    let project = entry::read(options)?;
+    let json = project.to_json();
+    let text = match format {
+        ModelFormat::Json => serde_json::to_string_pretty(&json).unwrap_or_default() + "\n",
+        ModelFormat::Yaml => super::show::yaml::emit(&json),
+    };
+    Some(ComposeText {
+        text: (!project.has_errors()).then_some(text),
+        problems: project.problems,
     })
 }
 

@@ -148,17 +148,16 @@ pub(super) fn read(
     let mut section = item.section(of.clone(), scope)?;
     let profiles = section.take("profiles").map(|item| item.texts(scope));
     let span = item.key_span.clone();
-    let mut draft = match base {
-        Some(base) => Draft {
+    let mut draft = if let Some(base) = base {
+        Draft {
             name_span: span,
             ..base.clone()
-        },
-        None => {
-            let mut service = Service::named(name);
-            service.directory = scope.directory.to_path_buf();
-            service.init = false;
-            Draft::of(service, &span)
         }
+    } else {
+        let mut service = Service::named(name);
+        service.directory = scope.directory.to_path_buf();
+        service.init = false;
+        Draft::of(service, &span)
     };
     draft.profiles = profiles.unwrap_or_default();
     let chosen =

@@ -130,23 +130,44 @@ pub(super) fn config(
     if let Some(name) = explain {
         return explained(&options, name);
     }
-    let (stack, _) = stack(global)?;
     let model = match format {
         Some(ConfigFormat::Json) => config::ModelFormat::Json,
         _ => config::ModelFormat::Yaml,
     };
-    let model = config::compose_model(&options, model);
-    report::print(&match (model, format) {
-        (Some(_), Some(ConfigFormat::Toml)) => {
-            return Err(Failure::Wrong(
-                "error: what compose files say is not written as TOML\nhelp: use --format yaml or json; `boatyard init` writes a boatyard.toml that adds to them".into(),
-            ));
-        }
-        (Some(model), _) => model,
-        (None, None | Some(ConfigFormat::Toml)) => config::to_toml(&stack, true),
-        (None, Some(ConfigFormat::Json)) => config::to_json(&stack, true),
-        (None, Some(ConfigFormat::Yaml)) => config::to_yaml(&stack, true),
+    if let Some(model) = config::compose_model(&options, model) {
+        return project(model, format);
+    }
+    let (stack, _) = stack(global)?;
+    report::print(&match format {
+        None | Some(ConfigFormat::Toml) => config::to_toml(&stack, true),
+        Some(ConfigFormat::Json) => config::to_json(&stack, true),
+        Some(ConfigFormat::Yaml) => config::to_yaml(&stack, true),
     });
+    Ok(0)
+}
+
+/// What compose files amount to. Whether it can be run is another question.
+fn project(model: config::ComposeText, format: Option<ConfigFormat>) -> Result<u8, Failure> {
+    let color = report::stderr_has_color();
+    let problems: Vec<String> = model
+        .problems
+        .iter()
+        .map(|problem| problem.render(color))
+        .collect();
+    let Some(text) = model.text else {
+        return Err(Failure::Wrong(problems.join("\n")));
+    };
+    if format == Some(ConfigFormat::Toml) {
+        let help =
+            "use --format yaml or json; `boatyard init` writes a boatyard.toml that adds to it";
+        return Err(Failure::Wrong(format!(
+            "error: what compose files say is not written as TOML\nhelp: {help}"
+        )));
+    }
+    for problem in problems {
+        report::complain(&problem);
+    }
+    report::print(&text);
     Ok(0)
 }
 

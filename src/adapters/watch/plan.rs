@@ -215,8 +215,8 @@ impl Plan {
         self.roots.iter().any(|root| root.starts_with(path))
     }
 
-    /// What these files ask of whom: for each service at most one rebuild, one restart, and one sync for each sequel, in the
-    /// order in which they are done.
+    /// What these files ask of whom: for each service at most one rebuild, one restart, and one sync for each sequel; where
+    /// every rule counts, in the order that Compose has.
     pub(super) fn actions(&self, saved: &[Saved]) -> Vec<(ServiceName, Action)> {
         let mut asked = Vec::new();
         for (name, interests) in &self.services {
@@ -227,7 +227,9 @@ impl Plan {
                 }
             }
             let mut actions = settled(actions);
-            actions.sort_by_key(rank);
+            if interests.iter().any(|interest| interest.goes_on) {
+                actions.sort_by_key(rank);
+            }
             asked.extend(actions.into_iter().map(|action| (name.clone(), action)));
         }
         asked
@@ -292,7 +294,7 @@ impl Plan {
     }
 }
 
-/// The order in which the actions of one change are done.
+/// The order in which Compose does what one change asks.
 fn rank(action: &Action) -> u8 {
     match action {
         Action::Rebuild => 0,

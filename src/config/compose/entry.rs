@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::discover::Options;
 use super::super::load::Loaded;
+use super::super::problem::Problem;
 use super::super::scope::normal;
 use super::super::source::shown_from;
 use super::into_stack::into_stack;
@@ -30,9 +31,7 @@ fn given(options: &Options) -> Given {
 
 /// The stack of the compose files that these options mean; `None` if there are none.
 pub(in crate::config) fn load(options: &Options) -> Option<Loaded> {
-    let project = project(&given(options));
-    project.files.first()?;
-    Some(loaded(project))
+    read(options).map(loaded)
 }
 
 fn loaded(project: Project) -> Loaded {
@@ -50,6 +49,12 @@ fn loaded(project: Project) -> Loaded {
         let mapped = into_stack(&project);
         loaded.problems.extend(mapped.problems);
         loaded.rules = mapped.rules;
+        if mapped.stack.services.is_empty() {
+            let message = format!("no service of {} is to run", project.name);
+            let mut problem = Problem::error(None, message);
+            problem.help("add one with \"image\" or \"build\", or choose a profile with --profile");
+            loaded.problems.push(problem);
+        }
         let read = mapped.stack.also_read.clone();
         loaded.stack = Some(mapped.stack);
         read
@@ -64,10 +69,10 @@ fn loaded(project: Project) -> Loaded {
     loaded
 }
 
-/// The model of the compose files that these options mean, as `docker compose config` prints it.
-pub(in crate::config) fn model(options: &Options) -> Option<Project> {
+/// The project of the compose files that these options mean; `None` if there are none.
+pub(in crate::config) fn read(options: &Options) -> Option<Project> {
     let project = project(&given(options));
-    (!project.has_errors() && !project.files.is_empty()).then_some(project)
+    (!project.files.is_empty()).then_some(project)
 }
 
 /// What sets a variable, in the order in which it counts: the last line of each kind does.

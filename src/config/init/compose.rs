@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::super::compose::entry;
 use super::super::discover::Options;
-use super::super::problem::Severity;
+use super::super::problem::{Problem, Severity};
 use super::super::{dockerfile, environment};
 use super::dockerfiles::relative;
 use super::proposal::{Draft, Service};
@@ -23,7 +23,7 @@ pub(super) fn propose(directory: &Path, options: &Options) -> Result<Draft, Stri
     let Some(stack) = &read.stack else {
         let mut errors = read.problems.iter();
         let first = errors.find(|problem| problem.severity == Severity::Error);
-        return Err(first.map_or_else(String::new, |problem| problem.line()));
+        return Err(first.map_or_else(String::new, Problem::line));
     };
     let stack::Naming::Compose(project) = &stack.naming else {
         return Err("it is no compose file".into());

@@ -60,16 +60,14 @@ pub fn init(directory: &Path) -> Result<InitOutcome, InitError> {
         profiles: vec!["*".into()],
         ..Options::default()
     };
-    let draft = match first_of(&directory, &COMPOSE_FILES) {
-        Some(file) => compose::propose(&directory, &options)
-            .map_err(|why| InitError::Unreadable { file, why })?,
-        None => {
-            let dockerfiles = dockerfiles::find(&directory);
-            if dockerfiles.is_empty() {
-                return Err(InitError::NothingFound(directory));
-            }
-            dockerfiles::propose(&dockerfiles, &directory)?
+    let draft = if let Some(file) = first_of(&directory, &COMPOSE_FILES) {
+        compose::propose(&directory, &options).map_err(|why| InitError::Unreadable { file, why })?
+    } else {
+        let dockerfiles = dockerfiles::find(&directory);
+        if dockerfiles.is_empty() {
+            return Err(InitError::NothingFound(directory));
         }
+        dockerfiles::propose(&dockerfiles, &directory)?
     };
     Ok(finish(draft, &directory, &options))
 }

@@ -12,84 +12,93 @@ const HELP: &str = "write \"CONTAINER\", \"HOST:CONTAINER\" or \"ADDRESS:HOST:CO
 /// The long forms of what a short form says, one for each container port, ordered as the reference orders them.
 pub(in crate::config) fn ports(text: &str) -> Result<Vec<Value>, FormError> {
     let parts = Parts::of(text);
-    let fault = |range: &Range<usize>, message: String| {
-        FormError::new(
-            if range.is_empty() {
-                0..text.len()
-            } else {
-                range.clone()
-            },
-            message,
-        )
-        .help(HELP)
-    };
-    let container_text = &text[parts.container.clone()];
-    let (ports, protocol) = container_text
-        .split_once('/')
-        .unwrap_or((container_text, ""));
-    if ports.is_empty() {
-        return Err(fault(
-            &parts.container,
-            format!("no port specified: {text}<empty>"),
-        ));
-    }
-    let protocol = if protocol.is_empty() {
-        "tcp".to_owned()
-    } else {
-        protocol.to_lowercase()
-    };
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        let start = parts.container.start + ports.len() + 1;
-        return Err(
-            fault(&(start..text.len()), format!("invalid proto: {protocol}"))
-                .help("the protocols are tcp, udp and sctp"),
-        );
-    }
-    let address =
-        address(&text[parts.address.clone()]).map_err(|message| fault(&parts.address, message))?;
-    let container = range(ports).ok_or_else(|| {
-        fault(
-            &(parts.container.start..parts.container.start + ports.len()),
-            format!("invalid containerPort: {ports}"),
-        )
+    let short = Short::read(text, &parts).map_err(|(range, message)| {
+        let whole = 0..text.len();
+        FormError::new(if range.is_empty() { whole } else { range }, message).help(HELP)
     })?;
-    let host_text = &text[parts.host.clone()];
-    let host = match host_text {
-        "" => None,
-        host => Some(
-            range(host).ok_or_else(|| fault(&parts.host, format!("invalid hostPort: {host}")))?,
-        ),
-    };
-    let many = container.end() != container.start();
-    if let Some(host) = &host
-        && many
-        && host.end() - host.start() != container.end() - container.start()
-    {
-        let message = format!(
-            "invalid ranges specified for container and host Ports: {ports} and {host_text}"
-        );
-        return Err(fault(&(0..text.len()), message).help("both ranges must be of the same length"));
-    }
-    let mut targets: Vec<u16> = container.clone().collect();
+    let mut targets: Vec<u16> = short.container.clone().collect();
     targets.sort_by_key(u16::to_string);
-    let published = |target: u16| {
-        let host = host.as_ref()?;
-        if many || host.start() == host.end() {
-            return Some((host.start() + (target - container.start())).to_string());
+    Ok(targets.into_iter().map(|port| short.long(port)).collect())
+}
+
+/// A short form, taken apart.
+struct Short<'t> {
+    address: &'t str,
+    host: Option<RangeInclusive<u16>>,
+    container: RangeInclusive<u16>,
+    protocol: String,
+}
+
+impl<'t> Short<'t> {
+    fn read(text: &'t str, parts: &Parts) -> Result<Self, (Range<usize>, String)> {
+        let behind = &text[parts.container.clone()];
+        let (target, protocol) = behind.split_once('/').unwrap_or((behind, ""));
+        if target.is_empty() {
+            let message = format!("no port specified: {text}<empty>");
+            return Err((parts.container.clone(), message));
         }
-        Some(format!("{}-{}", host.start(), host.end()))
-    };
-    let long = |target: u16| {
-        let mut port = json!({ "mode": "ingress", "target": target, "protocol": protocol });
-        if !address.is_empty() {
-            port["host_ip"] = address.into();
+        let target_end = parts.container.start + target.len();
+        let protocol = match protocol {
+            "" => "tcp".to_owned(),
+            given => given.to_lowercase(),
+        };
+        if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
+            let message = format!("invalid proto: {protocol}");
+            return Err((target_end + 1..text.len(), message));
         }
-        if let Some(published) = published(target) {
+        let address = address(&text[parts.address.clone()])
+            .map_err(|message| (parts.address.clone(), message))?;
+        let container = range(target).ok_or_else(|| {
+            let place = parts.container.start..target_end;
+            (place, format!("invalid containerPort: {target}"))
+        })?;
+        let published = &text[parts.host.clone()];
+        let invalid = || (parts.host.clone(), format!("invalid hostPort: {published}"));
+        let host = match published {
+            "" => None,
+            given => Some(range(given).ok_or_else(invalid)?),
+        };
+        let short = Self {
+            address,
+            host,
+            container,
+            protocol,
+        };
+        if !short.fits() {
+            let message = format!(
+                "invalid ranges specified for container and host Ports: {target} and {published}"
+            );
+            return Err((0..text.len(), message));
+        }
+        Ok(short)
+    }
+
+    fn is_many(&self) -> bool {
+        self.container.start() != self.container.end()
+    }
+
+    /// Whether there is a port of this machine for each port of the container, if these are several.
+    fn fits(&self) -> bool {
+        let length = |range: &RangeInclusive<u16>| range.end() - range.start();
+        let host = self.host.as_ref();
+        host.is_none_or(|host| !self.is_many() || length(host) == length(&self.container))
+    }
+
+    fn long(&self, target: u16) -> Value {
+        let mut port = json!({ "mode": "ingress", "target": target, "protocol": self.protocol });
+        if !self.address.is_empty() {
+            port["host_ip"] = self.address.into();
+        }
+        if let Some(host) = &self.host {
+            let published = if self.is_many() || host.start() == host.end() {
+                (host.start() + (target - self.container.start())).to_string()
+            } else {
+                format!("{}-{}", host.start(), host.end())
+            };
             port["published"] = published.into();
         }
         port
-    };
-    Ok(targets.into_iter().map(long).collect())
+    }
 }
 
 /// Where the parts of a short form stand; a part that is not there is empty.

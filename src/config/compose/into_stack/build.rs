@@ -68,7 +68,7 @@ fn is_remote(context: &str) -> bool {
     context.contains("://")
         || context.starts_with("git@")
         || context.starts_with("github.com/")
-        || context.ends_with(".git")
+        || Path::new(context).extension() == Some("git".as_ref())
 }
 
 /// Arguments; one without a value has that of the environment, or is left out.

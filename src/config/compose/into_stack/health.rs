@@ -14,9 +14,10 @@ const RETRIES: u32 = 3;
 /// The probe of a service, and what becomes of the one that its image defines. `awaited`: somebody waits until it is healthy.
 pub(super) fn read(service: &Node, awaited: bool) -> (Option<Health>, ImageHealth) {
     let Some(check) = service.get("healthcheck") else {
-        return match awaited {
-            true => (Some(schedule(None, Vec::new())), ImageHealth::Asked),
-            false => (None, ImageHealth::Left),
+        return if awaited {
+            (Some(schedule(None, Vec::new())), ImageHealth::Asked)
+        } else {
+            (None, ImageHealth::Left)
         };
     };
     if get::flag(check, "disable") == Some(true) {

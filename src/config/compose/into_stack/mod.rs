@@ -21,8 +21,8 @@ use super::super::{file, signal};
 use super::Project;
 use super::node::{Node, Spot};
 use crate::stack::{
-    CommandWords, ComposeProject, EnvValue, FileContent, Naming, Service, ServiceName, Signal,
-    Stack,
+    Attachment, CommandWords, ComposeProject, EnvValue, FileContent, Naming, OWN_NETWORK, Service,
+    ServiceName, Signal, Stack,
 };
 
 #[cfg(test)]
@@ -247,7 +247,7 @@ fn add_link(link: &str, services: &mut IndexMap<ServiceName, Service>) {
     };
     let networks = &mut service.container.networks;
     if networks.is_empty() && service.container.network_mode.is_none() {
-        networks.insert(crate::stack::OWN_NETWORK.into(), Default::default());
+        networks.insert(OWN_NETWORK.into(), Attachment::default());
     }
     for attachment in networks.values_mut() {
         if !attachment.aliases.iter().any(|known| known == alias) {

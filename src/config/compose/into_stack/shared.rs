@@ -99,22 +99,16 @@ fn content(name: &str, node: &Node, key: &str, mapping: &mut Mapping<'_>) -> Opt
         return Some(FileContent::Text(text));
     }
     let variable = get::text(node, "environment")?;
-    match mapping.variable(&variable) {
-        Some(value) => Some(FileContent::Environment { variable, value }),
-        None => {
-            let at = node.get("environment").map_or(&node.at, |node| &node.at);
-            let what = key.trim_end_matches('s');
-            let message = format!(
-                "environment variable \"{variable}\" required by {what} \"{name}\" is not set"
-            );
-            mapping.error(
-                at,
-                message,
-                "set it in the environment or in .env beside the file",
-            );
-            None
-        }
+    if let Some(value) = mapping.variable(&variable) {
+        return Some(FileContent::Environment { variable, value });
     }
+    let at = node.get("environment").map_or(&node.at, |node| &node.at);
+    let what = key.trim_end_matches('s');
+    let message =
+        format!("environment variable \"{variable}\" required by {what} \"{name}\" is not set");
+    let help = "set it in the environment or in .env beside the file";
+    mapping.error(at, message, help);
+    None
 }
 
 /// The configs or secrets that a service is given.

@@ -379,6 +379,7 @@ services:
   db: { image: a }
   seed: { image: a, restart: on-failure, depends_on: [db] }
   none: { image: a, scale: 0 }
+  gone: { image: a, profiles: [other] }
 "#,
     );
     let web = &stack.services["web"];
