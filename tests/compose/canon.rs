@@ -31,7 +31,10 @@ fn canonical(mut model: Value) -> Value {
     for service in entries(model.get_mut("services")) {
         mark_used(service, &mut used);
     }
-    for (index, kind) in ["networks", "volumes", "configs", "secrets"].into_iter().enumerate() {
+    for (index, kind) in ["networks", "volumes", "configs", "secrets"]
+        .into_iter()
+        .enumerate()
+    {
         if let Some(Value::Object(top)) = model.get_mut(kind) {
             top.retain(|name, _| used[index].contains(name));
             top.values_mut().for_each(keep);
@@ -68,7 +71,11 @@ fn mark_used(service: &mut Value, used: &mut [BTreeSet<String>; 4]) {
         }
     }
     for path in ["/configs", "/secrets", "/build/configs", "/build/secrets"] {
-        let kept = if path.ends_with("configs") { &mut *configs } else { &mut *secrets };
+        let kept = if path.ends_with("configs") {
+            &mut *configs
+        } else {
+            &mut *secrets
+        };
         for file in members(service.pointer_mut(path)) {
             kept.extend(file["source"].as_str().map(str::to_owned));
             let mode = file.get("mode").and_then(Value::as_str);
@@ -81,7 +88,8 @@ fn mark_used(service: &mut Value, used: &mut [BTreeSet<String>; 4]) {
 }
 
 fn members(list: Option<&mut Value>) -> &mut [Value] {
-    list.and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
+    list.and_then(Value::as_array_mut)
+        .map_or(&mut [], Vec::as_mut_slice)
 }
 
 /// Makes sure that the name of this stays, even if nothing is said of it.
@@ -125,7 +133,9 @@ fn compare(wanted: &Value, found: &Value, path: &str, out: &mut Vec<String>) {
                 match (one.get(key), other.get(key)) {
                     (Some(one), Some(other)) => compare(one, other, &path, out),
                     (Some(one), None) => out.push(format!("{path}: wanted {one}, found nothing")),
-                    (None, Some(other)) => out.push(format!("{path}: wanted nothing, found {other}")),
+                    (None, Some(other)) => {
+                        out.push(format!("{path}: wanted nothing, found {other}"))
+                    }
                     (None, None) => {}
                 }
             }

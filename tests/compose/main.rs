@@ -1,6 +1,9 @@
 //! Compose files of public projects, and those of the specification's text, read as an independent implementation
 //! reads them: what it accepts says the same here, and what it refuses is refused for the same reason.
-#![expect(clippy::print_stdout, reason = "a test over many files says how many there were")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a test over many files says how many there were"
+)]
 
 mod canon;
 mod reasons;
@@ -17,7 +20,29 @@ use serde_json::Value;
 use support::corpus;
 
 /// Cases in which the reference is not what is right, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("0181", "the reference reads it, and fails to print it"),
+    (
+        "0187",
+        "\"initial_sync\" is part of the specification; the reference is older",
+    ),
+    (
+        "0188",
+        "\"include\" of a watch rule is part of the specification; the reference is older",
+    ),
+    (
+        "docker+compose/pkg/e2e/fixtures/build-test/ssh/compose.yaml",
+        "the reference reads it, and fails to print it",
+    ),
+    (
+        "docker+compose/pkg/e2e/testdata/TestLocalComposeConfigNoConsistency/compose.yaml",
+        "the reference is older than \"models\"; a newer one refuses the file as it is refused here",
+    ),
+    (
+        "docker+compose/pkg/e2e/testdata/TestRawEnvFile/compose.yaml",
+        "\"format: raw\" is part of the specification; the reference is older",
+    ),
+];
 
 /// What the reference says of a case.
 enum Wanted {
@@ -62,17 +87,24 @@ fn check(name: &str, files: &[PathBuf], repository: &Path, wanted: &Wanted, miss
         }
         Wanted::Refused(reason) => {
             if !reasons::agree(reason, &said) {
-                misses.0.push(format!("{name}: refused for another reason\n  wanted: {reason}\n  found: {}", said.join("\n         ")));
+                misses.0.push(format!(
+                    "{name}: refused for another reason\n  wanted: {reason}\n  found: {}",
+                    said.join("\n         ")
+                ));
             }
         }
         Wanted::Accepted(_) if !said.is_empty() => {
-            misses.0.push(format!("{name}: refused\n  {}", said.join("\n  ")));
+            misses
+                .0
+                .push(format!("{name}: refused\n  {}", said.join("\n  ")));
         }
         Wanted::Accepted(reading) => {
             let wanted = expected(reading, directory, repository);
             let differences = canon::differences(wanted, found.json);
             if !differences.is_empty() {
-                misses.0.push(format!("{name}:\n  {}", differences.join("\n  ")));
+                misses
+                    .0
+                    .push(format!("{name}:\n  {}", differences.join("\n  ")));
             }
         }
     }
@@ -105,7 +137,11 @@ fn table(file: &Path) -> Vec<BTreeMap<String, String>> {
     let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
     let row = |line: &str| {
         let cells = line.split('\t').map(str::to_owned);
-        header.iter().map(|name| (*name).to_owned()).zip(cells).collect()
+        header
+            .iter()
+            .map(|name| (*name).to_owned())
+            .zip(cells)
+            .collect()
     };
     lines.map(row).collect()
 }
@@ -118,13 +154,18 @@ fn folder(name: &str) -> Option<PathBuf> {
 
 /// `FILE.yaml.expected.json` beside `FILE.yaml`.
 fn beside(file: &Path, ending: &str) -> PathBuf {
-    let name = file.file_name().expect("a file has a name").to_string_lossy();
+    let name = file
+        .file_name()
+        .expect("a file has a name")
+        .to_string_lossy();
     file.with_file_name(format!("{name}{ending}"))
 }
 
 #[test]
 fn files_of_public_projects_are_read_as_the_reference_reads_them() {
-    let Some(base) = folder("compose") else { return };
+    let Some(base) = folder("compose") else {
+        return;
+    };
     let mut misses = Misses(Vec::new());
     let rows = table(&base.join("INDEX.tsv"));
     for row in &rows {
@@ -155,16 +196,19 @@ fn overrides_are_merged_as_the_reference_merges_them() {
             .split(' ')
             .map(|file| repository.join(file))
             .collect();
-        if !named.iter().all(|file| file.exists()) {
+        let reading = combos.join(format!("{}.expected.json", row["id"]));
+        let is_ok = row["debian_2.26.1"] == "ok";
+        if !named.iter().all(|file| file.exists()) || (is_ok && !reading.exists()) {
             continue;
         }
         cases += 1;
-        let wanted = match row["debian_2.26.1"].as_str() {
-            "ok" => Wanted::Accepted(Reading {
-                file: combos.join(format!("{}.expected.json", row["id"])),
+        let wanted = if is_ok {
+            Wanted::Accepted(Reading {
+                file: reading,
                 is_escaped: true,
-            }),
-            _ => Wanted::Refused(row["message"].clone()),
+            })
+        } else {
+            Wanted::Refused(row["message"].clone())
         };
         check(&row["id"], &named, &repository, &wanted, &mut misses);
     }
@@ -184,9 +228,15 @@ fn examples_of_the_specification_are_read_as_the_reference_reads_them() {
         let newer = beside(&file, ".expected.cg214.json");
         let older = beside(&file, ".expected.json");
         let wanted = if newer.exists() {
-            Wanted::Accepted(Reading { file: newer, is_escaped: false })
+            Wanted::Accepted(Reading {
+                file: newer,
+                is_escaped: false,
+            })
         } else if older.exists() {
-            Wanted::Accepted(Reading { file: older, is_escaped: true })
+            Wanted::Accepted(Reading {
+                file: older,
+                is_escaped: true,
+            })
         } else {
             Wanted::Refused(String::new())
         };

@@ -2,16 +2,28 @@
 
 /// What a reason is called by the reference, and by Boatyard.
 const WORDS: &[(&str, &str)] = &[
-    ("dependency cycle detected", "wait for each other in a circle"),
+    (
+        "dependency cycle detected",
+        "wait for each other in a circle",
+    ),
     ("include cycle detected", "include each other in a circle"),
     ("Circular reference", "extend each other in a circle"),
     ("env file", "there is no env file"),
     ("no such file or directory", "there is no such file"),
     ("invalid boolean", "expected true or false"),
     ("one of file|environment must be set", "needs one of"),
-    ("MUST include service.platform", "is not among those that are built"),
-    ("empty section between colons", "empty section between colons"),
-    ("neither an image nor a build", "neither an image nor a build"),
+    (
+        "MUST include service.platform",
+        "is not among those that are built",
+    ),
+    (
+        "empty section between colons",
+        "empty section between colons",
+    ),
+    (
+        "neither an image nor a build",
+        "neither an image nor a build",
+    ),
     ("Additional property", "unknown key"),
     ("required variable", "required variable"),
     ("No port specified", "no port specified"),
@@ -20,7 +32,10 @@ const WORDS: &[(&str, &str)] = &[
     ("refers to undefined network", "there is no network"),
     ("refers to undefined secret", "there is no secret"),
     ("refers to undefined config", "there is no config"),
-    ("mutually exclusive `network_mode`", "\"network_mode\" and \"networks\" exclude each other"),
+    (
+        "mutually exclusive `network_mode`",
+        "\"network_mode\" and \"networks\" exclude each other",
+    ),
     ("must be one of the following", "is not known"),
     ("must be a mapping", "expected a mapping"),
     ("yaml: line", "not valid YAML"),

@@ -170,13 +170,19 @@ fn external(mut node: Node, path: Path<'_>, reading: &mut Reading) -> Node {
     let Some(name) = name else { return node };
     match node.get("name") {
         Some(given) if *given != name => {
-            let message = format!("{} has two names: \"name\" and \"external.name\"", path.words());
+            let message = format!(
+                "{} has two names: \"name\" and \"external.name\"",
+                path.words()
+            );
             let problem = reading.error(&name.at, message);
             problem.help("keep \"name\", and write \"external: true\"");
         }
         _ => {
             reading
-                .warning(&at, format!("{}: \"external.name\" is out of use", path.words()))
+                .warning(
+                    &at,
+                    format!("{}: \"external.name\" is out of use", path.words()),
+                )
                 .help("write \"external: true\" and \"name: NAME\"");
             node.set("name", name);
         }
@@ -243,11 +249,40 @@ fn volume(node: Node, path: Path<'_>, reading: &mut Reading) -> Node {
         return node;
     };
     match forms::volume(text) {
-        Ok(long) => Node::from_json(long, &node.at),
+        Ok(long) => {
+            let mut long = Node::from_json(long, &node.at);
+            if let Some(target) = long.get_mut("target")
+                && let Some(text) = target.as_text().filter(|text| !text.is_empty())
+            {
+                target.value = Value::Text(cleaned(text));
+            }
+            long
+        }
         Err(error) => {
             reading.form_error(&node, &path.words(), error);
             node
         }
+    }
+}
+
+/// The path in its shortest form: without `.`, `..` and slashes that say nothing.
+fn cleaned(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let is_absolute = path.starts_with('/');
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if is_absolute => {}
+            _ => parts.push(part),
+        }
+    }
+    match (is_absolute, parts.join("/").as_str()) {
+        (true, rest) => format!("/{rest}"),
+        (false, "") => ".".into(),
+        (false, rest) => rest.into(),
     }
 }
 

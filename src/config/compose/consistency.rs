@@ -36,7 +36,10 @@ struct Checked<'m> {
 impl Checked<'_> {
     fn sources(&self, reading: &mut Reading) {
         let name = quoted(self.name);
-        let has_image = self.service.text_of("image").is_some_and(|text| !text.is_empty());
+        let has_image = self
+            .service
+            .text_of("image")
+            .is_some_and(|text| !text.is_empty());
         let build = self.service.get("build");
         if build.is_none() && !has_image && self.service.get("provider").is_none() {
             let message = format!("service {name} has neither an image nor a build");
@@ -46,24 +49,40 @@ impl Checked<'_> {
         }
         let Some(build) = build else { return };
         if let (Some(inline), Some(_)) = (build.get("dockerfile_inline"), build.get("dockerfile")) {
-            let message = format!("service {name}: \"dockerfile\" and \"dockerfile_inline\" exclude each other");
-            reading.error(inline.key_spot(), message).help("keep one of them");
+            let message = format!(
+                "service {name}: \"dockerfile\" and \"dockerfile_inline\" exclude each other"
+            );
+            reading
+                .error(inline.key_spot(), message)
+                .help("keep one of them");
         }
-        for (context, node) in build.get("additional_contexts").into_iter().flat_map(Node::entries) {
-            let Some(target) = node.as_text().and_then(|text| text.strip_prefix("service:")) else {
+        for (context, node) in build
+            .get("additional_contexts")
+            .into_iter()
+            .flat_map(Node::entries)
+        {
+            let Some(target) = node
+                .as_text()
+                .and_then(|text| text.strip_prefix("service:"))
+            else {
                 continue;
             };
             match self.model.find(&["services", target]) {
                 None => self.undefined("service", "services", target, &node.at, reading),
                 Some(other) if other.get("build").is_none() => {
-                    let message = format!("service {} is not built, so it cannot be the context \"{context}\"", quoted(target));
+                    let message = format!(
+                        "service {} is not built, so it cannot be the context \"{context}\"",
+                        quoted(target)
+                    );
                     reading.error(&node.at, message);
                 }
                 Some(_) => {}
             }
         }
         if let Some(platform) = self.service.get("platform")
-            && let Some(platforms) = build.get("platforms").filter(|list| !list.members().is_empty())
+            && let Some(platforms) = build
+                .get("platforms")
+                .filter(|list| !list.members().is_empty())
             && !platforms.members().contains(platform)
         {
             let message = format!(
@@ -79,11 +98,17 @@ impl Checked<'_> {
     }
 
     fn networks(&self, reading: &mut Reading) {
-        let mode = self.service.get("network_mode").filter(|mode| mode.as_text() != Some(""));
+        let mode = self
+            .service
+            .get("network_mode")
+            .filter(|mode| mode.as_text() != Some(""));
         let networks = self.service.get("networks");
         let mut attached = networks.into_iter().flat_map(Node::entries).peekable();
         if let (Some(mode), true) = (mode, attached.peek().is_some()) {
-            let message = format!("service {}: \"network_mode\" and \"networks\" exclude each other", quoted(self.name));
+            let message = format!(
+                "service {}: \"network_mode\" and \"networks\" exclude each other",
+                quoted(self.name)
+            );
             let problem = reading.error(mode.key_spot(), message);
             problem.help("keep one of them");
             if let Some(place) = networks.and_then(|node| node.key_spot().place()) {
@@ -170,8 +195,13 @@ impl Checked<'_> {
         if count > 1
             && let Some(name) = self.service.get("container_name")
         {
-            let message = format!("service {} has {count} containers, which cannot share one \"container_name\"", quoted(self.name));
-            reading.error(name.key_spot(), message).help("remove \"container_name\"");
+            let message = format!(
+                "service {} has {count} containers, which cannot share one \"container_name\"",
+                quoted(self.name)
+            );
+            reading
+                .error(name.key_spot(), message)
+                .help("remove \"container_name\"");
         }
     }
 
@@ -189,7 +219,10 @@ impl Checked<'_> {
         if one == other {
             return;
         }
-        let message = format!("service {}: \"{own}\" and \"{deployed}\" say different things", quoted(self.name));
+        let message = format!(
+            "service {}: \"{own}\" and \"{deployed}\" say different things",
+            quoted(self.name)
+        );
         let problem = reading.error(one.key_spot(), message);
         problem.help("keep one of them");
         if let Some(place) = other.key_spot().place() {
@@ -203,7 +236,10 @@ impl Checked<'_> {
             let action = rule.text_of("action").unwrap_or_default();
             let is_bare = rule.text_of("target").is_none_or(str::is_empty);
             if is_bare && action.starts_with("sync") {
-                let message = format!("service {}: to {action}, a watch rule needs a \"target\"", quoted(self.name));
+                let message = format!(
+                    "service {}: to {action}, a watch rule needs a \"target\"",
+                    quoted(self.name)
+                );
                 reading
                     .error(&rule.at, message)
                     .help("add \"target: /FOLDER/IN/THE/CONTAINER\"");
@@ -224,10 +260,15 @@ impl Checked<'_> {
             quoted(name)
         );
         let known = self.model.get(section).and_then(Node::as_map);
-        let names = known.into_iter().flat_map(|map| map.keys().map(String::as_str));
+        let names = known
+            .into_iter()
+            .flat_map(|map| map.keys().map(String::as_str));
         let names: Vec<&str> = names.filter(|known| *known != "default").collect();
-        let help = suggest(name, names.iter().copied(), what)
-            .or_else(|| Some(format!("define it: \"{section}:\" with \"{name}:\" below it")));
+        let help = suggest(name, names.iter().copied(), what).or_else(|| {
+            Some(format!(
+                "define it: \"{section}:\" with \"{name}:\" below it"
+            ))
+        });
         reading.error(at, message).help_if(help);
     }
 }
@@ -267,7 +308,10 @@ fn follow<'m>(
 fn circle(ring: &[(&str, &Node)], first: &str, reading: &mut Reading) {
     let mut names: Vec<&str> = ring.iter().map(|(name, _)| *name).collect();
     names.push(first);
-    let message = format!("services wait for each other in a circle: {}", names.join(" → "));
+    let message = format!(
+        "services wait for each other in a circle: {}",
+        names.join(" → ")
+    );
     let spot = ring.last().map(|(_, node)| node.key_spot().clone());
     let problem = reading.error(&spot.unwrap_or_default(), message);
     problem.help("remove one of these dependencies");

@@ -57,8 +57,9 @@ pub(super) fn find(given: &Given, reading: &mut Reading) -> Found {
         .unwrap_or_else(|| given.directory.clone());
     read_env_files(given, &early, &mut environment, reading);
     let files = if named.is_empty() {
-        from_variable(given, &environment)
-            .unwrap_or_else(|| from_folders(project.as_deref().unwrap_or(&given.directory), reading))
+        from_variable(given, &environment).unwrap_or_else(|| {
+            from_folders(project.as_deref().unwrap_or(&given.directory), reading)
+        })
     } else {
         named
     };
@@ -71,7 +72,10 @@ pub(super) fn find(given: &Given, reading: &mut Reading) -> Found {
     let profiles = if given.profiles.is_empty() {
         let chosen = environment.get("COMPOSE_PROFILES").unwrap_or_default();
         let names = chosen.split(',').map(str::trim);
-        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        names
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect()
     } else {
         given.profiles.clone()
     };
@@ -108,7 +112,10 @@ fn read_env_files(
             files.push(default);
         }
     }
-    let files: Vec<_> = files.into_iter().map(|file| (file, Spot::default())).collect();
+    let files: Vec<_> = files
+        .into_iter()
+        .map(|file| (file, Spot::default()))
+        .collect();
     environment.add_files(&files, reading);
 }
 
@@ -118,8 +125,14 @@ fn from_variable(given: &Given, environment: &Environment) -> Option<Vec<PathBuf
     let separator = environment
         .filled("COMPOSE_PATH_SEPARATOR")
         .unwrap_or_else(|| ":".into());
-    let names = listed.split(separator.as_str()).filter(|name| !name.is_empty());
-    Some(names.map(|name| normal(&given.directory.join(name))).collect())
+    let names = listed
+        .split(separator.as_str())
+        .filter(|name| !name.is_empty());
+    Some(
+        names
+            .map(|name| normal(&given.directory.join(name)))
+            .collect(),
+    )
 }
 
 /// The files of the nearest folder that has one: this or one above it.

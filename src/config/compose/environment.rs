@@ -44,9 +44,8 @@ pub(super) struct Environment {
 impl Environment {
     /// This process's environment.
     pub(super) fn of_process(values: &BTreeMap<String, String>) -> Self {
-        let known = |(name, value): (&String, &String)| {
-            (name.clone(), (value.clone(), Origin::Process))
-        };
+        let known =
+            |(name, value): (&String, &String)| (name.clone(), (value.clone(), Origin::Process));
         Self {
             values: values.iter().map(known).collect(),
         }

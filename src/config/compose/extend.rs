@@ -69,7 +69,7 @@ fn extended(
     };
     chain.pop();
     let Some(mut found) = found else {
-        reading.spoil(&service.at);
+        reading.spoil(service.key_spot());
         return Some(service);
     };
     if found.is_null() {
@@ -107,16 +107,7 @@ fn base_of(
         .iter()
         .position(|(file, known, _)| *file == services.file && known == name);
     if let Some(start) = again {
-        let ring = chain.get(start..).unwrap_or_default();
-        let mut names: Vec<&str> = ring.iter().map(|(_, name, _)| name.as_str()).collect();
-        names.push(name);
-        let message = format!("services extend each other in a circle: {}", names.join(" → "));
-        let problem = reading.error(&base.at, message);
-        for (_, name, spot) in ring.iter().skip(1) {
-            if let Some(place) = spot.place() {
-                problem.also(place, format!("{} extends here", quoted(name)));
-            }
-        }
+        circle(chain.get(start..).unwrap_or_default(), reading);
         return None;
     }
     if !services.services.contains_key(name) {
@@ -130,6 +121,31 @@ fn base_of(
     extended(name, services, level, chain, reading)
 }
 
+/// Notes a circle, beginning with the first name of the alphabet, so that it is one and the same wherever it is met.
+fn circle(ring: &[(PathBuf, String, Spot)], reading: &mut Reading) {
+    let mut ring: Vec<_> = ring.iter().collect();
+    let first = (0..ring.len()).min_by_key(|index| &ring[*index].1);
+    ring.rotate_left(first.unwrap_or(0));
+    let mut names: Vec<&str> = ring.iter().map(|(_, name, _)| name.as_str()).collect();
+    names.extend(names.first().copied());
+    let message = format!(
+        "services extend each other in a circle: {}",
+        names.join(" → ")
+    );
+    let Some(((_, _, last), others)) = ring.split_last() else {
+        return;
+    };
+    let problem = reading.error(last, message);
+    problem.help("remove one of these \"extends\"");
+    if problem.more_places.is_empty() {
+        for (_, name, spot) in others {
+            if let Some(place) = spot.place() {
+                problem.also(place, format!("{} extends here", quoted(name)));
+            }
+        }
+    }
+}
+
 /// The services of another file, with absolute paths.
 fn other_file(
     asked: &Node,
@@ -137,7 +153,7 @@ fn other_file(
     level: &Level,
     reading: &mut Reading,
 ) -> Option<Services> {
-    let file = reading.absolute(asked.as_text()?, &raw.directory);
+    let file = reading.local_file(asked, &raw.directory)?;
     let directory = file.parent().unwrap_or(Path::new("/")).to_path_buf();
     let mut model = Node::new(Value::Map(Map::new()), &asked.at);
     for mut document in mappings(&file, &asked.at, reading)? {

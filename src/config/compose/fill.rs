@@ -74,7 +74,11 @@ pub(super) fn cast(node: &mut Node, kind: Kind, path: Path<'_>, reading: &mut Re
         Kind::Mode => "an octal number such as \"0440\"",
         _ => "a number",
     };
-    let message = format!("{}: expected {wanted}, found {}", path.words(), quoted(text));
+    let message = format!(
+        "{}: expected {wanted}, found {}",
+        path.words(),
+        quoted(text)
+    );
     let at = node.at.clone();
     reading.error(&at, message);
     reading.spoil(&at);
@@ -91,7 +95,10 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// The number with the digits that single precision keeps.
 pub(super) fn single(number: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, reason = "single precision is what is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "single precision is what is wanted"
+    )]
     let single = number as f32;
     single.to_string().parse().unwrap_or(number)
 }

@@ -46,7 +46,10 @@ fn circle(included_by: &[PathBuf], file: &Path, asked: &Spot, reading: &mut Read
     let ring = included_by.get(start.unwrap_or(0)..).unwrap_or_default();
     let mut names: Vec<String> = ring.iter().map(|file| reading.shown(file)).collect();
     names.push(reading.shown(file));
-    let message = format!("files include each other in a circle: {}", names.join(" → "));
+    let message = format!(
+        "files include each other in a circle: {}",
+        names.join(" → ")
+    );
     reading.error(asked, message);
 }
 
@@ -67,12 +70,17 @@ impl Wanted {
         };
         let paths = match &include.value {
             Value::Text(_) => vec![include.clone()],
-            _ => include.get("path").cloned().map(into_members).unwrap_or_default(),
+            _ => include
+                .get("path")
+                .cloned()
+                .map(into_members)
+                .unwrap_or_default(),
         };
-        let files: Vec<_> = paths
-            .iter()
-            .filter_map(|path| absolute(path, reading))
-            .collect();
+        let mut files = Vec::new();
+        for path in &paths {
+            let file = reading.local_file(path, &level.directory)?;
+            files.push((file, path.at.clone()));
+        }
         let (first, _) = files.first()?;
         let directory = match include.text_of("project_directory") {
             Some(folder) if !folder.is_empty() => reading.absolute(folder, &level.directory),
@@ -141,7 +149,8 @@ fn conflict(
     asked: &Spot,
     reading: &mut Reading,
 ) {
-    let message = format!("\"{section}.{name}\" is defined here, and differently in what is included");
+    let message =
+        format!("\"{section}.{name}\" is defined here, and differently in what is included");
     let problem = reading.error(known.key_spot(), message);
     problem.help("rename one of the two, or change what is included in an override file");
     if let Some(place) = included.key_spot().place() {

@@ -132,7 +132,10 @@ pub(super) fn project(given: &Given) -> Project {
     let named = written_name(&found.files, &found.environment, &mut reading);
     let name = discover::name(given, named.as_deref(), &mut found, &mut reading);
     if found.files.is_empty() {
-        let message = format!("there is no Compose file in {} or above it", given.directory.display());
+        let message = format!(
+            "there is no Compose file in {} or above it",
+            given.directory.display()
+        );
         reading.error(&Spot::default(), message);
     }
     let level = Level {
@@ -147,8 +150,20 @@ pub(super) fn project(given: &Given) -> Project {
         .collect();
     let mut model = load::files(&files, &level, &mut reading).unwrap_or_default();
     let mut variables: Vec<Setting> = level.environment.settings().collect();
-    finish(&mut model, &name, &found.profiles, &level.environment, &mut variables, &mut reading);
-    let Reading { mut problems, files, also_read, .. } = reading;
+    finish(
+        &mut model,
+        &name,
+        &found.profiles,
+        &level.environment,
+        &mut variables,
+        &mut reading,
+    );
+    let Reading {
+        mut problems,
+        files,
+        also_read,
+        ..
+    } = reading;
     sort(&mut problems);
     Project {
         name,
@@ -210,3 +225,6 @@ fn sort(problems: &mut [Problem]) {
         (place, problem.severity)
     });
 }
+
+#[cfg(test)]
+mod tests;

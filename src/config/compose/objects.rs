@@ -19,7 +19,12 @@ pub(super) fn check(model: &Node, reading: &mut Reading) {
     }
     for (name, config) in section("configs") {
         let path = Path::TOP.then("configs");
-        source_of(config, path.then(name), &["file", "environment", "content"], reading);
+        source_of(
+            config,
+            path.then(name),
+            &["file", "environment", "content"],
+            reading,
+        );
     }
     for (name, service) in section("services") {
         check_service(service, Path::TOP.then("services").then(name), reading);
@@ -85,7 +90,10 @@ fn source_of(node: &Node, path: Path<'_>, keys: &[&str], reading: &mut Reading) 
         .collect();
     let what = path.words();
     if let [_, second, ..] = given.as_slice() {
-        let message = format!("{what} has \"{}\": only one may be given", given.join("\" and \""));
+        let message = format!(
+            "{what} has \"{}\": only one may be given",
+            given.join("\" and \"")
+        );
         let spot = node.get(second).map(|node| node.key_spot().clone());
         reading
             .error(&spot.unwrap_or_default(), message)
@@ -95,7 +103,10 @@ fn source_of(node: &Node, path: Path<'_>, keys: &[&str], reading: &mut Reading) 
     if given.is_empty() && !is_elsewhere {
         let spot = node.key_spot().clone();
         reading
-            .error(&spot, format!("{what} needs one of \"{}\"", keys.join("\", \"")))
+            .error(
+                &spot,
+                format!("{what} needs one of \"{}\"", keys.join("\", \"")),
+            )
             .help("say where it comes from, or write \"external: true\" if it exists already");
     }
 }

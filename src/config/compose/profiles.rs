@@ -66,7 +66,8 @@ impl Used {
                 members.filter_map(source).collect::<Vec<_>>()
             };
             let networks = service.get("networks").and_then(Node::as_map);
-            used.networks.extend(networks.into_iter().flat_map(Map::keys).cloned());
+            used.networks
+                .extend(networks.into_iter().flat_map(Map::keys).cloned());
             used.volumes.extend(sources(&["volumes"]));
             used.secrets.extend(sources(&["secrets"]));
             used.secrets.extend(sources(&["build", "secrets"]));

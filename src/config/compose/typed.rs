@@ -153,9 +153,9 @@ fn test(node: &mut Node, path: Path<'_>, reading: &mut Reading) {
     let way = first.as_text().unwrap_or_default();
     if !WAYS.contains(&way) {
         let message = format!("{}: a list cannot begin with {}", path.words(), quoted(way));
-        reading
-            .error(&first.at.clone(), message)
-            .help("begin it with \"CMD\", \"CMD-SHELL\" or \"NONE\", or write a string for a shell");
+        reading.error(&first.at.clone(), message).help(
+            "begin it with \"CMD\", \"CMD-SHELL\" or \"NONE\", or write a string for a shell",
+        );
     }
 }
 
@@ -168,7 +168,8 @@ fn addresses(node: &mut Node, path: Path<'_>, reading: &mut Reading) {
     for member in members {
         let text = member.as_text().unwrap_or_default();
         let split = text.split_once('=').or_else(|| text.split_once(':'));
-        let Some((host, address)) = split.filter(|(host, _)| !host.is_empty() && !host.contains(':'))
+        let Some((host, address)) =
+            split.filter(|(host, _)| !host.is_empty() && !host.contains(':'))
         else {
             let message = format!("{}: {} is no host and address", path.words(), quoted(text));
             reading

@@ -105,7 +105,9 @@ impl<'s> Reader<'s, '_> {
             Event::Alias(anchor) => (self.alias(anchor, &spot)?, 0),
             Event::UnresolvedAlias(name) => {
                 self.error(&spot, format!("nothing is called {}", quoted(&name)))
-                    .help(format!("put &{name} before the value that is meant, above this line"));
+                    .help(format!(
+                        "put &{name} before the value that is meant, above this line"
+                    ));
                 (Node::new(Value::Null, &spot), 0)
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -115,14 +117,20 @@ impl<'s> Reader<'s, '_> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 let members = self.members()?;
-                (Kind::of(tag.as_deref()).node(Value::List(members), &spot), anchor)
+                (
+                    Kind::of(tag.as_deref()).node(Value::List(members), &spot),
+                    anchor,
+                )
             }
             Event::MappingStart(_, anchor, tag) => {
                 let (map, first) = self.mapping()?;
                 if let Some(first) = first {
                     spot = first;
                 }
-                (Kind::of(tag.as_deref()).node(Value::Map(map), &spot), anchor)
+                (
+                    Kind::of(tag.as_deref()).node(Value::Map(map), &spot),
+                    anchor,
+                )
             }
             _ => return Err(Broken),
         };
@@ -171,9 +179,13 @@ impl<'s> Reader<'s, '_> {
                 matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.node_of(event, &span)?;
             first.get_or_insert_with(|| key.at.clone());
+            let known = self.problems.len();
             let mut value = self.node()?;
             if is_merge {
-                merged.extend(self.merge_sources(value));
+                let is_wrong = self.problems.len() > known;
+                if !is_wrong {
+                    merged.extend(self.merge_sources(value));
+                }
                 continue;
             }
             let Some(name) = self.key_name(&key) else {

@@ -1,6 +1,6 @@
 //! Holds a document against the tables.
 
-use super::super::super::nearest::suggest;
+use super::super::super::nearest::{nearest, suggest};
 use super::super::super::problem::quoted;
 use super::super::node::{Node, Tag, Value};
 use super::super::path::{MEMBER, Path};
@@ -99,6 +99,9 @@ impl Checker<'_> {
             }
             let Some((_, rule)) = section.keys.iter().find(|(known, _)| *known == key) else {
                 self.unknown(key, member, section, path);
+                if nearest(key, ["image", "build"]).is_some() && path.is("services.*") {
+                    self.reading.spoil(node.key_spot());
+                }
                 continue;
             };
             let base = base.and_then(|base| base.get(key));
@@ -162,8 +165,13 @@ impl Checker<'_> {
             (_, Some(text)) if is_text_wanted => Some(format!("put it in quotes: \"{text}\"")),
             _ => None,
         };
-        let spot = if node.is_null() { node.key_spot() } else { &node.at };
-        self.reading.error(&spot.clone(), message).help_if(help);
+        let spot = if node.is_null() {
+            node.key_spot()
+        } else {
+            &node.at
+        };
+        self.reading.error(spot, message).help_if(help);
+        self.reading.spoil(spot);
     }
 
     fn twice(&mut self, node: &Node, path: Path<'_>) {
@@ -172,10 +180,9 @@ impl Checker<'_> {
             let Some(first) = members[..index].iter().find(|known| *known == member) else {
                 continue;
             };
-            let what = member.scalar().map_or_else(
-                || "this".to_owned(),
-                |text| quoted(&text),
-            );
+            let what = member
+                .scalar()
+                .map_or_else(|| "this".to_owned(), |text| quoted(&text));
             let message = format!("{}: {what} is given twice", path.words());
             let problem = self.reading.error(&member.at, message);
             problem.help("remove one of the two");

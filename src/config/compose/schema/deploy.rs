@@ -25,22 +25,34 @@ const UPDATE: Section = Section::of(&[
 ]);
 
 const RESOURCES: Section = Section::of(&[
-    ("limits", Rule::Section(&Section::of(&[
-        ("cpus", Rule::NumberOrText),
-        ("memory", Rule::Text),
-        ("pids", Rule::IntOrText),
-    ]))),
-    ("reservations", Rule::Section(&Section::of(&[
-        ("cpus", Rule::NumberOrText),
-        ("memory", Rule::Text),
-        ("generic_resources", Rule::List(&Rule::Section(&GENERIC))),
-        ("devices", Rule::List(&Rule::Section(&device_requests(&["capabilities"])))),
-    ]))),
+    (
+        "limits",
+        Rule::Section(&Section::of(&[
+            ("cpus", Rule::NumberOrText),
+            ("memory", Rule::Text),
+            ("pids", Rule::IntOrText),
+        ])),
+    ),
+    (
+        "reservations",
+        Rule::Section(&Section::of(&[
+            ("cpus", Rule::NumberOrText),
+            ("memory", Rule::Text),
+            ("generic_resources", Rule::List(&Rule::Section(&GENERIC))),
+            (
+                "devices",
+                Rule::List(&Rule::Section(&device_requests(&["capabilities"]))),
+            ),
+        ])),
+    ),
 ]);
 
 const GENERIC: Section = Section::of(&[(
     "discrete_resource_spec",
-    Rule::Section(&Section::of(&[("kind", Rule::Text), ("value", Rule::NumberOrText)])),
+    Rule::Section(&Section::of(&[
+        ("kind", Rule::Text),
+        ("value", Rule::NumberOrText),
+    ])),
 )]);
 
 const RESTART: Section = Section::of(&[
@@ -52,7 +64,10 @@ const RESTART: Section = Section::of(&[
 
 const PLACEMENT: Section = Section::of(&[
     ("constraints", Rule::List(&Rule::Text)),
-    ("preferences", Rule::List(&Rule::Section(&Section::of(&[("spread", Rule::Text)])))),
+    (
+        "preferences",
+        Rule::List(&Rule::Section(&Section::of(&[("spread", Rule::Text)]))),
+    ),
     ("max_replicas_per_node", Rule::IntOrText),
 ]);
 
@@ -64,7 +79,10 @@ const WATCH: Section = Section {
         ("ignore", TEXT_OR_TEXTS),
         ("include", TEXT_OR_TEXTS),
         ("path", Rule::Either(&[Rule::Text, Rule::List(&Rule::Text)])),
-        ("action", Rule::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"])),
+        (
+            "action",
+            Rule::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+        ),
         ("target", Rule::Text),
         ("exec", Rule::Section(&HOOK)),
         ("initial_sync", Rule::Bool),

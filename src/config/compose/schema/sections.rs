@@ -9,8 +9,14 @@ pub(super) const FILE: Section = Section::of(&[
     ("include", Rule::List(&INCLUDE)),
     ("services", Rule::Named(&Rule::Section(&service::SERVICE))),
     ("models", Rule::Named(&Rule::Section(&MODEL))),
-    ("networks", Rule::Named(&Rule::Either(&[Rule::Section(&NETWORK), Rule::Null]))),
-    ("volumes", Rule::Named(&Rule::Either(&[Rule::Section(&VOLUME), Rule::Null]))),
+    (
+        "networks",
+        Rule::Named(&Rule::Either(&[Rule::Section(&NETWORK), Rule::Null])),
+    ),
+    (
+        "volumes",
+        Rule::Named(&Rule::Either(&[Rule::Section(&VOLUME), Rule::Null])),
+    ),
     ("secrets", Rule::Named(&Rule::Section(&SECRET))),
     ("configs", Rule::Named(&Rule::Section(&CONFIG))),
 ]);

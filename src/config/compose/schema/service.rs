@@ -29,10 +29,19 @@ pub(super) const SERVICE: Section = Section::of(&[
     ("cpuset", Rule::Text),
     ("credential_spec", Rule::Section(&CREDENTIAL_SPEC)),
     ("depends_on", DEPENDS_ON),
-    ("deploy", Rule::Either(&[Rule::Section(&deploy::DEPLOY), Rule::Null])),
-    ("develop", Rule::Either(&[Rule::Section(&deploy::DEVELOP), Rule::Null])),
+    (
+        "deploy",
+        Rule::Either(&[Rule::Section(&deploy::DEPLOY), Rule::Null]),
+    ),
+    (
+        "develop",
+        Rule::Either(&[Rule::Section(&deploy::DEVELOP), Rule::Null]),
+    ),
     ("device_cgroup_rules", TEXTS),
-    ("devices", Rule::List(&Rule::Either(&[Rule::Text, Rule::Section(&DEVICE)]))),
+    (
+        "devices",
+        Rule::List(&Rule::Either(&[Rule::Text, Rule::Section(&DEVICE)])),
+    ),
     ("dns", TEXT_OR_TEXTS),
     ("dns_opt", TEXTS),
     ("dns_search", TEXT_OR_TEXTS),
@@ -41,13 +50,19 @@ pub(super) const SERVICE: Section = Section::of(&[
     ("env_file", ENV_FILE),
     ("environment", PAIRS),
     ("expose", Rule::Unique(&Rule::NumberOrText)),
-    ("extends", Rule::Either(&[Rule::Text, Rule::Section(&EXTENDS)])),
+    (
+        "extends",
+        Rule::Either(&[Rule::Text, Rule::Section(&EXTENDS)]),
+    ),
     ("external_links", TEXTS),
     ("extra_hosts", HOSTS),
-    ("gpus", Rule::Either(&[
-        Rule::Word(&["all"]),
-        Rule::List(&Rule::Section(&device_requests(&[]))),
-    ])),
+    (
+        "gpus",
+        Rule::Either(&[
+            Rule::Word(&["all"]),
+            Rule::List(&Rule::Section(&device_requests(&[]))),
+        ]),
+    ),
     ("group_add", Rule::Unique(&Rule::NumberOrText)),
     ("healthcheck", Rule::Section(&HEALTHCHECK)),
     ("hostname", Rule::Text),
@@ -55,7 +70,10 @@ pub(super) const SERVICE: Section = Section::of(&[
     ("init", Rule::BoolOrText),
     ("ipc", Rule::Text),
     ("isolation", Rule::Text),
-    ("label_file", Rule::Either(&[Rule::Text, Rule::List(&Rule::Text)])),
+    (
+        "label_file",
+        Rule::Either(&[Rule::Text, Rule::List(&Rule::Text)]),
+    ),
     ("labels", PAIRS),
     ("links", TEXTS),
     ("logging", Rule::Section(&LOGGING)),
@@ -72,7 +90,10 @@ pub(super) const SERVICE: Section = Section::of(&[
     ("pid", Rule::Either(&[Rule::Text, Rule::Null])),
     ("pids_limit", Rule::NumberOrText),
     ("platform", Rule::Text),
-    ("ports", Rule::Unique(&Rule::Either(&[Rule::NumberOrText, Rule::Section(&PORT)]))),
+    (
+        "ports",
+        Rule::Unique(&Rule::Either(&[Rule::NumberOrText, Rule::Section(&PORT)])),
+    ),
     ("post_start", Rule::List(&Rule::Section(&HOOK))),
     ("pre_start", Rule::List(&Rule::Section(&PRE_START))),
     ("pre_stop", Rule::List(&Rule::Section(&HOOK))),
@@ -100,7 +121,10 @@ pub(super) const SERVICE: Section = Section::of(&[
     ("user", Rule::Text),
     ("userns_mode", Rule::Text),
     ("uts", Rule::Text),
-    ("volumes", Rule::Unique(&Rule::Either(&[Rule::Text, Rule::Section(&MOUNT)]))),
+    (
+        "volumes",
+        Rule::Unique(&Rule::Either(&[Rule::Text, Rule::Section(&MOUNT)])),
+    ),
     ("volumes_from", TEXTS),
     ("working_dir", Rule::Text),
 ]);
@@ -109,7 +133,8 @@ fn container_name(name: &str) -> Result<(), &'static str> {
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
     let mut pairs = name.as_bytes().windows(2);
     let has_name = |pair: &[u8]| pair[0].is_ascii_alphanumeric() && pair[1..].iter().all(fits);
-    if pairs.any(has_name) {
+    // A variable that is not set leaves it empty: then the name is Compose's own.
+    if name.is_empty() || pairs.any(has_name) {
         return Ok(());
     }
     Err("a name of at least two letters, digits, \"_\", \".\" or \"-\"")
@@ -161,11 +186,14 @@ const DEPENDS_ON: Rule = Rule::Either(&[
         keys: &[
             ("restart", Rule::BoolOrText),
             ("required", Rule::Bool),
-            ("condition", Rule::Word(&[
-                "service_started",
-                "service_healthy",
-                "service_completed_successfully",
-            ])),
+            (
+                "condition",
+                Rule::Word(&[
+                    "service_started",
+                    "service_healthy",
+                    "service_completed_successfully",
+                ]),
+            ),
         ],
         required: &["condition"],
     })),
@@ -213,12 +241,18 @@ const HEALTHCHECK: Section = Section::of(&[
 
 const LOGGING: Section = Section::of(&[
     ("driver", Rule::Text),
-    ("options", Rule::Free(&Rule::Either(&[Rule::NumberOrText, Rule::Null]))),
+    (
+        "options",
+        Rule::Free(&Rule::Either(&[Rule::NumberOrText, Rule::Null])),
+    ),
 ]);
 
 const MODELS: Rule = Rule::Either(&[
     Rule::Named(&Rule::Either(&[
-        Rule::Section(&Section::of(&[("endpoint_var", Rule::Text), ("model_var", Rule::Text)])),
+        Rule::Section(&Section::of(&[
+            ("endpoint_var", Rule::Text),
+            ("model_var", Rule::Text),
+        ])),
         Rule::Null,
     ])),
     TEXTS,
@@ -265,34 +299,55 @@ const PRE_START: Section = Section::of(&[
 const PROVIDER: Section = Section {
     keys: &[
         ("type", Rule::Text),
-        ("options", Rule::Free(&Rule::Either(&[Rule::Scalar, Rule::List(&Rule::Scalar)]))),
+        (
+            "options",
+            Rule::Free(&Rule::Either(&[Rule::Scalar, Rule::List(&Rule::Scalar)])),
+        ),
     ],
     required: &["type"],
 };
 
 const MOUNT: Section = Section {
     keys: &[
-        ("type", Rule::Word(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"])),
+        (
+            "type",
+            Rule::Word(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]),
+        ),
         ("source", Rule::Text),
         ("target", Rule::Text),
         ("read_only", Rule::BoolOrText),
         ("consistency", Rule::Text),
-        ("bind", Rule::Section(&Section::of(&[
-            ("propagation", Rule::Text),
-            ("create_host_path", Rule::BoolOrText),
-            ("recursive", Rule::Word(&["enabled", "disabled", "writable", "readonly"])),
-            ("selinux", Rule::Word(&["z", "Z"])),
-        ]))),
-        ("volume", Rule::Section(&Section::of(&[
-            ("labels", PAIRS),
-            ("nocopy", Rule::BoolOrText),
-            ("subpath", Rule::Text),
-        ]))),
-        ("tmpfs", Rule::Section(&Section::of(&[
-            ("size", Rule::Between(0, i64::MAX)),
-            ("mode", Rule::NumberOrText),
-        ]))),
-        ("image", Rule::Section(&Section::of(&[("subpath", Rule::Text)]))),
+        (
+            "bind",
+            Rule::Section(&Section::of(&[
+                ("propagation", Rule::Text),
+                ("create_host_path", Rule::BoolOrText),
+                (
+                    "recursive",
+                    Rule::Word(&["enabled", "disabled", "writable", "readonly"]),
+                ),
+                ("selinux", Rule::Word(&["z", "Z"])),
+            ])),
+        ),
+        (
+            "volume",
+            Rule::Section(&Section::of(&[
+                ("labels", PAIRS),
+                ("nocopy", Rule::BoolOrText),
+                ("subpath", Rule::Text),
+            ])),
+        ),
+        (
+            "tmpfs",
+            Rule::Section(&Section::of(&[
+                ("size", Rule::Between(0, i64::MAX)),
+                ("mode", Rule::NumberOrText),
+            ])),
+        ),
+        (
+            "image",
+            Rule::Section(&Section::of(&[("subpath", Rule::Text)])),
+        ),
     ],
     required: &["type"],
 };
