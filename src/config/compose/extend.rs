@@ -14,7 +14,7 @@ struct Services {
     file: PathBuf,
     /// The folder to which `extends.file` is relative.
     directory: PathBuf,
-    services: Map,
+    of: Map,
 }
 
 /// A service that is being extended, and where it says so.
@@ -28,10 +28,10 @@ pub(super) fn apply(document: &mut Node, file: &Path, level: &Level, reading: &m
     let raw = Services {
         file: file.to_path_buf(),
         directory: level.directory.clone(),
-        services: services.clone(),
+        of: services.clone(),
     };
-    for name in raw.services.keys() {
-        if raw.services[name].get("extends").is_none() {
+    for name in raw.of.keys() {
+        if raw.of[name].get("extends").is_none() {
             continue;
         }
         let extended = extended(name, &raw, level, &mut Chain::new(), reading);
@@ -52,7 +52,7 @@ fn extended(
     chain: &mut Chain,
     reading: &mut Reading,
 ) -> Option<Node> {
-    let mut service = raw.services.get(name)?.clone();
+    let mut service = raw.of.get(name)?.clone();
     let Some(extends) = service.remove("extends") else {
         return Some(service);
     };
@@ -110,10 +110,10 @@ fn base_of(
         circle(chain.get(start..).unwrap_or_default(), reading);
         return None;
     }
-    if !services.services.contains_key(name) {
+    if !services.of.contains_key(name) {
         let file = reading.shown(&services.file);
         let message = format!("there is no service {} to extend in {file}", quoted(name));
-        let names = services.services.keys().map(String::as_str);
+        let names = services.of.keys().map(String::as_str);
         let help = suggest(name, names, "service");
         reading.error(&base.at, message).help_if(help);
         return None;
@@ -168,7 +168,7 @@ fn other_file(
         return None;
     };
     Some(Services {
-        services: services.clone(),
+        of: services.clone(),
         file,
         directory,
     })

@@ -70,10 +70,9 @@ fn resolve_path(
     reading: &mut Reading,
 ) {
     match use_of {
-        Use::File => file(node, base, reading),
-        Use::Place => place(node, base, reading),
         Use::Context if node.as_text().is_some_and(is_remote) => {}
-        Use::Context => file(node, base, reading),
+        Use::File | Use::Context => file(node, base, reading),
+        Use::Place => place(node, base, reading),
         Use::Watched => {
             file(node, base, reading);
             let real = node
@@ -87,15 +86,14 @@ fn resolve_path(
             if node.text_of("type") != Some("bind") {
                 return;
             }
-            match node.get_mut("source") {
-                Some(source) => place(source, base, reading),
-                None => {
-                    let message = format!("{}: a bind mount has no \"source\"", path.words());
-                    reading
-                        .error(&node.at, message)
-                        .help("add \"source: ./FOLDER\", or write \"type: volume\"");
-                }
+            if let Some(source) = node.get_mut("source") {
+                place(source, base, reading);
+                return;
             }
+            let message = format!("{}: a bind mount has no \"source\"", path.words());
+            reading
+                .error(&node.at, message)
+                .help("add \"source: ./FOLDER\", or write \"type: volume\"");
         }
         Use::Volume => {
             if node.text_of("driver") != Some("local") {

@@ -49,13 +49,10 @@ impl Reading {
     pub(super) fn push(&mut self, problem: Problem) -> &mut Problem {
         let same =
             |known: &Problem| known.message == problem.message && known.place == problem.place;
-        let index = match self.problems.iter().position(same) {
-            Some(index) => index,
-            None => {
-                self.problems.push(problem);
-                self.problems.len() - 1
-            }
-        };
+        let index = self.problems.iter().position(same).unwrap_or_else(|| {
+            self.problems.push(problem);
+            self.problems.len() - 1
+        });
         &mut self.problems[index]
     }
 

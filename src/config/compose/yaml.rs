@@ -38,9 +38,8 @@ pub(super) fn parse(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Vec<No
                 let Ok(document) = reader.node() else { break };
                 documents.push(document);
             }
-            Ok((Event::StreamEnd, _)) => break,
+            Ok((Event::StreamEnd, _)) | Err(Broken) => break,
             Ok(_) => {}
-            Err(Broken) => break,
         }
     }
     documents

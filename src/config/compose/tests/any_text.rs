@@ -76,7 +76,7 @@ proptest! {
     ) {
         let mut text = String::from("services:\n  web:\n    image: x\n");
         for (key, value) in entries {
-            text.push_str(&format!("    {}: {}\n", KEYS[key], VALUES[value]));
+            text.extend(["    ", KEYS[key], ": ", VALUES[value], "\n"]);
         }
         let project = one(&text).read();
         drop(project.to_json());

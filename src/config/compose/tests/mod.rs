@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Given, Project, project};
+use super::super::problem::Problem;
+use super::{Given, Project, output, project};
 
 /// Files in a folder of their own.
 struct Folder {
@@ -70,7 +71,7 @@ impl Folder {
         if project.has_errors() {
             return self.said();
         }
-        let json = project.to_json();
+        let json = output::to_json(&project.model);
         let found = json.pointer(pointer).unwrap_or(&serde_json::Value::Null);
         found
             .to_string()
@@ -80,7 +81,7 @@ impl Folder {
     /// Every problem in one line.
     fn said(&self) -> String {
         let problems = self.read().problems;
-        let lines: Vec<String> = problems.iter().map(|problem| problem.line()).collect();
+        let lines: Vec<String> = problems.iter().map(Problem::line).collect();
         lines
             .join("\n")
             .replace(&self.path("").display().to_string(), "@")

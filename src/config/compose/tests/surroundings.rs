@@ -145,3 +145,29 @@ services:
         "compose.yaml:2:30: error: there is no env file none.env; make the file, or write \"required: false\" beside its \"path\""
     );
 }
+
+#[test]
+fn what_is_printed_is_read_back_as_the_same() {
+    let folder = one("\
+name: shop
+services:
+  web:
+    build: {context: ./web, args: {A: \"$$x\"}}
+    command: sh -c 'echo $$HOME; sleep 1'
+    ports: [\"127.0.0.1:8080-8081:80-81/udp\"]
+    volumes: [data:/data, ./src:/app:ro]
+    healthcheck: {test: curl x, interval: 90s, retries: 3}
+    depends_on: {db: {condition: service_healthy}}
+    ulimits: {nofile: {soft: 1, hard: 2}}
+    cpus: 0.5
+    mem_limit: 64m
+  db: {image: y, environment: {A: \"1\", B: null, C: \"yes\"}, networks: {back: {aliases: [store]}}}
+volumes: {data: {}}
+networks: {back: {internal: true}}
+");
+    let printed = folder.read().to_yaml();
+    let first = folder.value("");
+    std::fs::write(folder.path("printed.yaml"), &printed).expect("written");
+    let again = folder.with(|given| given.files = vec!["printed.yaml".into()]);
+    assert_eq!(again.value(""), first, "\n{printed}");
+}
