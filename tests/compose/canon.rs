@@ -134,7 +134,7 @@ fn compare(wanted: &Value, found: &Value, path: &str, out: &mut Vec<String>) {
                     (Some(one), Some(other)) => compare(one, other, &path, out),
                     (Some(one), None) => out.push(format!("{path}: wanted {one}, found nothing")),
                     (None, Some(other)) => {
-                        out.push(format!("{path}: wanted nothing, found {other}"))
+                        out.push(format!("{path}: wanted nothing, found {other}"));
                     }
                     (None, None) => {}
                 }

@@ -249,11 +249,40 @@ fn volume(node: Node, path: Path<'_>, reading: &mut Reading) -> Node {
         return node;
     };
     match forms::volume(text) {
-        Ok(long) => Node::from_json(long, &node.at),
+        Ok(long) => {
+            let mut long = Node::from_json(long, &node.at);
+            if let Some(target) = long.get_mut("target")
+                && let Some(text) = target.as_text().filter(|text| !text.is_empty())
+            {
+                target.value = Value::Text(cleaned(text));
+            }
+            long
+        }
         Err(error) => {
             reading.form_error(&node, &path.words(), error);
             node
         }
+    }
+}
+
+/// The path in its shortest form: without `.`, `..` and slashes that say nothing.
+fn cleaned(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let is_absolute = path.starts_with('/');
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if is_absolute => {}
+            _ => parts.push(part),
+        }
+    }
+    match (is_absolute, parts.join("/").as_str()) {
+        (true, rest) => format!("/{rest}"),
+        (false, "") => ".".into(),
+        (false, rest) => rest.into(),
     }
 }
 

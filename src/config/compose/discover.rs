@@ -42,7 +42,7 @@ pub(super) struct Found {
 /// Finds all of that.
 pub(super) fn find(given: &Given, reading: &mut Reading) -> Found {
     let mut environment = Environment::of_process(&given.environment);
-    let named: Vec<PathBuf> = absolute(&given.files, &given.directory);
+    let asked: Vec<PathBuf> = absolute(&given.files, &given.directory);
     let project = given
         .project_directory
         .as_ref()
@@ -53,15 +53,15 @@ pub(super) fn find(given: &Given, reading: &mut Reading) -> Found {
     };
     let early = project
         .clone()
-        .or_else(|| beside(&named))
+        .or_else(|| beside(&asked))
         .unwrap_or_else(|| given.directory.clone());
     read_env_files(given, &early, &mut environment, reading);
-    let files = if named.is_empty() {
+    let files = if asked.is_empty() {
         from_variable(given, &environment).unwrap_or_else(|| {
             from_folders(project.as_deref().unwrap_or(&given.directory), reading)
         })
     } else {
-        named
+        asked
     };
     let directory = project
         .or_else(|| beside(&files))
@@ -98,13 +98,13 @@ fn read_env_files(
     environment: &mut Environment,
     reading: &mut Reading,
 ) {
-    let mut named = given.env_files.clone();
-    if named.is_empty() {
+    let mut wanted = given.env_files.clone();
+    if wanted.is_empty() {
         let listed = environment.filled("COMPOSE_ENV_FILES").unwrap_or_default();
         let names = listed.split(',').map(str::trim);
-        named.extend(names.filter(|name| !name.is_empty()).map(PathBuf::from));
+        wanted.extend(names.filter(|name| !name.is_empty()).map(PathBuf::from));
     }
-    let mut files = absolute(&named, &given.directory);
+    let mut files = absolute(&wanted, &given.directory);
     if files.is_empty() {
         let default = folder.join(".env");
         reading.depends_on(&default);

@@ -14,7 +14,7 @@ struct Services {
     file: PathBuf,
     /// The folder to which `extends.file` is relative.
     directory: PathBuf,
-    services: Map,
+    of: Map,
 }
 
 /// A service that is being extended, and where it says so.
@@ -28,10 +28,10 @@ pub(super) fn apply(document: &mut Node, file: &Path, level: &Level, reading: &m
     let raw = Services {
         file: file.to_path_buf(),
         directory: level.directory.clone(),
-        services: services.clone(),
+        of: services.clone(),
     };
-    for name in raw.services.keys() {
-        if raw.services[name].get("extends").is_none() {
+    for name in raw.of.keys() {
+        if raw.of[name].get("extends").is_none() {
             continue;
         }
         let extended = extended(name, &raw, level, &mut Chain::new(), reading);
@@ -52,7 +52,7 @@ fn extended(
     chain: &mut Chain,
     reading: &mut Reading,
 ) -> Option<Node> {
-    let mut service = raw.services.get(name)?.clone();
+    let mut service = raw.of.get(name)?.clone();
     let Some(extends) = service.remove("extends") else {
         return Some(service);
     };
@@ -69,7 +69,7 @@ fn extended(
     };
     chain.pop();
     let Some(mut found) = found else {
-        reading.spoil(&service.at);
+        reading.spoil(service.key_spot());
         return Some(service);
     };
     if found.is_null() {
@@ -107,30 +107,43 @@ fn base_of(
         .iter()
         .position(|(file, known, _)| *file == services.file && known == name);
     if let Some(start) = again {
-        let ring = chain.get(start..).unwrap_or_default();
-        let mut names: Vec<&str> = ring.iter().map(|(_, name, _)| name.as_str()).collect();
-        names.push(name);
-        let message = format!(
-            "services extend each other in a circle: {}",
-            names.join(" → ")
-        );
-        let problem = reading.error(&base.at, message);
-        for (_, name, spot) in ring.iter().skip(1) {
-            if let Some(place) = spot.place() {
-                problem.also(place, format!("{} extends here", quoted(name)));
-            }
-        }
+        circle(chain.get(start..).unwrap_or_default(), reading);
         return None;
     }
-    if !services.services.contains_key(name) {
+    if !services.of.contains_key(name) {
         let file = reading.shown(&services.file);
         let message = format!("there is no service {} to extend in {file}", quoted(name));
-        let names = services.services.keys().map(String::as_str);
+        let names = services.of.keys().map(String::as_str);
         let help = suggest(name, names, "service");
         reading.error(&base.at, message).help_if(help);
         return None;
     }
     extended(name, services, level, chain, reading)
+}
+
+/// Notes a circle, beginning with the first name of the alphabet, so that it is one and the same wherever it is met.
+fn circle(ring: &[(PathBuf, String, Spot)], reading: &mut Reading) {
+    let mut ring: Vec<_> = ring.iter().collect();
+    let first = (0..ring.len()).min_by_key(|index| &ring[*index].1);
+    ring.rotate_left(first.unwrap_or(0));
+    let mut names: Vec<&str> = ring.iter().map(|(_, name, _)| name.as_str()).collect();
+    names.extend(names.first().copied());
+    let message = format!(
+        "services extend each other in a circle: {}",
+        names.join(" → ")
+    );
+    let Some(((_, _, last), others)) = ring.split_last() else {
+        return;
+    };
+    let problem = reading.error(last, message);
+    problem.help("remove one of these \"extends\"");
+    if problem.more_places.is_empty() {
+        for (_, name, spot) in others {
+            if let Some(place) = spot.place() {
+                problem.also(place, format!("{} extends here", quoted(name)));
+            }
+        }
+    }
 }
 
 /// The services of another file, with absolute paths.
@@ -140,7 +153,7 @@ fn other_file(
     level: &Level,
     reading: &mut Reading,
 ) -> Option<Services> {
-    let file = reading.absolute(asked.as_text()?, &raw.directory);
+    let file = reading.local_file(asked, &raw.directory)?;
     let directory = file.parent().unwrap_or(Path::new("/")).to_path_buf();
     let mut model = Node::new(Value::Map(Map::new()), &asked.at);
     for mut document in mappings(&file, &asked.at, reading)? {
@@ -155,7 +168,7 @@ fn other_file(
         return None;
     };
     Some(Services {
-        services: services.clone(),
+        of: services.clone(),
         file,
         directory,
     })

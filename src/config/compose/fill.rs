@@ -54,9 +54,8 @@ pub(super) fn cast(node: &mut Node, kind: Kind, path: Path<'_>, reading: &mut Re
     let Some(text) = node.as_text() else { return };
     let read = match kind {
         Kind::Bool => boolean(text).map(Value::Bool),
-        Kind::Int => text.parse().ok().map(Value::Int),
         Kind::Count if text == "all" => Some(Value::Int(-1)),
-        Kind::Count => text.parse().ok().map(Value::Int),
+        Kind::Int | Kind::Count => text.parse().ok().map(Value::Int),
         Kind::Mode => i64::from_str_radix(text.trim_start_matches("0o"), 8)
             .ok()
             .map(Value::Int),

@@ -76,10 +76,11 @@ impl Wanted {
                 .map(into_members)
                 .unwrap_or_default(),
         };
-        let files: Vec<_> = paths
-            .iter()
-            .filter_map(|path| absolute(path, reading))
-            .collect();
+        let mut files = Vec::new();
+        for path in &paths {
+            let file = reading.local_file(path, &level.directory)?;
+            files.push((file, path.at.clone()));
+        }
         let (first, _) = files.first()?;
         let directory = match include.text_of("project_directory") {
             Some(folder) if !folder.is_empty() => reading.absolute(folder, &level.directory),

@@ -30,9 +30,7 @@ pub(super) fn files(
     for (file, asked) in files {
         all_read &= add_file(&mut model, file, asked, level, reading).is_some();
     }
-    if model.entries().next().is_none() {
-        return None;
-    }
+    model.entries().next()?;
     defaults::set(&mut model);
     objects::check(&model, reading);
     paths::resolve(&mut model, &level.directory, reading);

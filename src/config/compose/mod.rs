@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::problem::{Problem, Severity};
+use super::show::yaml::emit;
 
 pub(super) mod beside;
 mod canonical;
@@ -96,14 +97,20 @@ impl Project {
 
     /// The model as `docker compose config --format json` prints it.
     pub(super) fn to_json(&self) -> serde_json::Value {
-        output::to_json(&self.model)
+        output::escaped(output::to_json(&self.model))
+    }
+
+    /// The model as `docker compose config` prints it.
+    pub(super) fn to_yaml(&self) -> String {
+        emit(self.to_json())
     }
 }
 
 /// What a Compose project says, for whoever is outside.
 #[derive(Debug)]
 pub struct ComposeModel {
-    /// The model as `docker compose config --format json` prints it; of use when no problem is an error.
+    /// The model as `docker compose config --format json` prints it, but every `$` as it is; of use when no problem is an
+    /// error.
     pub json: serde_json::Value,
     /// What is wrong.
     pub problems: Vec<Problem>,
@@ -122,7 +129,7 @@ pub fn read_compose(
         ..Given::default()
     });
     ComposeModel {
-        json: project.to_json(),
+        json: output::to_json(&project.model),
         problems: project.problems,
     }
 }
@@ -228,3 +235,6 @@ fn sort(problems: &mut [Problem]) {
         (place, problem.severity)
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,8 +141,5 @@ fn name(entry: &mut Node, key: &str, project: &str) {
     } else {
         format!("{project}_{key}")
     };
-    if entry.text_of("name").is_none_or(str::is_empty) {
-        entry.remove("name");
-        entry.set_default("name", Value::Text(name));
-    }
+    entry.set_default("name", Value::Text(name));
 }

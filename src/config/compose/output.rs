@@ -58,6 +58,19 @@ pub(super) fn to_json(model: &Node) -> JsonValue {
     shown(model, Path::TOP)
 }
 
+/// The same model with every `$` doubled, so that it can be read back.
+pub(super) fn escaped(value: JsonValue) -> JsonValue {
+    match value {
+        JsonValue::String(text) => text.replace('$', "$$").into(),
+        JsonValue::Array(list) => list.into_iter().map(escaped).collect(),
+        JsonValue::Object(map) => {
+            let entries = map.into_iter();
+            JsonValue::Object(entries.map(|(key, value)| (key, escaped(value))).collect())
+        }
+        other => other,
+    }
+}
+
 fn shown(node: &Node, path: Path<'_>) -> JsonValue {
     match &node.value {
         Value::Map(map) => {

@@ -9,8 +9,10 @@ use super::reading::Reading;
 /// What a path is for.
 #[derive(Debug, Clone, Copy)]
 enum Use {
-    /// A file or folder.
+    /// A file.
     File,
+    /// A file or folder; nothing is the folder to which paths are relative.
+    Place,
     /// Sources of an image: a folder, or what only the builder can read.
     Context,
     /// What is watched: where the folder really is.
@@ -22,11 +24,11 @@ enum Use {
 }
 
 const PATHS: &[(&str, Use)] = &[
-    ("configs.*.file", Use::File),
-    ("secrets.*.file", Use::File),
+    ("configs.*.file", Use::Place),
+    ("secrets.*.file", Use::Place),
     ("services.*.build.additional_contexts.*", Use::Context),
     ("services.*.build.context", Use::Context),
-    ("services.*.build.ssh.*", Use::File),
+    ("services.*.build.ssh.*", Use::Place),
     ("services.*.credential_spec.file", Use::File),
     ("services.*.develop.watch.*.path", Use::Watched),
     ("services.*.env_file.*.path", Use::File),
@@ -68,9 +70,9 @@ fn resolve_path(
     reading: &mut Reading,
 ) {
     match use_of {
-        Use::File => file(node, base, reading),
         Use::Context if node.as_text().is_some_and(is_remote) => {}
-        Use::Context => file(node, base, reading),
+        Use::File | Use::Context => file(node, base, reading),
+        Use::Place => place(node, base, reading),
         Use::Watched => {
             file(node, base, reading);
             let real = node
@@ -84,15 +86,14 @@ fn resolve_path(
             if node.text_of("type") != Some("bind") {
                 return;
             }
-            match node.get_mut("source") {
-                Some(source) => file(source, base, reading),
-                None => {
-                    let message = format!("{}: a bind mount has no \"source\"", path.words());
-                    reading
-                        .error(&node.at, message)
-                        .help("add \"source: ./FOLDER\", or write \"type: volume\"");
-                }
+            if let Some(source) = node.get_mut("source") {
+                place(source, base, reading);
+                return;
             }
+            let message = format!("{}: a bind mount has no \"source\"", path.words());
+            reading
+                .error(&node.at, message)
+                .help("add \"source: ./FOLDER\", or write \"type: volume\"");
         }
         Use::Volume => {
             if node.text_of("driver") != Some("local") {
@@ -104,16 +105,20 @@ fn resolve_path(
             if options.text_of("o") == Some("bind")
                 && let Some(device) = options.get_mut("device")
             {
-                file(device, base, reading);
+                place(device, base, reading);
             }
         }
     }
 }
 
 fn file(node: &mut Node, base: &FilePath, reading: &Reading) {
-    let Some(text) = node.as_text().filter(|text| !text.is_empty()) else {
-        return;
-    };
+    if node.as_text() != Some("") {
+        place(node, base, reading);
+    }
+}
+
+fn place(node: &mut Node, base: &FilePath, reading: &Reading) {
+    let Some(text) = node.as_text() else { return };
     let absolute = reading.absolute(text, base);
     node.value = Value::Text(absolute.display().to_string());
 }

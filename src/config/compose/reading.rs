@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::environment::{read_text, reason};
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Severity, quoted};
 use super::super::scope::normal;
 use super::super::source::{Source, shown_from};
 use super::forms::FormError;
@@ -49,13 +49,10 @@ impl Reading {
     pub(super) fn push(&mut self, problem: Problem) -> &mut Problem {
         let same =
             |known: &Problem| known.message == problem.message && known.place == problem.place;
-        let index = match self.problems.iter().position(same) {
-            Some(index) => index,
-            None => {
-                self.problems.push(problem);
-                self.problems.len() - 1
-            }
-        };
+        let index = self.problems.iter().position(same).unwrap_or_else(|| {
+            self.problems.push(problem);
+            self.problems.len() - 1
+        });
         &mut self.problems[index]
     }
 
@@ -109,8 +106,7 @@ impl Reading {
 
     /// Whether something was found that makes the model useless.
     pub(super) fn has_errors(&self) -> bool {
-        let is_error =
-            |problem: &Problem| problem.severity == super::super::problem::Severity::Error;
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
         self.problems.iter().any(is_error)
     }
 
@@ -123,6 +119,19 @@ impl Reading {
         let source = Arc::new(Source::new(shown_from(&self.here, path), text));
         self.sources.insert(path.to_path_buf(), Arc::clone(&source));
         Ok(source)
+    }
+
+    /// The Compose file that `asked` names, absolute; what is not on this machine is an error.
+    pub(super) fn local_file(&mut self, asked: &Node, base: &Path) -> Option<PathBuf> {
+        let text = asked.as_text()?;
+        let is_remote = text.contains("://") || text.starts_with("git@");
+        if is_remote {
+            let message = format!("{} is not on this machine", quoted(text));
+            self.error(&asked.at, message)
+                .help("fetch it, and name the file; Boatyard reads local Compose files only");
+            return None;
+        }
+        Some(self.absolute(text, base))
     }
 
     /// The documents of this Compose file; `asked` is where it is asked for. `None` if it cannot be read.
@@ -167,11 +176,22 @@ impl Reading {
             (Some(rest), Some(home)) if rest.starts_with('/') => home.join(&rest[1..]),
             _ => PathBuf::from(text),
         };
-        if path.is_absolute() {
+        if path.is_absolute() || is_windows(text) {
             return path;
         }
         normal(&base.join(path))
     }
+}
+
+/// Whether this is an absolute path of a Windows machine.
+fn is_windows(path: &str) -> bool {
+    let mut chars = path.chars();
+    let is_drive = chars
+        .next()
+        .is_some_and(|letter| letter.is_ascii_alphabetic())
+        && chars.next() == Some(':')
+        && matches!(chars.next(), Some('\\' | '/'));
+    is_drive || path.starts_with("\\\\")
 }
 
 fn spot_key(spot: &Spot) -> Option<(PathBuf, usize, usize)> {

@@ -50,8 +50,9 @@ fn integer(text: &str) -> Option<Value> {
     if let Ok(number) = signed {
         return Some(Value::Int(number));
     }
+    // What is beyond the numbers of this program is only ever passed on.
     let unsigned = u64::from_str_radix(digits, radix).ok()?;
-    sign.is_empty().then_some(Value::Float(unsigned as f64))
+    sign.is_empty().then(|| Value::Text(unsigned.to_string()))
 }
 
 /// A number with a fraction or an exponent.
@@ -110,7 +111,7 @@ mod tests {
             ("50M", Value::Text("50M".into())),
             (
                 "18446744073709551615",
-                Value::Float(18_446_744_073_709_551_615.0),
+                Value::Text("18446744073709551615".into()),
             ),
         ] {
             assert_eq!(plain(text), wanted, "{text:?}");

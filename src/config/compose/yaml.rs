@@ -38,9 +38,8 @@ pub(super) fn parse(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Vec<No
                 let Ok(document) = reader.node() else { break };
                 documents.push(document);
             }
-            Ok((Event::StreamEnd, _)) => break,
+            Ok((Event::StreamEnd, _)) | Err(Broken) => break,
             Ok(_) => {}
-            Err(Broken) => break,
         }
     }
     documents
@@ -179,9 +178,13 @@ impl<'s> Reader<'s, '_> {
                 matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.node_of(event, &span)?;
             first.get_or_insert_with(|| key.at.clone());
+            let known = self.problems.len();
             let mut value = self.node()?;
             if is_merge {
-                merged.extend(self.merge_sources(value));
+                let is_wrong = self.problems.len() > known;
+                if !is_wrong {
+                    merged.extend(self.merge_sources(value));
+                }
                 continue;
             }
             let Some(name) = self.key_name(&key) else {

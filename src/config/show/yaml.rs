@@ -2,73 +2,80 @@
 
 use std::fmt::Write as _;
 
-/// What a tree is made of.
-pub(in crate::config) enum Shape<'v, V> {
-    /// Keys and values.
-    Map(Vec<(&'v str, &'v V)>),
-    /// Members.
-    List(&'v [V]),
-    /// A text that is not quoted yet.
+/// What can be written as YAML.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::config) enum Yaml {
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A text.
     Text(String),
-    /// Anything else, as it is written.
-    Plain(String),
+    /// A list.
+    List(Vec<Yaml>),
+    /// A mapping, in the order in which it is written.
+    Map(Vec<(String, Yaml)>),
 }
 
-/// A value that can be written as YAML.
-pub(in crate::config) trait Tree: Sized {
-    /// What it is made of.
-    fn shape(&self) -> Shape<'_, Self>;
-}
-
-impl Tree for toml::Value {
-    fn shape(&self) -> Shape<'_, Self> {
-        match self {
-            Self::Table(table) => Shape::Map(
-                table
-                    .iter()
-                    .map(|(key, item)| (key.as_str(), item))
-                    .collect(),
-            ),
-            Self::Array(items) => Shape::List(items),
-            Self::String(text) => Shape::Text(text.clone()),
-            Self::Datetime(moment) => Shape::Text(moment.to_string()),
-            Self::Integer(number) => Shape::Plain(number.to_string()),
-            Self::Float(number) => Shape::Plain(float(*number)),
-            Self::Boolean(yes) => Shape::Plain(yes.to_string()),
+impl From<toml::Value> for Yaml {
+    fn from(value: toml::Value) -> Self {
+        match value {
+            toml::Value::String(text) => Self::Text(text),
+            toml::Value::Integer(number) => Self::Int(number),
+            toml::Value::Float(number) => Self::Float(number),
+            toml::Value::Boolean(yes) => Self::Bool(yes),
+            toml::Value::Datetime(moment) => Self::Text(moment.to_string()),
+            toml::Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
+            toml::Value::Table(table) => {
+                let entries = table.into_iter();
+                Self::Map(entries.map(|(key, item)| (key, item.into())).collect())
+            }
         }
     }
 }
 
-impl Tree for serde_json::Value {
-    fn shape(&self) -> Shape<'_, Self> {
-        match self {
-            Self::Object(map) => {
-                Shape::Map(map.iter().map(|(key, item)| (key.as_str(), item)).collect())
+impl From<serde_json::Value> for Yaml {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(yes) => Self::Bool(yes),
+            serde_json::Value::Number(number) => number.as_i64().map_or_else(
+                || Self::Float(number.as_f64().unwrap_or_default()),
+                Self::Int,
+            ),
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(items) => {
+                Self::List(items.into_iter().map(Self::from).collect())
             }
-            Self::Array(items) => Shape::List(items),
-            Self::String(text) => Shape::Text(text.clone()),
-            other => Shape::Plain(other.to_string()),
+            serde_json::Value::Object(map) => {
+                let entries = map.into_iter();
+                Self::Map(entries.map(|(key, item)| (key, item.into())).collect())
+            }
         }
     }
 }
 
 /// The tree as a YAML document.
-pub(in crate::config) fn emit<V: Tree>(value: &V) -> String {
+pub(in crate::config) fn emit(value: impl Into<Yaml>) -> String {
     let mut out = String::new();
-    block(value, 0, &mut out);
+    block(&value.into(), 0, &mut out);
     out
 }
 
 /// Writes a value that begins on a line of its own.
-fn block<V: Tree>(value: &V, indent: usize, out: &mut String) {
-    match value.shape() {
-        Shape::Map(entries) if !entries.is_empty() => {
-            for (key, item) in entries {
+fn block(value: &Yaml, indent: usize, out: &mut String) {
+    match value {
+        Yaml::Map(table) if !table.is_empty() => {
+            for (key, item) in table {
                 pad(indent, out);
                 entry(key, item, indent, out);
             }
         }
-        Shape::List(items) if !items.is_empty() => {
+        Yaml::List(items) if !items.is_empty() => {
             for item in items {
                 pad(indent, out);
                 out.push('-');
@@ -77,19 +84,18 @@ fn block<V: Tree>(value: &V, indent: usize, out: &mut String) {
         }
         flat => {
             pad(indent, out);
-            out.push_str(&scalar(&flat));
+            out.push_str(&scalar(flat));
             out.push('\n');
         }
     }
 }
 
-fn entry<V: Tree>(key: &str, item: &V, indent: usize, out: &mut String) {
+fn entry(key: &str, item: &Yaml, indent: usize, out: &mut String) {
     out.push_str(&text(key));
     out.push(':');
-    let shape = item.shape();
-    if is_flat(&shape) {
+    if is_flat(item) {
         out.push(' ');
-        out.push_str(&scalar(&shape));
+        out.push_str(&scalar(item));
         out.push('\n');
     } else {
         out.push('\n');
@@ -98,10 +104,10 @@ fn entry<V: Tree>(key: &str, item: &V, indent: usize, out: &mut String) {
 }
 
 /// Writes a member of a list; a table begins on the line of its dash.
-fn member<V: Tree>(item: &V, indent: usize, out: &mut String) {
-    match item.shape() {
-        Shape::Map(entries) if !entries.is_empty() => {
-            for (index, (key, item)) in entries.into_iter().enumerate() {
+fn member(item: &Yaml, indent: usize, out: &mut String) {
+    match item {
+        Yaml::Map(table) if !table.is_empty() => {
+            for (index, (key, item)) in table.iter().enumerate() {
                 if index == 0 {
                     out.push(' ');
                 } else {
@@ -110,13 +116,13 @@ fn member<V: Tree>(item: &V, indent: usize, out: &mut String) {
                 entry(key, item, indent + 2, out);
             }
         }
-        Shape::List(items) if !items.is_empty() => {
+        Yaml::List(items) if !items.is_empty() => {
             out.push('\n');
             block(item, indent + 2, out);
         }
         flat => {
             out.push(' ');
-            out.push_str(&scalar(&flat));
+            out.push_str(&scalar(flat));
             out.push('\n');
         }
     }
@@ -126,20 +132,23 @@ fn pad(indent: usize, out: &mut String) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn is_flat<V>(shape: &Shape<'_, V>) -> bool {
-    match shape {
-        Shape::Map(entries) => entries.is_empty(),
-        Shape::List(items) => items.is_empty(),
-        Shape::Text(_) | Shape::Plain(_) => true,
+fn is_flat(value: &Yaml) -> bool {
+    match value {
+        Yaml::Map(table) => table.is_empty(),
+        Yaml::List(items) => items.is_empty(),
+        _ => true,
     }
 }
 
-fn scalar<V>(shape: &Shape<'_, V>) -> String {
-    match shape {
-        Shape::Text(plain) => text(plain),
-        Shape::Plain(written) => written.clone(),
-        Shape::List(_) => "[]".into(),
-        Shape::Map(_) => "{}".into(),
+fn scalar(value: &Yaml) -> String {
+    match value {
+        Yaml::Null => "null".into(),
+        Yaml::Text(plain) => text(plain),
+        Yaml::Int(number) => number.to_string(),
+        Yaml::Float(number) => float(*number),
+        Yaml::Bool(yes) => yes.to_string(),
+        Yaml::List(_) => "[]".into(),
+        Yaml::Map(_) => "{}".into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Holds a document against the tables.
 
-use super::super::super::nearest::suggest;
+use super::super::super::nearest::{nearest, suggest};
 use super::super::super::problem::quoted;
 use super::super::node::{Node, Tag, Value};
 use super::super::path::{MEMBER, Path};
@@ -99,6 +99,9 @@ impl Checker<'_> {
             }
             let Some((_, rule)) = section.keys.iter().find(|(known, _)| *known == key) else {
                 self.unknown(key, member, section, path);
+                if nearest(key, ["image", "build"]).is_some() && path.is("services.*") {
+                    self.reading.spoil(node.key_spot());
+                }
                 continue;
             };
             let base = base.and_then(|base| base.get(key));
@@ -167,7 +170,8 @@ impl Checker<'_> {
         } else {
             &node.at
         };
-        self.reading.error(&spot.clone(), message).help_if(help);
+        self.reading.error(spot, message).help_if(help);
+        self.reading.spoil(spot);
     }
 
     fn twice(&mut self, node: &Node, path: Path<'_>) {

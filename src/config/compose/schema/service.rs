@@ -133,7 +133,8 @@ fn container_name(name: &str) -> Result<(), &'static str> {
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
     let mut pairs = name.as_bytes().windows(2);
     let has_name = |pair: &[u8]| pair[0].is_ascii_alphanumeric() && pair[1..].iter().all(fits);
-    if pairs.any(has_name) {
+    // A variable that is not set leaves it empty: then the name is Compose's own.
+    if name.is_empty() || pairs.any(has_name) {
         return Ok(());
     }
     Err("a name of at least two letters, digits, \"_\", \".\" or \"-\"")
