@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use boatyard::adapters::container::{strangers, sweep};
 use boatyard::engine::{Event, Place, RunId};
-use boatyard::stack::{Condition, Mount, MountKind, Service, Stack};
+use boatyard::stack::{Condition, Mount, MountKind, Service};
 use bollard::models::{ContainerCreateBody, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectNetworkOptions, RemoveContainerOptionsBuilder,
@@ -146,37 +146,93 @@ async fn a_name_of_its_own_is_taken_and_a_stranger_who_has_it_is_named() {
     assert!(why.contains("container_name"), "{why}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn compose_sees_what_runs_and_takes_it_down() {
-    let Some(mut rig) = Rig::as_compose().await else {
+/// Does this in a session, which then dies as if it were killed: what it made stays.
+fn in_a_session_that_dies(doing: impl AsyncFnOnce(&mut Rig)) -> Option<Rig> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let rig = runtime.block_on(async {
+        let mut rig = Rig::as_compose().await?;
+        doing(&mut rig).await;
+        Some(rig)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    rig
+}
+
+/// What the engine still has of a project: its containers, and whether its network is there.
+fn left(rig: &Rig) -> (Vec<String>, bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let project = &rig.identity.stack;
+    runtime.block_on(async {
+        let label = format!("com.docker.compose.project={project}");
+        let network = format!("{project}_default");
+        let options = None::<InspectNetworkOptions>;
+        let found = rig.engine.client.inspect_network(&network, options).await;
+        (container_names(&rig.engine, &label).await, found.is_ok())
+    })
+}
+
+#[test]
+fn compose_sees_what_runs_and_takes_it_down() {
+    let Some(rig) = in_a_session_that_dies(async |rig| {
+        write_file(rig.folder.path(), &["web", "db"]);
+        for (run, name) in [(1, "web"), (2, "db")] {
+            rig.started(run, &shell(name, SLEEP)).await;
+        }
+    }) else {
         return;
     };
-    let folder = rig.folder.path().to_path_buf();
-    let project = rig.identity.stack.clone();
-    write_file(&folder, &["web", "db"]);
-    let services = [shell("web", SLEEP), shell("db", SLEEP)];
-    for (run, service) in (1..).zip(&services) {
-        rig.started(run, service).await;
-    }
-    let Some(listed) = compose(&folder, &project, &["ps"]) else {
+    let (folder, project) = (rig.folder.path(), rig.identity.stack.as_str());
+    let Some(listed) = compose(folder, project, &["ps"]) else {
         return;
     };
     for name in ["web", "db"] {
         assert!(listed.contains(&format!("{project}-{name}-1")), "{listed}");
     }
     assert!(listed.contains("Up"), "{listed}");
-    compose(&folder, &project, &["down"]);
-    for run in [1, 2] {
-        rig.exited(run).await;
-    }
-    let label = format!("com.docker.compose.project={project}");
-    assert_eq!(container_names(&rig.engine, &label).await, [""; 0]);
-    let network = format!("{project}_default");
-    let network = rig
-        .engine
-        .client
-        .inspect_network(&network, None::<InspectNetworkOptions>);
-    assert!(network.await.is_err(), "the network went too");
+    compose(folder, project, &["down"]);
+    assert_eq!(left(&rig), (Vec::new(), false));
+}
+
+/// Of a service that syncs, later runs live in namespaces that containers of ours hold.
+#[test]
+fn compose_shows_no_container_of_ours_and_removes_it_too() {
+    let mut running = (String::new(), String::new());
+    let Some(rig) = in_a_session_that_dies(async |rig| {
+        let folder = rig.folder.path().to_path_buf();
+        write_file(&folder, &["web"]);
+        let service = Arc::new(synced(shell("web", SLEEP), &folder));
+        // As with a relay: then holders are made for it.
+        rig.containers.leave_names(&["web".into()], true);
+        let (_, name, kept) = placed(rig, 1, &service).await;
+        assert!(kept);
+        rig.containers.prepare(&service);
+        let (second, _, _) = placed(rig, 2, &service).await;
+        let mode = rig.inspect(&second).await.host_config.unwrap().network_mode;
+        assert!(mode.unwrap().starts_with("container:"), "a holder's");
+        rig.containers.kill(RunId(1));
+        rig.exited(1).await;
+        assert_eq!(rig.inspect(&second).await.name, Some(format!("/{name}")));
+        running = (second, name);
+    }) else {
+        return;
+    };
+    let (folder, project) = (rig.folder.path(), rig.identity.stack.as_str());
+    // Compose 1 shows one-off containers, too, unless all are asked for.
+    let Some(listed) = compose(folder, project, &["ps", "-a", "-q"]) else {
+        return;
+    };
+    assert_eq!(listed.trim(), running.0, "the run, and nothing else");
+    let before = left(&rig).0;
+    assert!(before.len() > 1, "there are others: {before:?}");
+    compose(folder, project, &["down", "-t", "1"]);
+    assert_eq!(left(&rig), (Vec::new(), false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,46 +300,6 @@ async fn a_volume_of_compose_is_used_and_stays_unless_volumes_are_to_go() {
     rig.engine.client.inspect_volume(&name).await.unwrap();
     let swept = sweep(&rig.engine, &rig.identity, None, true).await.unwrap();
     assert_eq!(swept.volumes, [name]);
-}
-
-/// A run whose file is synced has a helper, and later runs live in namespaces that others hold.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn compose_shows_no_container_of_ours_and_removes_it_too() {
-    let Some(mut rig) = Rig::as_compose().await else {
-        return;
-    };
-    let folder = rig.folder.path().to_path_buf();
-    let project = rig.identity.stack.clone();
-    write_file(&folder, &["web"]);
-    let service = Arc::new(synced(shell("web", SLEEP), &folder));
-    let mut stack = Stack::default();
-    stack
-        .services
-        .insert(service.name.clone(), (*service).clone());
-    rig.containers.describe(&Arc::new(stack));
-    // As with a relay: then holders are made for it.
-    rig.containers.leave_names(&["web".into()], true);
-    let (_, name, kept) = placed(&mut rig, 1, &service).await;
-    assert!(kept);
-    rig.containers.prepare(&service);
-    let (second, _, _) = placed(&mut rig, 2, &service).await;
-    let mode = rig.inspect(&second).await.host_config.unwrap().network_mode;
-    assert!(
-        mode.unwrap().starts_with("container:"),
-        "it lives at a holder's"
-    );
-    rig.containers.kill(RunId(1));
-    rig.exited(1).await;
-    let Some(listed) = compose(&folder, &project, &["ps", "-q"]) else {
-        return;
-    };
-    assert_eq!(listed.trim(), second, "the run, and nothing else");
-    assert_eq!(rig.inspect(&second).await.name, Some(format!("/{name}")));
-    compose(&folder, &project, &["down", "-t", "1"]);
-    rig.exited(2).await;
-    rig.containers.finish().await;
-    let label = format!("com.docker.compose.project={project}");
-    assert_eq!(container_names(&rig.engine, &label).await, [""; 0]);
 }
 
 fn synced(mut service: Service, folder: &Path) -> Service {

@@ -38,7 +38,7 @@ pub(super) struct Holder {
     /// Its addresses, that at which it is reached from here first.
     pub(super) addresses: Vec<IpAddr>,
     /// What runs in its namespace share with it.
-    pub(super) inside: Inside,
+    pub(super) inside: Box<Inside>,
     /// The only service whose runs may live in it, because it is known by that service's other name.
     pub(super) origin: Option<ServiceName>,
     /// Where those listen.
@@ -148,7 +148,7 @@ pub(super) async fn make(
         .map_err(|error| reason(&error))?;
     let ready = shared.helpers.ready().await?;
     let (words, reports) = ready.expect();
-    let inside = Inside::of(service);
+    let inside = Box::new(Inside::of(service));
     let mut body = body(&shared.identity, Some(&service.name));
     inside.give(&mut body);
     spec::join(&mut body, shared, &networks, service, known);

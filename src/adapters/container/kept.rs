@@ -170,7 +170,7 @@ impl Kept {
         let fits = |holder: &Holder| {
             holder.is_there()
                 && holder.origin.as_ref() == origin
-                && holder.inside == Inside::of(service)
+                && *holder.inside == Inside::of(service)
         };
         match state.free.iter().position(fits) {
             Some(index) => Taken::Holder(state.free.remove(index)),

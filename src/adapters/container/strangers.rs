@@ -98,12 +98,21 @@ mod tests {
             container("shop-web-1", State::RUNNING, &[(WORKING_DIR, "/shop")]),
             container("shop-db-1", State::EXITED, &[(WORKING_DIR, "/shop")]),
         ];
-        insta::assert_snapshot!(refusal("shop", &of_compose), @"");
+        insta::assert_snapshot!(refusal("shop", &of_compose), @r"
+        error: project shop has containers that Compose made in /shop; run again, it would be there twice
+          shop-web-1 runs
+          shop-db-1 is stopped
+        help: remove them with `docker compose -p shop down` (volumes stay), or run a second copy beside them with `--isolated`
+        ");
         let of_boatyard = [container(
             "shop-web-1",
             State::RUNNING,
             &[(Identity::DIRECTORY, "/other/shop")],
         )];
-        insta::assert_snapshot!(refusal("shop", &of_boatyard), @"");
+        insta::assert_snapshot!(refusal("shop", &of_boatyard), @r"
+        error: project shop has containers that Boatyard made for the stack in /other/shop; run again, it would be there twice
+          shop-web-1 runs
+        help: remove them with `boatyard down` in that folder (volumes stay), or run a second copy beside them with `--isolated`
+        ");
     }
 }
