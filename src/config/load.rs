@@ -276,10 +276,11 @@ pub fn compose_model(options: &Options, format: ModelFormat) -> Option<ComposeTe
         return None;
     }
     let project = entry::read(options)?;
-    let json = project.to_json();
     let text = match format {
-        ModelFormat::Json => serde_json::to_string_pretty(&json).unwrap_or_default() + "\n",
-        ModelFormat::Yaml => super::show::yaml::emit(&json),
+        ModelFormat::Json => {
+            serde_json::to_string_pretty(&project.to_json()).unwrap_or_default() + "\n"
+        }
+        ModelFormat::Yaml => project.to_yaml(),
     };
     Some(ComposeText {
         text: (!project.has_errors()).then_some(text),
