@@ -319,12 +319,12 @@ fn a_wrong_line_of_an_env_file_is_told_in_its_place() {
             ("one.env", "A=1\nB C=2\n"),
         ]),
         "\
-error: key cannot contain a space
+error: a variable name cannot contain a space: \"B C\"
  --> one.env:2:1
   |
 2 | B C=2
   | ^^^
-help: write NAME=value
+help: a line is NAME=value, or a comment that begins with #
 ",
     );
 }
