@@ -71,7 +71,7 @@ compose.yaml:4:12: error: \"ports\" in service \"web\": expected a list, found a
 compose.yaml:5:16: error: \"read_only\" in service \"web\": expected true or false, found \"perhaps\"
 compose.yaml:6:18: error: service \"web\": there is no service \"dbb\"; did you mean \"db\"?
 compose.yaml:7:15: error: service \"web\": there is no volume \"data\"; define it: \"volumes:\" with \"data:\" below it
-compose.yaml:8:29: error: \"healthcheck.interval\" in service \"web\": expected a string, found a number; put it in quotes: \"5\"
+compose.yaml:8:29: error: \"healthcheck.interval\" in service \"web\": expected a string, found a number; give it a unit: \"5s\"
 compose.yaml:11:16: error: \"mem_limit\" in service \"db\": invalid size: '5x'; write a number with a unit, such as 512m or 1.5g
 compose.yaml:12:16: error: service \"db\": there is no network \"back\"; define it: \"networks:\" with \"back:\" below it
 compose.yaml:13:5: error: service \"db\": \"network_mode\" and \"networks\" exclude each other; keep one of them
