@@ -74,9 +74,11 @@ impl Environment {
         self.values.insert(name.to_owned(), (value, origin));
     }
 
-    /// Every variable, and what set it.
-    pub(super) fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.values.iter().map(|(name, (value, origin))| Setting {
+    /// Every variable that no file set.
+    pub(super) fn own_settings(&self) -> impl Iterator<Item = Setting> + '_ {
+        let values = self.values.iter();
+        let own = values.filter(|(_, (_, origin))| !matches!(origin, Origin::EnvFile(_)));
+        own.map(|(name, (value, origin))| Setting {
             name: name.clone(),
             value: Some(value.clone()),
             origin: origin.clone(),
@@ -87,6 +89,7 @@ impl Environment {
     /// Adds what env files say; a later file wins over an earlier one, what is known already over both.
     pub(super) fn add_files(&mut self, files: &[(PathBuf, Spot)], reading: &mut Reading) {
         let mut found: BTreeMap<String, (String, Origin)> = BTreeMap::new();
+        let mut settings = Vec::new();
         for (file, asked) in files {
             reading.depends_on(file);
             let lookup = |name: &str| {
@@ -97,9 +100,17 @@ impl Environment {
                 continue;
             };
             for (name, value) in values {
+                settings.push(Setting {
+                    name: name.clone(),
+                    value: Some(value.clone()),
+                    origin: Origin::EnvFile(file.clone()),
+                    service: None,
+                });
                 found.insert(name, (value, Origin::EnvFile(file.clone())));
             }
         }
+        // What was known before wins, so it is told last.
+        reading.settings.splice(0..0, settings);
         for (name, value) in found {
             self.values.entry(name).or_insert(value);
         }

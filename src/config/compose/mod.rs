@@ -159,7 +159,8 @@ pub(super) fn project(given: &Given) -> Project {
         .map(|file| (file, Spot::default()))
         .collect();
     let mut model = load::files(&files, &level, &mut reading).unwrap_or_default();
-    let mut variables: Vec<Setting> = level.environment.settings().collect();
+    let mut variables = std::mem::take(&mut reading.settings);
+    variables.extend(level.environment.own_settings());
     finish(
         &mut model,
         &name,

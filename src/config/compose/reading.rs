@@ -9,6 +9,7 @@ use super::super::environment::{read_text, reason};
 use super::super::problem::{Problem, Severity, quoted};
 use super::super::scope::normal;
 use super::super::source::{Source, shown_from};
+use super::environment::Setting;
 use super::forms::FormError;
 use super::node::{Node, Spot};
 use super::yaml;
@@ -26,6 +27,8 @@ pub(super) struct Reading {
     pub(super) files: Vec<PathBuf>,
     /// Other files that were read, or that would have been.
     pub(super) also_read: Vec<PathBuf>,
+    /// What env files set for the Compose files; a later setting of the same variable counts.
+    pub(super) settings: Vec<Setting>,
     sources: HashMap<PathBuf, Arc<Source>>,
     /// Values that are known to be wrong: what else is said of them is a consequence.
     spoiled: HashSet<(PathBuf, usize, usize)>,

@@ -2,6 +2,7 @@
 
 use super::super::super::nearest::{nearest, suggest};
 use super::super::super::problem::quoted;
+use super::super::kinds::{Kind, LATE};
 use super::super::node::{Node, Tag, Value};
 use super::super::path::{MEMBER, Path};
 use super::super::reading::Reading;
@@ -160,8 +161,10 @@ impl Checker<'_> {
         let (wanted, found) = (wanted(rule), node.kind());
         let message = format!("{}: expected {wanted}, found {found}", path.words());
         let is_text_wanted = wanted == "a string" || wanted.starts_with("a string or");
+        let is_time = path.look_up(LATE) == Some(Kind::Duration);
         let help = match (&node.value, node.scalar()) {
             (Value::Text(_), _) | (_, None) => None,
+            (_, Some(text)) if is_time => Some(format!("give it a unit: \"{text}s\"")),
             (_, Some(text)) if is_text_wanted => Some(format!("put it in quotes: \"{text}\"")),
             _ => None,
         };

@@ -71,7 +71,7 @@ compose.yaml:4:12: error: \"ports\" in service \"web\": expected a list, found a
 compose.yaml:5:16: error: \"read_only\" in service \"web\": expected true or false, found \"perhaps\"
 compose.yaml:6:18: error: service \"web\": there is no service \"dbb\"; did you mean \"db\"?
 compose.yaml:7:15: error: service \"web\": there is no volume \"data\"; define it: \"volumes:\" with \"data:\" below it
-compose.yaml:8:29: error: \"healthcheck.interval\" in service \"web\": expected a string, found a number; put it in quotes: \"5\"
+compose.yaml:8:29: error: \"healthcheck.interval\" in service \"web\": expected a string, found a number; give it a unit: \"5s\"
 compose.yaml:11:16: error: \"mem_limit\" in service \"db\": invalid size: '5x'; write a number with a unit, such as 512m or 1.5g
 compose.yaml:12:16: error: service \"db\": there is no network \"back\"; define it: \"networks:\" with \"back:\" below it
 compose.yaml:13:5: error: service \"db\": \"network_mode\" and \"networks\" exclude each other; keep one of them
@@ -326,5 +326,56 @@ error: a variable name cannot contain a space: \"B C\"
   | ^^^
 help: a line is NAME=value, or a comment that begins with #
 ",
+    );
+}
+
+#[test]
+fn aliases_of_aliases_end() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let below = format!("*a{}", level - 1);
+        text.push_str(&format!(
+            "a{level}: &a{level} [{}]\n",
+            [below.as_str(); 10].join(", ")
+        ));
+    }
+    let said = one(&text).said();
+    assert!(
+        said.contains("aliases of aliases make too much of this file"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_alias_within_what_it_names_is_told() {
+    let said = one("services:\n  web: &web\n    image: x\n    x-self: *web\n").said();
+    assert_eq!(
+        said,
+        "compose.yaml:4:13: error: this alias stands within what it names"
+    );
+}
+
+#[test]
+fn what_is_nested_very_deep_is_refused() {
+    for text in ["[".repeat(5000), "a: {".repeat(5000), "- ".repeat(5000)] {
+        assert!(one(&text).read().has_errors());
+    }
+}
+
+#[test]
+fn files_that_are_no_text_are_refused() {
+    let folder = one("");
+    std::fs::write(folder.path("compose.yaml"), [0xff, 0xfe, 0x00]).expect("written");
+    assert_eq!(
+        folder.said(),
+        "error: compose.yaml cannot be read: it is not UTF-8 text"
+    );
+    assert_eq!(
+        one("# nothing\n").said(),
+        "error: compose.yaml is empty; a Compose file has at least one service: \"services:\""
+    );
+    assert_eq!(
+        one("- a\n").said(),
+        "compose.yaml:1:1: error: a Compose file is a mapping, found a list"
     );
 }

@@ -171,3 +171,35 @@ networks: {back: {internal: true}}
     let again = folder.with(|given| given.files = vec!["printed.yaml".into()]);
     assert_eq!(again.value(""), first, "\n{printed}");
 }
+
+#[test]
+fn what_sets_a_variable_is_told_in_the_order_in_which_it_counts() {
+    let folder = Folder::new(&[
+        (
+            "compose.yaml",
+            "include: [inner/compose.yaml]\nservices:\n  web: {image: x}\n",
+        ),
+        (
+            "inner/compose.yaml",
+            "services:\n  db: {image: \"y:${TAG}${ONLY}\"}\n",
+        ),
+        (".env", "TAG=1\n"),
+        ("inner/.env", "TAG=2\nONLY=3\n"),
+    ]);
+    assert_eq!(folder.value("/services/db/image"), r#""y:13""#);
+    let read = folder.read();
+    let of = |name: &str| {
+        let settings = read.variables.iter().filter(|setting| setting.name == name);
+        let last = settings.last().expect("it is set");
+        (last.value.clone().unwrap_or_default(), last.origin.clone())
+    };
+    assert_eq!(
+        of("TAG"),
+        ("1".into(), Origin::EnvFile(folder.path(".env")))
+    );
+    assert_eq!(
+        of("ONLY"),
+        ("3".into(), Origin::EnvFile(folder.path("inner/.env")))
+    );
+    assert_eq!(of("HOME"), ("/home/someone".into(), Origin::Process));
+}
