@@ -35,6 +35,8 @@ fn problems(toml: &str) -> Vec<String> {
         .expect("written");
         fs::write(folder.path().join(service).join("requirements.txt"), "").expect("written");
     }
+    let compose = "services: { web: { build: ./web } }\n";
+    fs::write(folder.path().join("compose.yaml"), compose).expect("written");
     fs::write(folder.path().join("boatyard.toml"), toml).expect("written");
     let options = config::Options {
         directory: Some(folder.path().to_path_buf()),
@@ -52,7 +54,7 @@ fn problems(toml: &str) -> Vec<String> {
 fn every_stack_file_in_the_documents_is_right() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
-    for document in ["README.md", "docs/stack-file.md"] {
+    for document in ["README.md", "docs/stack-file.md", "docs/compose.md"] {
         let text = fs::read_to_string(root.join(document)).expect("the document is there");
         for block in blocks(&text, "toml")
             .iter()

@@ -192,6 +192,8 @@ async fn a_root_may_be_missing_be_made_later_and_be_replaced() {
             path: root.join("one.conf"),
             reaction: Reaction::Restart,
             ignore: Vec::new(),
+            include: Vec::new(),
+            initial_sync: false,
         });
         vec![service]
     })

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::stack::{ComposeProject, Naming, OWN_NETWORK, Stack};
+
 /// Identity of one session of one stack. Whatever Boatyard makes carries it, and nothing without it is ever touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -15,6 +17,8 @@ pub struct Identity {
     pub hash: String,
     /// This session: process id and start in milliseconds.
     pub session: String,
+    /// The project of Compose as which everything is named and labelled too.
+    pub compose: Option<ComposeProject>,
 }
 
 impl Identity {
@@ -50,6 +54,19 @@ impl Identity {
             directory,
             hash,
             session,
+            compose: None,
+        }
+    }
+
+    /// The identity of a stack as it says it is named.
+    pub fn of(stack: &Stack, session: String) -> Self {
+        let compose = match &stack.naming {
+            Naming::Boatyard => None,
+            Naming::Compose(project) => Some(project.clone()),
+        };
+        Self {
+            compose,
+            ..Self::new(&stack.name, &stack.directory, session)
         }
     }
 
@@ -63,14 +80,26 @@ impl Identity {
         ]
     }
 
-    /// Name of the stack's network.
+    /// Name of the stack's own network.
     pub fn network(&self) -> String {
-        format!("boatyard-{}-{}", self.stack, self.hash)
+        self.network_of(OWN_NETWORK)
+    }
+
+    /// Name of a network of the stack, by its key.
+    pub fn network_of(&self, key: &str) -> String {
+        match &self.compose {
+            Some(project) => format!("{}_{key}", project.project),
+            None if key == OWN_NETWORK => format!("boatyard-{}-{}", self.stack, self.hash),
+            None => format!("boatyard-{}-{}_{key}", self.stack, self.hash),
+        }
     }
 
     /// Name of a named volume of the stack: it outlives sessions.
     pub fn volume(&self, name: &str) -> String {
-        format!("{}-{}_{name}", self.stack, self.hash)
+        match &self.compose {
+            Some(project) => format!("{}_{name}", project.project),
+            None => format!("{}-{}_{name}", self.stack, self.hash),
+        }
     }
 
     /// Tag of the image of a service.
@@ -83,6 +112,12 @@ impl Identity {
         )
     }
 
+    /// The name that Compose would give the image of a service that names none.
+    pub fn compose_image(&self, service: &str) -> Option<String> {
+        let project = self.compose.as_ref()?;
+        Some(format!("{}-{service}", project.project).to_lowercase())
+    }
+
     /// What the names of helpers' folders begin with.
     pub(super) const HELPER_FOLDER: &'static str = "inside-";
 
@@ -90,6 +125,11 @@ impl Identity {
     pub(super) fn helper_folder(&self) -> PathBuf {
         let name = format!("{}{}", Self::HELPER_FOLDER, self.session);
         self.state_folder().join(name)
+    }
+
+    /// Folder for files that are handed to containers of this session.
+    pub(super) fn granted_folder(&self) -> PathBuf {
+        self.helper_folder().join("granted")
     }
 
     /// Folder for what outlives a session: lock, ledger, tape. `$XDG_STATE_HOME/boatyard/NAME-HASH`.

@@ -45,15 +45,36 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The stack file [default: boatyard.toml in this folder or one of its parents]
-    #[arg(short, long, global = true, value_name = "PATH")]
-    pub file: Option<PathBuf>,
+    /// The stack file, or compose files, later ones merged onto earlier ones [default: boatyard.toml or a compose file in
+    /// this folder or one of its parents]
+    #[arg(short, long = "file", global = true, value_name = "PATH")]
+    pub files: Vec<PathBuf>,
     /// Act as if started in this folder
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Also run the services of this profile; may be given several times
     #[arg(long = "profile", global = true, value_name = "NAME")]
     pub profiles: Vec<String>,
+    /// Variables for compose files, instead of .env; may be given several times
+    #[arg(
+        long = "env-file",
+        global = true,
+        value_name = "PATH",
+        hide_short_help = true
+    )]
+    pub env_files: Vec<PathBuf>,
+    /// The name of the project of compose files [default: as Compose has it]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        hide_short_help = true
+    )]
+    pub project_name: Option<String>,
+    /// The folder to which paths of compose files are relative [default: the first one's]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    pub project_directory: Option<PathBuf>,
     /// What services run as
     #[arg(long, global = true, value_enum, default_value_t = RuntimeArg::Auto, hide_default_value = true)]
     pub runtime: RuntimeArg,
@@ -102,7 +123,10 @@ Without a terminal on standard output it behaves as `boatyard watch`.")]
     #[command(after_help = "Examples:
   boatyard watch                for people
   boatyard watch --json         for programs; docs/notices.md describes each line
-  boatyard watch --no-logs      notices only")]
+  boatyard watch --no-logs      notices only
+  boatyard watch --isolated     a copy beside the stack that runs, as in another git worktree
+
+A copy's front doors are at free ports; which is told first, as lines that a shell can read.")]
     Watch(Watch),
     /// Bring the stack up, wait until it is ready, run its checks, report, and take it down
     #[command(after_help = "Examples:
@@ -135,16 +159,15 @@ The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2;
         print: bool,
     },
     /// Remove every container, network and process that this stack left behind
-    Down {
-        /// Remove its named volumes too, with all their data
-        #[arg(long)]
-        volumes: bool,
-    },
+    Down(Down),
     /// Print the stack as Boatyard understands it, secrets masked
     Config {
-        /// In which form
-        #[arg(long, value_enum, default_value_t = ConfigFormat::Toml)]
-        format: ConfigFormat,
+        /// In which form [default: toml, or yaml for compose files]
+        #[arg(long, value_enum)]
+        format: Option<ConfigFormat>,
+        /// Say instead what sets this variable
+        #[arg(long, value_name = "VAR")]
+        explain: Option<String>,
     },
     /// Say which service and rule a path belongs to and what saving it does, or what leaves it out
     #[command(after_help = "Examples:
@@ -179,6 +202,24 @@ pub struct Serve {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
+}
+
+/// Whether the stack itself is meant, or a copy of it beside it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Isolated {
+    /// A second copy beside the first, with containers, networks, volumes and ports of its own; named after this folder, or
+    /// by NAME
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub isolated: Option<String>,
 }
 
 /// What to do when a front door's port is taken.
@@ -240,6 +281,20 @@ pub struct Smoke {
     /// When a front door's port is taken: stop and say who has it, or take the next free one
     #[arg(long, value_enum, default_value_t = PortsArg::Fixed, hide_default_value = true)]
     pub ports: PortsArg,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
+}
+
+/// Arguments of `down`.
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Remove its named volumes too, with all their data
+    #[arg(long)]
+    pub volumes: bool,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
 }
 
 /// Arguments of `traces`; the file is that of [`Global`].

@@ -77,6 +77,7 @@ struct Places<'n> {
 
 fn plain(context: PathBuf) -> Build {
     Build {
+        inline: None,
         dockerfile: context.join("Dockerfile"),
         context,
         target: None,

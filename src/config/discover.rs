@@ -19,14 +19,21 @@ pub const COMPOSE_FILES: [&str; 4] = [
 /// What decides which stack is read, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The stack file, if one was named; relative to `directory`.
-    pub file: Option<PathBuf>,
+    /// The stack file, if one was named, or the compose files, of which later ones are merged onto earlier ones; relative to
+    /// `directory`.
+    pub files: Vec<PathBuf>,
     /// Where to look; the current folder if none was named.
     pub directory: Option<PathBuf>,
     /// Profiles whose services run too; `*` is every one.
     pub profiles: Vec<String>,
     /// The environment of this process.
     pub environment: BTreeMap<String, String>,
+    /// Files of variables that compose files see instead of `.env`; relative to `directory`.
+    pub env_files: Vec<PathBuf>,
+    /// The name of the project of compose files, whatever they say.
+    pub project_name: Option<String>,
+    /// The folder to which the paths of compose files are relative, if not their own.
+    pub project_directory: Option<PathBuf>,
 }
 
 impl Options {
@@ -77,7 +84,7 @@ impl NotFound {
 /// Finds the stack file: the one named, else `boatyard.toml` in the folder or its parents, else a compose file there.
 pub fn find(options: &Options) -> Result<PathBuf, NotFound> {
     let start = options.start();
-    if let Some(file) = &options.file {
+    if let Some(file) = options.files.first() {
         let file = normal(&start.join(file));
         return if file.is_dir() {
             first_of(&file, &[STACK_FILE])

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::stack::Stack;
 
 use super::checks::{self, Drafts};
+use super::compose::beside;
 use super::item::{Item, Section};
 use super::nearest::suggest;
 use super::problem::{Problem, quoted};
@@ -58,11 +59,16 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
         scope.defaults.watch_mode = mode;
     }
     scope.defaults.trace = root.take("trace").and_then(|item| item.boolean(scope));
-    compose(root.take("compose"), scope);
+    let compose = root.take("compose");
+    let base = compose.and_then(|item| beside::read(&item, name.as_ref(), scope));
     root.finish(&HINTS, scope);
 
-    let name = stack_name(name.as_ref(), scope);
-    let mut drafts = read_services(services_item.as_ref(), scope);
+    let name = match (&name, &base) {
+        (None, Some(base)) => base.name.clone(),
+        (name, _) => stack_name(name.as_ref(), scope),
+    };
+    let known = base.as_ref().map(|base| &base.drafts);
+    let mut drafts = read_services(services_item.as_ref(), known, scope);
     let checks = smoke_item
         .map(|item| smoke::read(&item, scope))
         .unwrap_or_default();
@@ -71,8 +77,12 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
     if let Some(declared) = volumes.and_then(|item| volume_names(&item, scope)) {
         checks::volumes(&declared, &drafts, scope);
     }
-    unknown_profiles(&drafts, scope);
-    let redact = redact::read(redact_item.as_ref(), &drafts, scope);
+    if base.is_none() {
+        unknown_profiles(&drafts, scope);
+    }
+    let mut redact = redact::read(redact_item.as_ref(), &drafts, scope);
+    let base = base.map(|base| base.stack).unwrap_or_default();
+    redact.extend(base.redact.iter().cloned());
     let builds = max_builds.and_then(|item| item.integer(1, 64, scope));
     let active = drafts.into_values().filter(|draft| draft.active);
     Stack {
@@ -87,25 +97,14 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or_else(default_builds),
         image_budget: image_budget.and_then(|item| item.size(scope)),
-        ..Stack::default()
+        ..base
     }
 }
 
 /// Half of the processors, but not fewer than two and not more than four: builds use several each.
-fn default_builds() -> usize {
+pub(super) fn default_builds() -> usize {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     (processors / 2).clamp(2, 4)
-}
-
-fn compose(item: Option<Item<'_>>, scope: &mut Scope<'_>) {
-    if let Some(item) = item {
-        scope
-            .error(
-                &item.key_span,
-                "building on a compose file is not supported by this version",
-            )
-            .help("\"boatyard init\" makes a boatyard.toml from a compose file");
-    }
 }
 
 /// The name given, else the folder's.
@@ -146,12 +145,13 @@ pub(super) fn normalise(text: &str) -> String {
     kept.trim_start_matches(['-', '_']).to_owned()
 }
 
-fn read_services(item: Option<&Item<'_>>, scope: &mut Scope<'_>) -> Drafts {
-    let mut drafts = Drafts::new();
+fn read_services(item: Option<&Item<'_>>, known: Option<&Drafts>, scope: &mut Scope<'_>) -> Drafts {
+    let mut drafts = known.cloned().unwrap_or_default();
     let entries = item
         .and_then(|item| item.entries(scope))
         .unwrap_or_default();
-    scope.service_names = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let names = entries.iter().map(|(name, _)| (*name).to_owned());
+    scope.service_names = names.chain(drafts.keys().cloned()).collect();
     if scope.service_names.is_empty() && scope.problems.is_empty() {
         let mut problem = Problem::error(
             None,
@@ -161,7 +161,8 @@ fn read_services(item: Option<&Item<'_>>, scope: &mut Scope<'_>) -> Drafts {
         scope.push(problem);
     }
     for (name, item) in entries {
-        if let Some(draft) = services::read(name, &item, scope) {
+        let base = known.and_then(|known| known.get(name));
+        if let Some(draft) = services::read(name, &item, base, scope) {
             drafts.insert(name.to_owned(), draft);
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::stack::{ServiceName, Stack};
 
+use super::compose::entry;
 use super::discover::{Options, STACK_FILE, find, is_compose};
 use super::environment::{read_text, reason, values};
 use super::parse::parse;
@@ -61,6 +62,12 @@ pub fn load(options: &Options) -> Loaded {
     let file = match find(options) {
         Ok(file) => file,
         Err(not_found) => {
+            // Compose files may also be named by a variable.
+            if options.files.is_empty()
+                && let Some(loaded) = entry::load(options)
+            {
+                return loaded;
+            }
             let mut problem = Problem::error(None, not_found.to_string());
             problem.help(not_found.help());
             return failed(options.start().join(STACK_FILE), problem);
@@ -69,7 +76,20 @@ pub fn load(options: &Options) -> Loaded {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = shown_from(&here, &file);
     if is_compose(&file) {
-        return failed(file, compose_problem(&shown));
+        return entry::load(options).unwrap_or_else(|| {
+            let message = format!("{} cannot be read", shown.display());
+            failed(file, Problem::error(None, message))
+        });
+    }
+    if let [_, more, ..] = options.files.as_slice() {
+        let message = format!(
+            "{} cannot be merged onto {}",
+            more.display(),
+            shown.display()
+        );
+        let mut problem = Problem::error(None, message);
+        problem.help("name several files only if all are compose files");
+        return failed(file, problem);
     }
     match read_source(&file, &shown) {
         Ok(source) => read(&source, &file, options),
@@ -85,16 +105,6 @@ fn failed(file: PathBuf, problem: Problem) -> Loaded {
         also_read: Vec::new(),
         rules: Vec::new(),
     }
-}
-
-fn compose_problem(shown: &Path) -> Problem {
-    let message = format!(
-        "{} is a compose file, which this version of Boatyard does not run directly",
-        shown.display()
-    );
-    let mut problem = Problem::error(None, message);
-    problem.help("\"boatyard init\" makes a boatyard.toml from it");
-    problem
 }
 
 fn read_source(file: &Path, shown: &Path) -> Result<Source, Box<Problem>> {
@@ -240,4 +250,68 @@ fn sort(problems: &mut Vec<Problem>, main: &Path) {
     };
     problems.sort_by_cached_key(|problem| (problem.place.as_ref().map(key), problem.severity));
     problems.dedup();
+}
+
+/// In which form a model is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFormat {
+    /// JSON, indented.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// What compose files amount to.
+#[derive(Debug)]
+pub struct ComposeText {
+    /// Their resolved model as `docker compose config` prints it; `None` when there is any error.
+    pub text: Option<String>,
+    /// Everything that is wrong with them.
+    pub problems: Vec<Problem>,
+}
+
+/// What the compose files amount to that these options mean; `None` where the stack file is ours, or there is none.
+pub fn compose_model(options: &Options, format: ModelFormat) -> Option<ComposeText> {
+    if find(options).is_ok_and(|file| !is_compose(&file)) {
+        return None;
+    }
+    let project = entry::read(options)?;
+    let text = match format {
+        ModelFormat::Json => {
+            serde_json::to_string_pretty(&project.to_json()).unwrap_or_default() + "\n"
+        }
+        ModelFormat::Yaml => project.to_yaml(),
+    };
+    Some(ComposeText {
+        text: (!project.has_errors()).then_some(text),
+        problems: project.problems,
+    })
+}
+
+/// What sets a variable of this name, a line each; the last one counts.
+pub fn explain(options: &Options, name: &str) -> Vec<String> {
+    let ours = find(options).ok().filter(|file| !is_compose(file));
+    let Some(file) = ours else {
+        return entry::explain(options, name);
+    };
+    let shown = file.with_file_name(".env");
+    let text = read_text(&shown).unwrap_or_default();
+    let lookup = |name: &str| options.environment.get(name).cloned();
+    let said = super::dotenv::read(&text, &lookup).values;
+    let mut lines: Vec<String> = said
+        .into_iter()
+        .filter(|(known, _)| known == name)
+        .map(|(name, value)| {
+            format!(
+                "the stack file sees {name}={value} from {}",
+                shown.display()
+            )
+        })
+        .collect();
+    if let Some(value) = options.environment.get(name) {
+        lines.push(format!(
+            "the stack file sees {name}={value} from the environment"
+        ));
+    }
+    lines
 }

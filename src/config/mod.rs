@@ -7,6 +7,7 @@
 mod address;
 mod build;
 mod checks;
+mod compose;
 mod depends_on;
 mod discover;
 mod dockerfile;
@@ -41,9 +42,10 @@ mod volumes;
 mod watch;
 mod words;
 
+pub use compose::{ComposeModel, read_compose};
 pub use discover::{COMPOSE_FILES, NotFound, Options, STACK_FILE, find};
 pub use init::{InitError, InitOutcome, init};
-pub use load::{Loaded, load, read_files};
+pub use load::{ComposeText, Loaded, ModelFormat, compose_model, explain, load, read_files};
 pub use problem::{Place, Problem, Severity};
 pub use save::{Saved, save_check};
 pub use show::{to_json, to_toml, to_yaml};

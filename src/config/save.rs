@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::stack::{Check, Stack};
 
-use super::discover::Options;
+use super::discover::{Options, is_compose};
 use super::environment::reason;
 use super::load::{Loaded, load, read};
 use super::show;
@@ -34,6 +34,11 @@ pub struct Saved {
 pub fn save_check(options: &Options, check: &Check) -> Result<Saved, String> {
     let loaded = load(options);
     let shown = loaded.file.display().to_string();
+    if is_compose(&loaded.file) {
+        return Err(format!(
+            "{shown} is a compose file, which has no place for checks; `boatyard init` writes a boatyard.toml that adds to it"
+        ));
+    }
     let Some(before) = &loaded.stack else {
         return Err(format!(
             "{shown} has mistakes; correct them first (`boatyard check`)"

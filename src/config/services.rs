@@ -1,10 +1,13 @@
 //! `[services.NAME]`: one service, key by key.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::stack::{Build, MountKind, Reaction, RestartPolicy, Service, SyncMode};
+use crate::stack::{
+    Condition, ImageHealth, MountKind, Reaction, RestartPolicy, Service, ServiceName, SyncMode,
+};
 
 use super::address::Mention;
 use super::depends_on::{self, Edge};
@@ -16,7 +19,7 @@ use super::tree::{Span, Value};
 use super::{build, environment, faults, health, holding, ports, signal, volumes, watch, words};
 
 /// A service as the file gives it, and where the parts stand that are checked against other services.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft {
     /// The service; its `depends_on` is still empty.
     pub(super) service: Service,
@@ -99,29 +102,69 @@ const HINTS: [(&str, &str); 22] = [
     ),
 ];
 
-/// Reads one service.
-pub(super) fn read(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
+impl Draft {
+    /// A service of which nothing is said yet, or what a compose file says of it; its parts all stand here.
+    pub(super) fn of(service: Service, span: &Span) -> Self {
+        let edge = |(to, condition): (&ServiceName, &Condition)| Edge {
+            to: to.to_string(),
+            condition: *condition,
+            required: true,
+            restart: service.follows.contains(to),
+            span: span.clone(),
+        };
+        Self {
+            active: true,
+            profiles: Vec::new(),
+            name_span: span.clone(),
+            health_span: None,
+            edges: service.depends_on.iter().map(edge).collect(),
+            port_spans: service.ports.iter().map(|_| span.clone()).collect(),
+            mentions: Vec::new(),
+            volume_names: Vec::new(),
+            fault_callers: Vec::new(),
+            service,
+        }
+    }
+
+    /// Adds an edge, or says it otherwise.
+    fn needs(&mut self, edge: Edge) {
+        match self.edges.iter_mut().find(|known| known.to == edge.to) {
+            Some(known) => *known = edge,
+            None => self.edges.push(edge),
+        }
+    }
+}
+
+/// Reads one service. `base` is what a compose file says of it: of that stays what is not said here; what is said in tables
+/// of names and values is added.
+pub(super) fn read(
+    name: &str,
+    item: &Item<'_>,
+    base: Option<&Draft>,
+    scope: &mut Scope<'_>,
+) -> Option<Draft> {
     let of = format!("service {}", quoted(name));
     check_name(name, &item.key_span, scope);
     let mut section = item.section(of.clone(), scope)?;
     let profiles = section.take("profiles").map(|item| item.texts(scope));
-    let mut draft = Draft {
-        service: Service::named(name),
-        active: true,
-        profiles: profiles.unwrap_or_default(),
-        name_span: item.key_span.clone(),
-        health_span: None,
-        edges: Vec::new(),
-        port_spans: Vec::new(),
-        mentions: Vec::new(),
-        volume_names: Vec::new(),
-        fault_callers: Vec::new(),
+    let span = item.key_span.clone();
+    let mut draft = if let Some(base) = base {
+        Draft {
+            name_span: span,
+            ..base.clone()
+        }
+    } else {
+        let mut service = Service::named(name);
+        service.directory = scope.directory.to_path_buf();
+        service.init = false;
+        Draft::of(service, &span)
     };
+    draft.profiles = profiles.unwrap_or_default();
     let chosen =
         |profile: &String| scope.profiles.contains(profile) || scope.profiles.contains("*");
     draft.active = draft.profiles.is_empty() || draft.profiles.iter().any(chosen);
     scope.active = draft.active;
-    origin(&mut draft, &mut section, &of, scope);
+    origin(&mut draft, &mut section, base.is_some(), &of, scope);
     surroundings(&mut draft, &mut section, scope);
     reaching(&mut draft, &mut section, &of, scope);
     life(&mut draft.service, &mut section, scope);
@@ -145,7 +188,13 @@ fn check_name(name: &str, span: &Span, scope: &mut Scope<'_>) {
 }
 
 /// Where its program comes from.
-fn origin(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
+fn origin(
+    draft: &mut Draft,
+    section: &mut Section<'_>,
+    is_known: bool,
+    of: &str,
+    scope: &mut Scope<'_>,
+) {
     let service = &mut draft.service;
     let build_item = section.take("build");
     let built = build_item
@@ -153,7 +202,7 @@ fn origin(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Sc
         .and_then(|item| build::read(item, of, scope));
     let image = section.take("image");
     let run = section.take("run");
-    if build_item.is_none() && image.is_none() && run.is_none() {
+    if build_item.is_none() && image.is_none() && run.is_none() && !is_known {
         scope
             .error(
                 &draft.name_span,
@@ -161,51 +210,50 @@ fn origin(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Sc
             )
             .help("say what it is: build = \"FOLDER\", image = \"NAME:TAG\", or run = \"COMMAND\"");
     }
-    service.image = image.and_then(|item| item.filled_text(scope).map(str::to_owned));
-    service.run = run.and_then(|item| words::shell_command(&item, scope));
-    service.command = section
-        .take("command")
-        .and_then(|item| words::split_command(&item, scope));
-    service.entrypoint = section
-        .take("entrypoint")
-        .and_then(|item| words::split_command(&item, scope));
-    let directory = section.take("directory");
-    service.directory = folder(
-        built.as_ref().map(|(build, _)| build),
-        directory.as_ref(),
-        scope,
-    );
-    service.init = built.is_some();
+    let image = image.and_then(|item| item.filled_text(scope).map(str::to_owned));
+    say(&mut service.image, image);
+    let run = run.and_then(|item| words::shell_command(&item, scope));
+    say(&mut service.run, run);
+    let command = section.take("command");
+    let command = command.and_then(|item| words::split_command(&item, scope));
+    say(&mut service.command, command);
+    let entrypoint = section.take("entrypoint");
+    let entrypoint = entrypoint.and_then(|item| words::split_command(&item, scope));
+    say(&mut service.entrypoint, entrypoint);
     if let Some((build, expose)) = built {
+        service.directory.clone_from(&build.context);
+        service.init |= !is_known;
         service.build = Some(build);
         service.expose = expose;
+    }
+    if let Some(item) = section.take("directory") {
+        folder(&mut service.directory, &item, scope);
+    }
+}
+
+/// Sets what was said.
+fn say<T>(field: &mut Option<T>, said: Option<T>) {
+    if said.is_some() {
+        *field = said;
     }
 }
 
 /// The folder in which its process starts.
-fn folder(
-    build: Option<&Build>,
-    directory: Option<&Item<'_>>,
-    scope: &mut Scope<'_>,
-) -> std::path::PathBuf {
-    let default = build.map_or_else(
-        || scope.directory.to_path_buf(),
-        |build| build.context.clone(),
-    );
-    let Some(item) = directory else {
-        return default;
-    };
+fn folder(directory: &mut PathBuf, item: &Item<'_>, scope: &mut Scope<'_>) {
     let Some(text) = item.filled_text(scope) else {
-        return default;
+        return;
     };
-    let path = scope.path(text);
-    if scope.active && !path.is_dir() {
-        let message = format!("{}: there is no folder {}", item.what, shown_here(&path));
+    *directory = scope.path(text);
+    if scope.active && !directory.is_dir() {
+        let message = format!(
+            "{}: there is no folder {}",
+            item.what,
+            shown_here(directory)
+        );
         scope
             .error(item.span(), message)
             .help("it is relative to the stack file; create it or correct the name");
     }
-    path
 }
 
 /// What its program finds around it.
@@ -214,9 +262,10 @@ fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<
     let files = section.take("env_file");
     let values = section.take("environment");
     let read = environment::read(files.as_ref(), values.as_ref(), scope);
-    service.environment = read.values;
+    service.environment.extend(read.values);
     draft.mentions = read.mentions;
     if let Some(item) = section.take("volumes") {
+        service.volumes.clear();
         for (mount, span) in volumes::read(&item, scope) {
             if let MountKind::Volume(name) = &mount.kind {
                 draft.volume_names.push((name.clone(), span));
@@ -224,18 +273,17 @@ fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<
             service.volumes.push(mount);
         }
     }
-    service.working_dir = section
-        .take("working_dir")
-        .and_then(|item| item.filled_text(scope).map(str::to_owned));
-    service.user = section.take("user").and_then(|item| item.scalar(scope));
-    service.labels = section
-        .take("labels")
-        .map(|item| labels(&item, scope))
-        .unwrap_or_default();
-    service.extra_hosts = section
-        .take("extra_hosts")
-        .map(|item| hosts(&item, scope))
-        .unwrap_or_default();
+    let working_dir = section.take("working_dir");
+    let working_dir = working_dir.and_then(|item| item.filled_text(scope).map(str::to_owned));
+    say(&mut service.working_dir, working_dir);
+    let user = section.take("user").and_then(|item| item.scalar(scope));
+    say(&mut service.user, user);
+    if let Some(item) = section.take("labels") {
+        service.labels.extend(labels(&item, scope));
+    }
+    if let Some(item) = section.take("extra_hosts") {
+        service.extra_hosts.extend(hosts(&item, scope));
+    }
     for (key, flag) in [
         ("helper", &mut service.helper),
         ("keep_network", &mut service.keep_network),
@@ -288,6 +336,8 @@ fn hosts(item: &Item<'_>, scope: &mut Scope<'_>) -> Vec<String> {
 fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut Scope<'_>) {
     let service = &mut draft.service;
     if let Some(item) = section.take("ports") {
+        service.ports.clear();
+        draft.port_spans.clear();
         for (port, span) in ports::read(&item, scope) {
             service.ports.push(port);
             draft.port_spans.push(span);
@@ -297,10 +347,14 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
         service.expose = ports::read_expose(&item, scope);
     }
     if let Some(item) = section.take("depends_on") {
-        draft.edges = depends_on::read(&item, scope);
+        for edge in depends_on::read(&item, scope) {
+            draft.needs(edge);
+        }
     }
+    let service = &mut draft.service;
     if let Some(item) = section.take("health") {
         service.health = health::read(&item, of, scope);
+        service.container.image_health = ImageHealth::Off;
         draft.health_span = Some(item.span().clone());
     }
     let usual = scope.defaults.hold;
@@ -332,7 +386,9 @@ fn life(service: &mut Service, section: &mut Section<'_>, scope: &mut Scope<'_>)
     {
         service.restart = policy;
     }
-    service.overlap = section.take("overlap").and_then(|item| item.boolean(scope));
+    let overlap = section.take("overlap");
+    let overlap = overlap.and_then(|item| item.boolean(scope));
+    say(&mut service.overlap, overlap);
     if let Some(signal) = section
         .take("stop_signal")
         .and_then(|item| signal::read(&item, scope))
@@ -373,6 +429,9 @@ fn reactions(service: &mut Service, section: &mut Section<'_>, of: &str, scope: 
         return;
     };
     let folder = service.directory.clone();
+    service.watch.clear();
+    service.every_rule = false;
+    scope.rules.retain(|(name, _)| *name != service.name);
     for found in watch::read(&item, of, &folder, scope) {
         let why = match found.what.reaction {
             Reaction::Rebuild if service.build.is_none() => "it has no \"build\"",

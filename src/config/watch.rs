@@ -94,6 +94,8 @@ fn rule(item: &Item<'_>, of: &str, folder: &Path, scope: &mut Scope<'_>) -> Opti
             path: absolute,
             reaction: reaction(action, &details, &span, scope)?,
             ignore: ignore.unwrap_or_default(),
+            include: Vec::new(),
+            initial_sync: false,
         },
         span,
         action_span: action_item.span().clone(),

@@ -1,5 +1,6 @@
 //! What happened: everything the engine is ever told.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,14 @@ pub enum Event {
         grpc: String,
         http: String,
         taken: Vec<String>,
+    },
+    /// A front door of an isolated copy of the stack is here, which the stack file has at `port`; `variable` is the name under
+    /// which scripts find its port.
+    FrontDoor {
+        service: ServiceName,
+        port: u16,
+        address: SocketAddr,
+        variable: String,
     },
     /// A request was sent again, and its answer was compared with the recorded one.
     Replayed { replay: Replay },

@@ -1,5 +1,6 @@
 //! What people and programs are told: the public story of a session. Documented in `docs/notices.md`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -212,6 +213,14 @@ pub enum Notice {
         grpc: String,
         http: String,
         taken: Vec<String>,
+    },
+    /// A front door of an isolated copy of the stack is here, which the stack file has at `port`; `variable` is the name under
+    /// which its port is exported.
+    FrontDoor {
+        service: ServiceName,
+        port: u16,
+        address: SocketAddr,
+        variable: String,
     },
     /// This is done to requests for the service on purpose from now on, and nothing else; in words.
     FaultsSet {

@@ -11,7 +11,7 @@ use super::{
     Action, Ahead, BuildId, BuildState, Changes, Crashes, EngineLink, Given, Goal, LiveSummary,
     Moment, PendingEdits, Phase, Run, RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
 };
-use crate::stack::{Reaction, Runtime, Service, ServiceName, Then, WatchRule};
+use crate::stack::{Runtime, Service, ServiceName, Then};
 
 /// How many builds run at once when the stack file does not say.
 const DEFAULT_BUILDS: usize = 2;
@@ -129,11 +129,7 @@ impl ServiceState {
 
     /// Whether a container of it would lack files that sync rules are to put into it, because nobody has said yet which.
     pub fn awaits_files(&self) -> bool {
-        let is_sync = |rule: &WatchRule| matches!(rule.reaction, Reaction::Sync { .. });
-        !self.found
-            && self.runtime == Some(Runtime::Container)
-            && self.service.build.is_none()
-            && self.service.watch.iter().any(is_sync)
+        !self.found && self.runtime == Some(Runtime::Container) && self.service.lacks_files()
     }
 
     /// Whether the image of the newest content is there, or none is needed.

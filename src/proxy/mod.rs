@@ -35,7 +35,7 @@ mod wire;
 pub use doors::{DoorError, Doors};
 pub use limits::{Limits, Policy};
 pub use listen::run;
-pub use mesh::{Mesh, MeshNews, RELAY_WORD, names, relay_main, share};
+pub use mesh::{Mesh, MeshNews, RELAY_WORD, relay_main, share};
 pub use port_owner::{PortOwner, owner_of};
 pub use record::into_store;
 pub use route::Routes;

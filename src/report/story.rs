@@ -352,6 +352,19 @@ fn of_session(notice: &Notice) -> Option<Told> {
             (tone, format!("container engine {state}{detail}"), vec![])
         }
         Notice::OtlpListening { grpc, http, taken } => otlp(grpc, http, taken),
+        Notice::FrontDoor {
+            service,
+            port,
+            address,
+            ..
+        } => {
+            return Some(Told {
+                service: Some(service.clone()),
+                tone: Tone::Plain,
+                text: format!("{port} → {address}"),
+                more: vec![],
+            });
+        }
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
             (Tone::Bad, what.clone(), more)

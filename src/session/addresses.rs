@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::Event;
 use crate::proxy::{DoorError, Doors, Edge};
-use crate::stack::{Address, Protocol, Runtime, Service, ServiceName, Stack};
+use crate::stack::{Address, Naming, Protocol, Runtime, Service, ServiceName, Stack};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -180,14 +180,17 @@ impl Caller<'_> {
         })
     }
 
-    /// Its whole environment: what the stack file says, addresses filled in, and `PORT`.
+    /// Its whole environment: what the stack file says, addresses filled in, and `PORT`, but for containers of a compose
+    /// file, which get what it says and nothing that their images may take for something else.
     pub(super) fn environment(
         &self,
         doors: &SharedDoors,
         stack: &Stack,
         port: Option<u16>,
     ) -> Vec<(String, String)> {
+        let is_plain = self.runtime == Runtime::Container && stack.naming != Naming::Boatyard;
         let mut environment: Vec<(String, String)> = port
+            .filter(|_| !is_plain)
             .map(|port| ("PORT".into(), port.to_string()))
             .into_iter()
             .collect();

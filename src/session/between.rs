@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
 use tokio::sync::{mpsc, watch};
 
 use super::engine_side::EngineSide;
 use crate::adapters::Wires;
 use crate::adapters::container::{Containers, RELAY_FOLDER, RelayOrder, Seen};
 use crate::engine::{Event, RuntimeChoice};
-use crate::proxy::{Mesh, MeshNews, Policy, RELAY_WORD, Target, names, share};
+use crate::proxy::{Mesh, MeshNews, Policy, RELAY_WORD, Target, share};
 use crate::stack::{Protocol, Service, ServiceName, Stack};
 use crate::telemetry::Exchange;
 
@@ -72,6 +73,7 @@ impl Between {
         if let Some(mesh) = &self.0.mesh {
             let calls = service.callees().into_iter().cloned().collect();
             mesh.describe(&service.name, policy, calls);
+            mesh.call(&service.name, self.0.containers.names(service));
             mesh.ports(&service.name, &Containers::declared_ports(service));
         }
     }
@@ -97,13 +99,15 @@ impl Between {
         tokio::spawn(async move { this.make(&mesh, &stack, wanted).await });
     }
 
-    /// Whether a relay is to have a service's name. One can pass on TCP alone.
+    /// Whether a relay is to have a service's name. One can pass on TCP alone, and only on networks of the stack.
     pub(super) fn is_wanted(&self, service: &Service) -> bool {
+        let is_on_networks = service.container.network_mode.is_none();
         let has_udp = service
             .ports
             .iter()
             .any(|port| port.protocol == Protocol::Udp);
-        service.trace && service.has_image() && !has_udp && self.0.choice != RuntimeChoice::Process
+        let may_be = service.trace && service.has_image() && is_on_networks && !has_udp;
+        may_be && self.0.choice != RuntimeChoice::Process
     }
 
     async fn make(&self, mesh: &Mesh, stack: &Arc<Stack>, wanted: Vec<ServiceName>) {
@@ -122,19 +126,21 @@ impl Between {
             ports.insert(service.name.clone(), known);
         }
         let known = |name: &ServiceName| ports.get(name).cloned().unwrap_or_default();
-        for services in share(stack, &wanted, known) {
-            self.make_one(mesh, stack, services);
+        for alike in by_networks(stack, wanted) {
+            for services in share(stack, &alike, known) {
+                self.make_one(mesh, stack, services);
+            }
         }
     }
 
     fn make_one(&self, mesh: &Mesh, stack: &Stack, services: Vec<ServiceName>) {
         let all = services.iter().filter_map(|name| stack.service(name));
-        let names = all.flat_map(names).collect();
+        let with_names = all.cloned().map(Arc::new).collect();
         let (_, key) = mesh.expect(services.clone());
         let socket = format!("{RELAY_FOLDER}/{}", Mesh::SOCKET);
         let words = [RELAY_WORD, "--socket", &socket, "--key", &key];
         let order = RelayOrder {
-            names,
+            services: with_names,
             words: words.map(str::to_owned).to_vec(),
             folder: self.0.containers.relay_folder(),
         };
@@ -174,6 +180,21 @@ impl Between {
             }
         }
     }
+}
+
+/// Those that are on the same networks, together: a relay leads nobody to a network that he is not on.
+fn by_networks(stack: &Stack, services: Vec<ServiceName>) -> Vec<Vec<ServiceName>> {
+    let mut groups: IndexMap<Vec<String>, Vec<ServiceName>> = IndexMap::new();
+    for name in services {
+        let keys = stack.service(&name).map_or_else(Vec::new, |service| {
+            let keys = service.container.network_keys().into_iter();
+            keys.map(str::to_owned).collect()
+        });
+        let mut sorted: Vec<String> = keys;
+        sorted.sort();
+        groups.entry(sorted).or_default().push(name);
+    }
+    groups.into_values().collect()
 }
 
 /// Does what follows from what relays tell, and says what people must know, until the session ends.

@@ -1,21 +1,22 @@
 //! `boatyard down`: removes every container, network and process that a stack left.
 
 use super::opening::{identity, refuse};
-use super::{Failure, inspect, runtime};
+use super::{Failure, inspect, isolation, runtime};
 use crate::adapters::container::{Surroundings, Swept, find, sweep};
 use crate::adapters::state::{self, SessionLock};
-use crate::cli::Global;
+use crate::cli::{Down, Global};
 use crate::report;
 
 /// Removes what is left, and its named volumes too when asked.
-pub(super) fn down(global: &Global, volumes: bool) -> Result<u8, Failure> {
-    let (stack, _) = inspect::stack(global)?;
+pub(super) fn down(global: &Global, down: &Down) -> Result<u8, Failure> {
+    let (mut stack, _) = inspect::stack(global)?;
+    isolation::apply(&mut stack, down.copy.isolated.as_deref())?;
     let identity = identity(&stack);
     let lock = SessionLock::acquire(&identity).map_err(|refused| refuse(&refused))?;
     let mut lines = state::sweep(&identity);
     let found = runtime()?.block_on(async {
         match find(&Surroundings::of_this_process()).await {
-            Ok(engine) => Ok(Some(sweep(&engine, &identity, None, volumes).await?)),
+            Ok(engine) => Ok(Some(sweep(&engine, &identity, None, down.volumes).await?)),
             // Without an engine there are no containers to be removed; only who asked for volumes must know.
             Err(_) => Ok(None),
         }

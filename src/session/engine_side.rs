@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::adapters::build::{Builds, Workshop, probe_builder};
 use crate::adapters::container::{
-    ContainerEngine, Containers, Link, StackNetwork, Surroundings, sweep,
+    ContainerEngine, Containers, Link, StackNetwork, Surroundings, strangers, sweep,
 };
 use crate::adapters::{Identity, Wires};
 use crate::engine::{EngineLink, Event, RunId};
@@ -31,6 +31,8 @@ pub(super) struct EngineSide {
     making_ready: JoinSet<()>,
     /// Turns true when nothing of a dead session is left.
     swept: watch::Sender<bool>,
+    /// Why the stack cannot be run with this engine, once that was found out.
+    refusal: Arc<OnceLock<String>>,
 }
 
 /// What was made ready before the engine was used for the first time.
@@ -53,12 +55,18 @@ impl EngineSide {
             ready: Arc::new(OnceLock::new()),
             making_ready: JoinSet::new(),
             swept: watch::Sender::new(false),
+            refusal: Arc::default(),
         }
     }
 
     /// Turns true when an engine answers and nothing of a dead session is left there.
     pub(super) fn swept(&self) -> watch::Receiver<bool> {
         self.swept.subscribe()
+    }
+
+    /// Why the stack must not be run beside what there is, with what to do.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.refusal.get().cloned()
     }
 
     /// The builds, once the engine was made ready.
@@ -88,8 +96,17 @@ impl EngineSide {
         let engine = self.containers.link().engine()?;
         let (wires, identity) = (self.wires.clone(), self.identity.clone());
         let (containers, ready) = (self.containers.clone(), Arc::clone(&self.ready));
-        let swept = self.swept.clone();
+        let (swept, refusal) = (self.swept.clone(), Arc::clone(&self.refusal));
         self.making_ready.spawn(async move {
+            if let Ok(Some(why)) = strangers(&engine, &identity).await {
+                drop(refusal.set(why));
+                let looked = vec![format!(
+                    "{}: it has this project already",
+                    engine.endpoint()
+                )];
+                let link = EngineLink::Missing { looked };
+                return wires.tell(Event::ContainerEngine { link });
+            }
             let link = match make_ready(&wires, &identity, &containers, &engine, &swept).await {
                 Ok(made) => {
                     let builder = made.builder.clone();

@@ -12,10 +12,13 @@ use crate::stack::{ServiceName, Stack};
 /// What the command line says about the stack file.
 pub(super) fn options(global: &Global) -> config::Options {
     config::Options {
-        file: global.file.clone(),
+        files: global.files.clone(),
         directory: global.directory.clone(),
         profiles: global.profiles.clone(),
         environment: std::env::vars().collect(),
+        env_files: global.env_files.clone(),
+        project_name: global.project_name.clone(),
+        project_directory: global.project_directory.clone(),
     }
 }
 
@@ -118,13 +121,63 @@ pub(super) fn graph(global: &Global, format: GraphFormat) -> Result<u8, Failure>
 }
 
 /// `boatyard config`
-pub(super) fn config(global: &Global, format: ConfigFormat) -> Result<u8, Failure> {
+pub(super) fn config(
+    global: &Global,
+    format: Option<ConfigFormat>,
+    explain: Option<&str>,
+) -> Result<u8, Failure> {
+    let options = options(global);
+    if let Some(name) = explain {
+        return explained(&options, name);
+    }
+    let model = match format {
+        Some(ConfigFormat::Json) => config::ModelFormat::Json,
+        _ => config::ModelFormat::Yaml,
+    };
+    if let Some(model) = config::compose_model(&options, model) {
+        return project(model, format);
+    }
     let (stack, _) = stack(global)?;
     report::print(&match format {
-        ConfigFormat::Toml => config::to_toml(&stack, true),
-        ConfigFormat::Json => config::to_json(&stack, true),
-        ConfigFormat::Yaml => config::to_yaml(&stack, true),
+        None | Some(ConfigFormat::Toml) => config::to_toml(&stack, true),
+        Some(ConfigFormat::Json) => config::to_json(&stack, true),
+        Some(ConfigFormat::Yaml) => config::to_yaml(&stack, true),
     });
+    Ok(0)
+}
+
+/// What compose files amount to. Whether it can be run is another question.
+fn project(model: config::ComposeText, format: Option<ConfigFormat>) -> Result<u8, Failure> {
+    let color = report::stderr_has_color();
+    let problems: Vec<String> = model
+        .problems
+        .iter()
+        .map(|problem| problem.render(color))
+        .collect();
+    let Some(text) = model.text else {
+        return Err(Failure::Wrong(problems.join("\n")));
+    };
+    if format == Some(ConfigFormat::Toml) {
+        let help =
+            "use --format yaml or json; `boatyard init` writes a boatyard.toml that adds to it";
+        return Err(Failure::Wrong(format!(
+            "error: what compose files say is not written as TOML\nhelp: {help}"
+        )));
+    }
+    for problem in problems {
+        report::complain(&problem);
+    }
+    report::print(&text);
+    Ok(0)
+}
+
+/// What sets a variable.
+fn explained(options: &config::Options, name: &str) -> Result<u8, Failure> {
+    let lines = config::explain(options, name);
+    if lines.is_empty() {
+        return Err(Failure::Failed(format!("error: nothing sets {name}")));
+    }
+    report::print(&(lines.join("\n") + "\n"));
     Ok(0)
 }
 
@@ -137,10 +190,8 @@ pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
         report::print(&outcome.text);
         return Ok(0);
     }
-    let path = global
-        .file
-        .clone()
-        .unwrap_or_else(|| directory.join("boatyard.toml"));
+    let named = global.files.first().cloned();
+    let path = named.unwrap_or_else(|| directory.join("boatyard.toml"));
     // `create_new`: a file that somebody wrote is never overwritten, also not in a race.
     let written = OpenOptions::new().write(true).create_new(true).open(&path);
     match written.and_then(|mut file| file.write_all(outcome.text.as_bytes())) {

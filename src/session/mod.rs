@@ -10,6 +10,7 @@ mod engine_side;
 mod exec;
 mod failure;
 mod inspect;
+mod isolation;
 mod opening;
 mod otlp;
 mod policy;
@@ -75,9 +76,9 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
-        Command::Config { format } => inspect::config(&global, format),
+        Command::Config { format, explain } => inspect::config(&global, format, explain.as_deref()),
         Command::Init { print } => inspect::init(&global, print),
-        Command::Down { volumes } => down::down(&global, volumes),
+        Command::Down(down) => down::down(&global, &down),
         Command::Why(paths) => why::why(&global, &paths),
         Command::Doctor => doctor::doctor(&global),
         Command::Completions { shell } => {

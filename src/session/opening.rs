@@ -14,7 +14,7 @@ use super::between::Between;
 use super::engine_side::EngineSide;
 use super::otlp::Otlp;
 use super::world::RealWorld;
-use super::{Failure, inspect, reload};
+use super::{Failure, inspect, isolation, reload};
 use crate::adapters::check::Checks;
 use crate::adapters::probe::Probes;
 use crate::adapters::process::{Processes, ShimProgram};
@@ -24,8 +24,9 @@ use crate::adapters::{Identity, Wires};
 use crate::cli::{Global, PortsArg, RuntimeArg};
 use crate::engine::{Engine, Options, RuntimeChoice};
 use crate::proxy::{Doors, Limits, Routes, into_store};
+use crate::report;
 use crate::runtime::{Clock, Interrupts, Parts, Tape, TapeHead};
-use crate::stack::Stack;
+use crate::stack::{Published, Stack};
 use crate::telemetry::{Exchange, Telemetry};
 
 /// Names the file to which the session tape is written.
@@ -41,6 +42,8 @@ pub(super) struct Wish {
     pub(super) ports: PortsArg,
     /// Whether sources and the stack file are watched.
     pub(super) watch: bool,
+    /// The copy that is meant, if it is one.
+    pub(super) isolated: Option<String>,
 }
 
 /// A stack that this process alone may run, with nothing of an earlier session left but in the container engine.
@@ -50,6 +53,8 @@ pub(super) struct Opening {
     /// What it is called, and by which labels it is known.
     pub(super) identity: Identity,
     wish: Wish,
+    /// The front doors as the stack file has them, if it is a copy.
+    published: Vec<Published>,
     // Given back when the session is over.
     lock: SessionLock,
 }
@@ -58,6 +63,7 @@ impl Opening {
     /// Reads the stack, takes its lock, and ends what a dead session left of its processes.
     pub(super) fn new(wish: Wish) -> Result<Self, Failure> {
         let (mut stack, _) = inspect::stack(&wish.global)?;
+        let published = isolation::apply(&mut stack, wish.isolated.as_deref())?;
         inspect::keep_only(&mut stack, &wish.services)?;
         let identity = identity(&stack);
         let lock = SessionLock::acquire(&identity).map_err(|refused| refuse(&refused))?;
@@ -68,6 +74,7 @@ impl Opening {
             stack: Arc::new(stack),
             identity,
             wish,
+            published,
             lock,
         })
     }
@@ -84,6 +91,8 @@ impl Opening {
             Interrupts::catch().map_err(|error| Failure::io("cannot catch signals", &error))?;
         let tape = tape(&self.stack, &options)?;
         let world = self.world(options.runtime, &telemetry, &clock)?;
+        let exports = isolation::doors(&self.published, &world.doors);
+        let exports = exports.iter().map(isolation::Door::export).collect();
         tokio::spawn(keep_joined(Arc::clone(&telemetry)));
         let start = Engine::new(Arc::clone(&self.stack), options);
         let parts = Parts {
@@ -97,6 +106,7 @@ impl Opening {
             world,
             parts,
             lock: self.lock,
+            exports,
         })
     }
 
@@ -116,10 +126,14 @@ impl Opening {
         let answers = Arc::new(FirstAnswers::default());
         let record = recorder(&wires, &answers);
         let doors = self.doors(&routes, &wires, record.clone())?;
+        for door in isolation::doors(&self.published, &doors) {
+            wires.tell(door.told());
+        }
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
         let engine = EngineSide::start(&wires, &self.identity);
+        engine.containers.describe(&self.stack);
         Ok(RealWorld {
             otlp: Otlp::start(&wires),
             between: Between::start(&wires, &engine, choice, record),
@@ -195,6 +209,7 @@ impl Opening {
         let reloader = reload::Reloader {
             wires: wires.clone(),
             options: inspect::options(&self.wish.global),
+            isolated: self.wish.isolated.clone(),
             services: self.wish.services.clone(),
             doors: Arc::clone(doors),
             any_port: self.any_port(),
@@ -228,6 +243,17 @@ pub(super) struct Opened {
     pub(super) parts: Parts,
     /// The stack's lock, given back when the session is over.
     pub(super) lock: SessionLock,
+    /// Lines for the shell: where the front doors of a copy are.
+    pub(super) exports: Vec<String>,
+}
+
+impl Opened {
+    /// Prints the lines for the shell, if there are any.
+    pub(super) fn print_exports(&self) {
+        if !self.exports.is_empty() {
+            report::print(&format!("{}\n", self.exports.join("\n")));
+        }
+    }
 }
 
 /// The identity of a stack in a session of this process.
@@ -237,7 +263,7 @@ pub(super) fn identity(stack: &Stack) -> Identity {
         std::process::id(),
         jiff::Timestamp::now().as_millisecond()
     );
-    Identity::new(&stack.name, &stack.directory, session)
+    Identity::of(stack, session)
 }
 
 /// A lock that was not given, as a failure with what to do.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::addresses::{SharedDoors, keep_front_doors};
-use super::inspect;
+use super::{inspect, isolation};
 use crate::adapters::watch::WatchNews;
 use crate::adapters::{Identity, Wires};
 use crate::config;
@@ -15,6 +15,7 @@ use crate::engine::Event;
 pub(super) struct Reloader {
     pub(super) wires: Wires,
     pub(super) options: config::Options,
+    pub(super) isolated: Option<String>,
     pub(super) services: Vec<String>,
     pub(super) doors: Arc<SharedDoors>,
     pub(super) any_port: bool,
@@ -47,6 +48,11 @@ impl Reloader {
             let problems = loaded.problems.iter().map(config::Problem::line).collect();
             return Event::StackRefused { problems };
         };
+        if let Err(failure) = isolation::apply(&mut stack, self.isolated.as_deref()) {
+            return Event::StackRefused {
+                problems: vec![failure.to_string()],
+            };
+        }
         if stack.name != self.identity.stack {
             return Event::StackRefused {
                 problems: vec![renamed(&self.identity.stack, &stack.name)],

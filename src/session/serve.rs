@@ -30,6 +30,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
     let runtime = runtime()?;
     let guard = runtime.enter();
     let opened = open(opening, &telemetry, &clock)?;
+    opened.print_exports();
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && global.color != crate::cli::ColorArg::Never;
     let options = tui::Options {
@@ -75,6 +76,7 @@ pub(super) fn watch(global: &Global, watch: &Watch) -> Result<u8, Failure> {
             &mut report::Json::new(out, telemetry, clock, redactor, !watch.no_logs),
         )?
     } else {
+        opened.print_exports();
         let options = report::LinesOptions {
             color: use_color(global),
             logs: !watch.no_logs,
@@ -94,6 +96,7 @@ fn wish(global: &Global, serve: &Serve) -> Wish {
         services: serve.services.clone(),
         ports: serve.ports,
         watch: true,
+        isolated: serve.copy.isolated.clone(),
     }
 }
 
@@ -112,6 +115,7 @@ pub(super) fn serve<V: View>(
         mut world,
         parts,
         lock,
+        ..
     } = opened;
     let ended = runtime.block_on(run(parts, &mut world, view));
     drop(lock);

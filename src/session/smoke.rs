@@ -23,6 +23,7 @@ pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
         services: Vec::new(),
         ports: smoke.ports,
         watch: false,
+        isolated: smoke.copy.isolated.clone(),
     };
     let mut opening = Opening::new(wish)?;
     keep_checks(Arc::make_mut(&mut opening.stack), &smoke.checks)?;
@@ -41,6 +42,7 @@ pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
         ..opening.options()
     };
     let opened = opening.open(options, Arc::clone(&telemetry), clock)?;
+    opened.print_exports();
     drop(guard);
     let ended = serve(&runtime, opened, &mut view);
     let report = view.report();

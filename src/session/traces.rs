@@ -23,7 +23,7 @@ const LARGEST: u64 = 512 << 20;
 
 /// Reads the file and shows it.
 pub(super) fn traces(global: &Global, traces: &Traces) -> Result<u8, Failure> {
-    let Some(file) = &global.file else {
+    let Some(file) = global.files.first() else {
         let help = "help: write `boatyard traces --file FILE`; `boatyard up` shows those of a session that runs";
         return Err(Failure::Wrong(format!(
             "error: no file of traces was named\n{help}"

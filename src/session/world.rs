@@ -183,6 +183,7 @@ impl World for RealWorld {
 impl RealWorld {
     fn prepare(&mut self, stack: Arc<Stack>) {
         self.stack = stack;
+        self.engine.containers.describe(&self.stack);
         let redactor = Redactor::new(&self.stack.redact);
         self.wires.telemetry.logs().mask(redactor.clone());
         self.wires.telemetry.spans().mask(redactor.clone());
@@ -463,6 +464,11 @@ impl RealWorld {
         match event {
             Event::ContainerEngine { link } => {
                 let link = self.engine.link(link)?;
+                if self.choice != RuntimeChoice::Process
+                    && let Some(why) = self.engine.refusal()
+                {
+                    self.give_up(why);
+                }
                 if let EngineLink::Missing { looked } = &link {
                     self.do_without_engine(looked);
                 }
@@ -506,15 +512,22 @@ impl RealWorld {
         if stuck.is_empty() || self.missing.is_some() {
             return;
         }
-        self.missing = Some(format!(
+        self.give_up(format!(
             "error: no container engine answers, and {} cannot run without one\n  looked at:\n    {}\nhelp: start the engine \
              (`boatyard doctor` looks closer), or give each service a `run` command, to run it as a plain process",
             stuck.join(", "),
             looked.join("\n    ")
         ));
-        self.wires.tell(Event::Command {
-            command: Command::Quit,
-        });
+    }
+
+    /// Ends the session: something is missing without which it cannot go on.
+    fn give_up(&mut self, what: String) {
+        if self.missing.is_none() {
+            self.missing = Some(what);
+            self.wires.tell(Event::Command {
+                command: Command::Quit,
+            });
+        }
     }
 
     fn moved(&mut self, run: RunId) {

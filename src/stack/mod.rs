@@ -4,26 +4,35 @@
 
 mod address;
 mod command;
+mod container;
 mod fault;
 mod graph;
 mod health;
 mod holding;
+mod isolate;
 mod name;
 mod service;
+mod shared;
 mod smoke;
 mod watch;
 
 pub use address::{Address, AddressPart, EnvValue, Fragment, Reach};
 pub use command::CommandWords;
+pub use container::{
+    Attachment, ContainerOptions, Device, Disks, Grant, Hook, ImageHealth, Limits, Logging,
+    MountOptions, OWN_NETWORK, PullPolicy, Space, Ulimit,
+};
 pub use fault::{Callers, ErrorFault, Fault, ServiceFault, Share, bandwidth_words};
 pub use graph::{Cycle, Graph};
 pub use health::{Health, HttpProbe, Probe};
 pub use holding::Holding;
+pub use isolate::Published;
 pub use name::ServiceName;
 pub use service::{
     Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
     SecretSource, Service, Signal, Swap, SyncMode,
 };
+pub use shared::{AddressPool, ComposeProject, FileContent, Ipam, Naming, Network, Volume};
 pub use smoke::{
     Check, CheckKind, CommandExpect, HttpExpect, HttpRequest, RequestBody, TraceExpect,
 };
@@ -55,6 +64,21 @@ pub struct Stack {
     pub max_builds: usize,
     /// How many bytes the stack's old images may have together; nothing given: as many as is usual.
     pub image_budget: Option<u64>,
+    /// How what it makes in the engine is named.
+    #[serde(default)]
+    pub naming: Naming,
+    /// What is said of its networks, by their keys. A network that services name and that is not here is like any other.
+    #[serde(default)]
+    pub networks: IndexMap<String, Network>,
+    /// What is said of its named volumes, by their keys.
+    #[serde(default)]
+    pub volumes: IndexMap<String, Volume>,
+    /// Files that services may be given.
+    #[serde(default)]
+    pub configs: IndexMap<String, FileContent>,
+    /// The same, secret.
+    #[serde(default)]
+    pub secrets: IndexMap<String, FileContent>,
 }
 
 impl Stack {

@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommandWords, EnvValue, Fault, Health, Holding, Probe, ServiceName, WatchMode, WatchRule,
+    CommandWords, ContainerOptions, EnvValue, Fault, Health, Holding, Probe, Reaction, ServiceName,
+    Space, WatchMode, WatchRule,
 };
 
 /// What a service runs as.
@@ -61,6 +62,10 @@ pub struct Service {
     pub volumes: Vec<Mount>,
     /// Watch rules; empty: the default for its kind (see [`Service::default_reaction`]).
     pub watch: Vec<WatchRule>,
+    /// Whether every watch rule that takes a file counts, and the rest of the build context does not, as Compose has it;
+    /// else the first that takes it does.
+    #[serde(default)]
+    pub every_rule: bool,
     /// What files of its build context mean that no watch rule takes.
     pub sync: SyncMode,
     /// Whether saved files are acted upon at once.
@@ -96,6 +101,9 @@ pub struct Service {
     pub labels: IndexMap<String, String>,
     /// `NAME:ADDRESS` lines for the container's hosts file.
     pub extra_hosts: Vec<String>,
+    /// What only its containers have.
+    #[serde(default)]
+    pub container: ContainerOptions,
 }
 
 impl Service {
@@ -118,6 +126,7 @@ impl Service {
             health: None,
             volumes: Vec::new(),
             watch: Vec::new(),
+            every_rule: false,
             sync: SyncMode::default(),
             watch_mode: WatchMode::default(),
             hold: Holding::default(),
@@ -135,12 +144,24 @@ impl Service {
             tty: false,
             labels: IndexMap::new(),
             extra_hosts: Vec::new(),
+            container: ContainerOptions::default(),
         }
     }
 
     /// Whether it can run as a container.
     pub fn has_image(&self) -> bool {
         self.build.is_some() || self.image.is_some()
+    }
+
+    /// Whether a new container of it lacks files that this watch rule is to put into it.
+    pub fn is_filled_by(&self, rule: &WatchRule) -> bool {
+        let by_itself = self.build.is_none() && self.image.is_some() && !self.every_rule;
+        matches!(rule.reaction, Reaction::Sync { .. }) && (by_itself || rule.initial_sync)
+    }
+
+    /// Whether a new container of it lacks files that watch rules are to put into it.
+    pub fn lacks_files(&self) -> bool {
+        self.watch.iter().any(|rule| self.is_filled_by(rule))
     }
 
     /// Whether it is inferred from its Dockerfile where files of its context land.
@@ -170,9 +191,25 @@ impl Service {
         match (self.overlap, runtime) {
             (Some(false), _) => Swap::Exclusive,
             (None, _) if shares_storage => Swap::Exclusive,
+            (None, Runtime::Container) if self.is_bound() => Swap::Exclusive,
             (_, Runtime::Process) | (Some(true), Runtime::Container) => Swap::Overlap,
             (_, Runtime::Container) => Swap::Handover,
         }
+    }
+
+    /// Whether its containers want something that only one can have at a time: a port of this machine that no front door
+    /// shares, or an address.
+    fn is_bound(&self) -> bool {
+        let on_host = self
+            .container
+            .network_mode
+            .as_ref()
+            .is_some_and(Space::is_host);
+        let has_udp = self
+            .ports
+            .iter()
+            .any(|port| port.protocol == Protocol::Udp && port.host.is_some());
+        on_host || has_udp || self.container.has_fixed_address()
     }
 
     /// The services it calls: named in its environment, or depended on (jobs excepted).
@@ -224,6 +261,9 @@ pub struct Build {
     pub context: PathBuf,
     /// Dockerfile, absolute.
     pub dockerfile: PathBuf,
+    /// The text of the Dockerfile, if it stands in the stack's own file: then `dockerfile` is only what it is called.
+    #[serde(default)]
+    pub inline: Option<String>,
     /// Stage to build; `None`: the last.
     pub target: Option<String>,
     /// Build arguments, sorted by name.

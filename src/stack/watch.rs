@@ -15,6 +15,12 @@ pub struct WatchRule {
     pub reaction: Reaction,
     /// Patterns (`.dockerignore` syntax, relative to `path`) that this rule leaves out.
     pub ignore: Vec<String>,
+    /// Patterns of the same kind of which a file must match one; none: every file counts.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Whether a new container is given all that lies there before its program starts.
+    #[serde(default)]
+    pub initial_sync: bool,
 }
 
 /// When saved files are acted upon.

@@ -88,6 +88,7 @@ fn process(root: &Path) -> Service {
 fn container(root: &Path) -> Service {
     let mut service = Service::named("container");
     service.build = Some(Build {
+        inline: None,
         context: root.into(),
         dockerfile: root.join("Dockerfile"),
         target: None,

@@ -85,6 +85,7 @@ impl Yard {
         fs::create_dir(&context).unwrap();
         let workshop = workshop(&docker, builder, &identity);
         let build = Build {
+            inline: None,
             dockerfile: context.join("Dockerfile"),
             context,
             target: None,

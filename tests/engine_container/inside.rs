@@ -20,6 +20,8 @@ pub(crate) fn syncing(name: &str, line: &str) -> Service {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     });
     service
 }

@@ -8,11 +8,16 @@
 #[path = "../support/engine.rs"]
 mod engine;
 
+mod compose;
 mod cut;
 mod endings;
 mod finding;
+mod granted;
+mod hooks;
 mod inside;
 mod keeping;
+mod keys;
+mod networks;
 mod output;
 mod starting;
 mod sweeping;

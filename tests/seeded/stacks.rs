@@ -133,6 +133,8 @@ fn sync_rule() -> WatchRule {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }
 }
 
@@ -153,6 +155,7 @@ fn volume() -> Mount {
 
 fn build(number: u64) -> Build {
     Build {
+        inline: None,
         context: PathBuf::from("/seeded"),
         dockerfile: PathBuf::from("/seeded/Dockerfile"),
         target: None,

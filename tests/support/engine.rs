@@ -9,9 +9,10 @@ use boatyard::adapters::container::{ContainerEngine, Containers, Link, Surroundi
 use boatyard::adapters::{Identity, Wires};
 use boatyard::engine::{Event, Exit, Place, RunId, StartFailure, StartRun};
 use boatyard::runtime::Clock;
-use boatyard::stack::{CommandWords, Runtime, Service};
+use boatyard::stack::{CommandWords, ComposeProject, Runtime, Service};
 use boatyard::telemetry::{LogLine, Stream, Telemetry};
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{CreateImageOptionsBuilder, InspectContainerOptions};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
@@ -139,8 +140,31 @@ impl Rig {
         surroundings: Surroundings,
         helper: Option<std::path::PathBuf>,
     ) -> Option<Self> {
+        Self::known_as(surroundings, helper, |_| {}).await
+    }
+
+    /// A session of a stack that is named as Compose does.
+    pub(crate) async fn as_compose() -> Option<Self> {
+        let helper = Some(env!("CARGO_BIN_EXE_boatyard").into());
+        Self::known_as(Surroundings::of_this_process(), helper, |identity| {
+            identity.compose = Some(ComposeProject {
+                project: identity.stack.clone(),
+                working_dir: identity.directory.clone(),
+                config_files: vec![identity.directory.join("compose.yaml")],
+                environment_files: Vec::new(),
+            });
+        })
+        .await
+    }
+
+    async fn known_as(
+        surroundings: Surroundings,
+        helper: Option<std::path::PathBuf>,
+        change: impl FnOnce(&mut Identity),
+    ) -> Option<Self> {
         let engine = engine_or_skip().await?;
-        let (identity, folder) = unique_identity();
+        let (mut identity, folder) = unique_identity();
+        change(&mut identity);
         let (sender, events) = mpsc::unbounded_channel();
         let telemetry = Arc::new(Telemetry::new(1 << 30, 1 << 20));
         let wires = Wires {
@@ -178,6 +202,13 @@ impl Rig {
         };
         self.containers
             .start(start, vec![("GREETING".into(), "hello".into())], Vec::new());
+    }
+
+    /// What the engine says of a container.
+    pub(crate) async fn inspect(&self, container: &str) -> ContainerInspectResponse {
+        let options = None::<InspectContainerOptions>;
+        let inspected = self.engine.client.inspect_container(container, options);
+        inspected.await.unwrap()
     }
 
     /// Starts a run and waits until it has been started; its container's id and name.

@@ -302,12 +302,15 @@ fn sync_rule(folder: &str) -> WatchRule {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }
 }
 
 fn build(name: &str, arg: &str) -> Build {
     let context = PathBuf::from("/shop").join(name);
     Build {
+        inline: None,
         dockerfile: context.join("Dockerfile"),
         context,
         target: None,

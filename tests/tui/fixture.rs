@@ -45,6 +45,7 @@ pub(crate) fn at(seconds: f64) -> Moment {
 fn built(name: &str) -> Service {
     let mut service = Service::named(name);
     service.build = Some(Build {
+        inline: None,
         context: PathBuf::from("/shop").join(name),
         dockerfile: PathBuf::from("/shop").join(name).join("Dockerfile"),
         target: None,

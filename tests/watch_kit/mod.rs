@@ -182,6 +182,7 @@ pub(crate) fn process(root: &Path) -> Service {
 pub(crate) fn built(root: &Path) -> Service {
     let mut service = Service::named("app");
     service.build = Some(Build {
+        inline: None,
         context: root.into(),
         dockerfile: root.join("Dockerfile"),
         target: None,
@@ -204,6 +205,8 @@ pub(crate) fn synced(root: &Path) -> Service {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }];
     service
 }

@@ -40,12 +40,15 @@ pub(super) struct Opening {
 
 /// Reads the Dockerfile and the ignore rules; errors in words.
 pub(super) fn open(build: &Build) -> Result<Opening, String> {
-    let text = std::fs::read(&build.dockerfile).map_err(|error| {
-        let place = build.dockerfile.display();
-        format!(
-            "no Dockerfile can be read at {place} ({error}); create it, or set `build.dockerfile`"
-        )
-    })?;
+    let text = match &build.inline {
+        Some(text) => text.clone().into_bytes(),
+        None => std::fs::read(&build.dockerfile).map_err(|error| {
+            let place = build.dockerfile.display();
+            format!(
+                "no Dockerfile can be read at {place} ({error}); create it, or set `build.dockerfile`"
+            )
+        })?,
+    };
     let rules = DockerIgnore::for_build(&build.context, &build.dockerfile)
         .map_err(|error| error.to_string())?;
     if let Some(problem) = rules.problems().first() {

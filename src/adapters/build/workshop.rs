@@ -203,7 +203,10 @@ impl Workshop {
 
     fn tags(&self, service: &Service) -> Vec<String> {
         let own = format!("{}:latest", self.identity.image(service.name.as_str()));
-        [own].into_iter().chain(service.image.clone()).collect()
+        let service_name = service.name.as_str();
+        let image = service.image.clone();
+        let image = image.or_else(|| self.identity.compose_image(service_name));
+        [own].into_iter().chain(image).collect()
     }
 
     fn order(&self, job: &Job<'_>, tags: Vec<String>) -> BuildOrder {

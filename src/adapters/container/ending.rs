@@ -87,15 +87,32 @@ async fn wait_once(engine: &ContainerEngine, id: &str) -> io::Result<Option<i64>
     Ok(Some(answer.status_code))
 }
 
-/// Waits until drained (no longer than the grace time), sends the signal, and kills after the grace time.
+/// What comes before a program is asked to end.
+pub(super) struct Before {
+    /// Its requests are done; that is waited for no longer than the grace time.
+    pub(super) drained: Drained,
+    /// What is to be run inside has been run.
+    pub(super) hooks: Option<Drained>,
+}
+
+impl Before {
+    pub(super) async fn done(self, grace: Duration) {
+        drop(tokio::time::timeout(grace, self.drained).await);
+        if let Some(hooks) = self.hooks {
+            hooks.await;
+        }
+    }
+}
+
+/// Does what comes before, sends the signal, and kills after the grace time.
 pub(super) async fn stop(
     shared: Arc<Shared>,
     id: String,
-    drained: Drained,
+    before: Before,
     signal: String,
     grace: Duration,
 ) {
-    drop(tokio::time::timeout(grace, drained).await);
+    before.done(grace).await;
     if send(&shared, &id, &signal).await.is_ok() {
         tokio::time::sleep(grace).await;
     }

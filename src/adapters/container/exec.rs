@@ -55,34 +55,39 @@ pub(super) async fn exec(
     user: Option<&str>,
     timeout: Duration,
 ) -> Result<ExecResult, String> {
+    let config = ExecConfig {
+        cmd: Some(argv.to_vec()),
+        user: user.map(str::to_owned),
+        ..ExecConfig::default()
+    };
+    exec_with(engine, id, config, &shell_words::join(argv), timeout).await
+}
+
+/// The same with all that can be said of a command, which people know as `shown`.
+pub(super) async fn exec_with(
+    engine: &ContainerEngine,
+    id: &str,
+    config: ExecConfig,
+    shown: &str,
+    timeout: Duration,
+) -> Result<ExecResult, String> {
     let running = async {
-        run(engine, id, argv, user)
+        run(engine, id, config)
             .await
             .map_err(|error| reason(&error))
     };
     tokio::time::timeout(timeout, running)
         .await
-        .unwrap_or_else(|_| {
-            Err(format!(
-                "`{}` did not end within {timeout:?}",
-                shell_words::join(argv)
-            ))
-        })
+        .unwrap_or_else(|_| Err(format!("`{shown}` did not end within {timeout:?}")))
 }
 
 async fn run(
     engine: &ContainerEngine,
     id: &str,
-    argv: &[String],
-    user: Option<&str>,
+    mut config: ExecConfig,
 ) -> Result<ExecResult, Error> {
-    let config = ExecConfig {
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        cmd: Some(argv.to_vec()),
-        user: user.map(str::to_owned),
-        ..ExecConfig::default()
-    };
+    config.attach_stdout = Some(true);
+    config.attach_stderr = Some(true);
     let exec = engine.client.create_exec(id, config).await?.id;
     let started = engine
         .client

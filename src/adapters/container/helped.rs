@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, Mount as EngineMount, MountType};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::find::ContainerEngine;
 use super::helper::{Contents, FileHead, Handle, Order, Ready, can_send, passes_on};
-use super::model::{Request, Shared, StackNetwork};
+use super::model::{Request, Shared};
+use super::network::Networks;
 use super::words::status;
 use crate::engine::SyncCopy;
-use crate::stack::{CommandWords, Protocol, Reaction, Service, Signal, Then};
+use crate::stack::{CommandWords, ContainerOptions, Protocol, Reaction, Service, Signal, Then};
 
 /// How long a helper may take to report after its container was started.
 const REPORTS_WITHIN: Duration = Duration::from_secs(5);
@@ -39,8 +41,38 @@ pub(super) struct ImageFacts {
     pub(super) environment: Vec<String>,
     /// The TCP ports at which its program is said to listen.
     pub(super) exposed: Vec<u16>,
+    /// Its id.
+    pub(super) id: String,
+    /// The words of the health check that it defines, as the engine keeps them; empty: none.
+    pub(super) health: Vec<String>,
     os: String,
     architecture: String,
+    /// When it was last given a name here, which a pull does.
+    named: Option<Timestamp>,
+}
+
+impl ImageFacts {
+    /// Operating system and architecture.
+    pub(super) fn platform(&self) -> (&str, &str) {
+        (&self.os, &self.architecture)
+    }
+
+    /// Whether it was fetched within so many seconds.
+    pub(super) fn is_newer_than(&self, seconds: u64) -> bool {
+        let age = self
+            .named
+            .map(|at| Timestamp::now().duration_since(at).as_secs());
+        age.is_some_and(|age| u64::try_from(age).is_ok_and(|age| age < seconds))
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_platform(os: &str, architecture: &str) -> Self {
+        Self {
+            os: os.into(),
+            architecture: architecture.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A helper that is to be started with a run.
@@ -74,8 +106,14 @@ pub(super) async fn image_facts(
             .flatten()
             .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
             .collect(),
+        id: found.id.unwrap_or_default(),
+        health: config
+            .healthcheck
+            .and_then(|health| health.test)
+            .unwrap_or_default(),
         os: found.os.unwrap_or_default(),
         architecture: found.architecture.unwrap_or_default(),
+        named: found.metadata.and_then(|it| it.last_tag_time?.parse().ok()),
     }))
 }
 
@@ -83,7 +121,7 @@ impl Helped {
     /// A helper for this run, where it is wished, of use and possible. Where it is not possible, that is said once.
     pub(super) async fn of(
         shared: &Shared,
-        network: &StackNetwork,
+        networks: &Networks,
         request: &Request,
         facts: &ImageFacts,
     ) -> Option<Self> {
@@ -93,7 +131,7 @@ impl Helped {
         if !is_wished(service) || is_known_not_to_work || words(service, facts).is_empty() {
             return None;
         }
-        if let Some(why) = obstacle(network, facts) {
+        if let Some(why) = obstacle(networks, facts) {
             shared.say_helpless(&service.name, &why);
             return None;
         }
@@ -195,9 +233,28 @@ fn is_wished(service: &Service) -> bool {
         .any(|port| port.protocol == Protocol::Udp);
     service.helper
         && is_plain
+        && has_its_powers(&service.container)
         && !has_udp
         && signals_arrive(service)
         && (service.build.is_some() || syncs)
+}
+
+/// Whether a helper in such a container is process 1, and can become any user and write any file there.
+fn has_its_powers(options: &ContainerOptions) -> bool {
+    const NEEDED: [&str; 7] = [
+        "ALL",
+        "SETUID",
+        "SETGID",
+        "CHOWN",
+        "FOWNER",
+        "DAC_OVERRIDE",
+        "KILL",
+    ];
+    let is_needed = |name: &String| {
+        let name = name.to_ascii_uppercase();
+        NEEDED.contains(&name.strip_prefix("CAP_").unwrap_or(&name))
+    };
+    options.pid.is_none() && !options.stdin_open && !options.cap_drop.iter().any(is_needed)
 }
 
 /// Whether every signal that this service is to get reaches its program through a helper (real-time signals do not).
@@ -216,8 +273,8 @@ fn signals_arrive(service: &Service) -> bool {
 }
 
 /// Why there can be none although it is wished.
-fn obstacle(network: &StackNetwork, facts: &ImageFacts) -> Option<String> {
-    if !network.direct {
+fn obstacle(networks: &Networks, facts: &ImageFacts) -> Option<String> {
+    if !networks.direct {
         return Some("the container engine is not on this machine".into());
     }
     let ours = own_architecture();
@@ -407,20 +464,18 @@ mod tests {
 
     #[test]
     fn another_architecture_and_another_machine_are_obstacles() {
-        let mut network = StackNetwork {
-            id: String::new(),
-            name: String::new(),
-            gateway: None,
+        let mut networks = Networks {
+            all: Vec::new(),
             direct: true,
         };
-        assert_eq!(obstacle(&network, &facts()), None);
+        assert_eq!(obstacle(&networks, &facts()), None);
         let foreign = ImageFacts {
             architecture: "s390x".into(),
             ..facts()
         };
-        assert!(obstacle(&network, &foreign).is_some_and(|why| why.contains("linux/s390x")));
-        network.direct = false;
-        assert!(obstacle(&network, &facts()).is_some());
+        assert!(obstacle(&networks, &foreign).is_some_and(|why| why.contains("linux/s390x")));
+        networks.direct = false;
+        assert!(obstacle(&networks, &facts()).is_some());
     }
 
     #[test]

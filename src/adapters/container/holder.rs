@@ -1,11 +1,11 @@
 //! Containers that hold a network namespace and do nothing else.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig};
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
 };
@@ -13,14 +13,17 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 
 use super::abort::AbortOnDrop;
+use super::create::create_on_all;
 use super::find::ContainerEngine;
 use super::helped::{kit_mount, meet};
 use super::helper::{Handle, Order};
 use super::kept::{Aim, Keeper, pass_on};
+use super::labels;
 use super::life::remove_container;
-use super::model::{Shared, StackNetwork};
-use super::network;
-use super::spec;
+use super::model::Shared;
+use super::network::{self, Networks};
+use super::options::NET_SYSCTL;
+use super::spec::{self, Known};
 use super::words::reason;
 use crate::adapters::Identity;
 use crate::stack::{Reach, Service, ServiceName};
@@ -32,9 +35,10 @@ const IMAGE: (&str, &str) = ("boatyard/holder", "1");
 #[derive(Debug)]
 pub(super) struct Holder {
     pub(super) id: String,
-    pub(super) address: IpAddr,
-    /// Lines of its hosts file, which runs in its namespace share.
-    pub(super) hosts: Vec<String>,
+    /// Its addresses, that at which it is reached from here first.
+    pub(super) addresses: Vec<IpAddr>,
+    /// What runs in its namespace share with it.
+    pub(super) inside: Box<Inside>,
     /// The only service whose runs may live in it, because it is known by that service's other name.
     pub(super) origin: Option<ServiceName>,
     /// Where those listen.
@@ -42,6 +46,58 @@ pub(super) struct Holder {
     helper: Handle,
     /// While nobody lives in it, connections are passed on from here.
     idle: Option<AbortOnDrop>,
+}
+
+/// What of a service is its network namespace's: whoever lives in one has it all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Inside {
+    /// The keys of its networks.
+    networks: Vec<String>,
+    /// Lines of its hosts file.
+    hosts: Vec<String>,
+    hostname: Option<String>,
+    domainname: Option<String>,
+    /// Name servers, domains and options of the resolver.
+    dns: [Vec<String>; 3],
+    sysctls: BTreeMap<String, String>,
+}
+
+impl Inside {
+    /// What a service wants.
+    pub(super) fn of(service: &Service) -> Self {
+        let options = &service.container;
+        let keys = options.network_keys().into_iter();
+        let sysctls = options.sysctls.iter();
+        let of_network = sysctls.filter(|(name, _)| name.starts_with(NET_SYSCTL));
+        Self {
+            networks: keys.map(str::to_owned).collect(),
+            hosts: spec::extra_hosts(service, &[]),
+            hostname: options.hostname.clone(),
+            domainname: options.domainname.clone(),
+            dns: [
+                options.dns.clone(),
+                options.dns_search.clone(),
+                options.dns_opt.clone(),
+            ],
+            sysctls: of_network
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    /// Gives it to a container.
+    fn give(&self, body: &mut ContainerCreateBody) {
+        let some = |words: &Vec<String>| (!words.is_empty()).then(|| words.clone());
+        let [servers, domains, words] = &self.dns;
+        body.hostname.clone_from(&self.hostname);
+        body.domainname.clone_from(&self.domainname);
+        let host = body.host_config.get_or_insert_default();
+        host.extra_hosts = Some(self.hosts.clone());
+        host.dns = some(servers);
+        host.dns_search = some(domains);
+        host.dns_options = some(words);
+        host.sysctls = Some(self.sysctls.clone().into_iter().collect());
+    }
 }
 
 impl Holder {
@@ -76,48 +132,44 @@ impl Holder {
     }
 }
 
-/// Lines of the hosts file that a service wants.
-pub(super) fn hosts(service: &Service) -> Vec<String> {
-    spec::extra_hosts(service, &[])
-}
-
-/// Makes a holder for runs of this service, and of every other that wants the same hosts file, under these names.
+/// Makes a holder for runs of this service, and of every other that wants the same inside, under these names.
 ///
 /// # Errors
 /// In words.
 pub(super) async fn make(
     shared: &Shared,
     service: &Service,
-    aliases: Vec<String>,
+    known: Known,
 ) -> Result<Holder, String> {
     let engine = shared.link.engine().ok_or("the engine does not answer")?;
-    let network = shared.ensure_network(&engine).await;
-    let network = network.map_err(|error| reason(&error))?;
+    let networks = shared.networks_of(&engine, service).await?;
     ensure_image(&engine)
         .await
         .map_err(|error| reason(&error))?;
     let ready = shared.helpers.ready().await?;
     let (words, reports) = ready.expect();
-    let mount = kit_mount(&ready);
-    let hosts = hosts(service);
-    let mut body = body(&shared.identity, &network, &hosts, aliases);
+    let inside = Box::new(Inside::of(service));
+    let mut body = body(&shared.identity, Some(&service.name));
+    inside.give(&mut body);
+    spec::join(&mut body, shared, &networks, service, known);
     body.entrypoint = Some(words);
     if let Some(host) = &mut body.host_config {
-        host.mounts = Some(vec![mount]);
+        host.mounts = Some(vec![kit_mount(&ready)]);
     }
+    shared.spare(&mut body, &networks);
     let id = create(shared, &engine, "net", body)
         .await
         .map_err(|error| reason(&error))?;
-    let started = start(&engine, &network, &id).await;
+    let started = start(&engine, &networks, &id).await;
     let met = match started {
-        Ok(address) => meet(reports).await.map(|helper| (address, helper)),
+        Ok(addresses) => meet(reports).await.map(|helper| (addresses, helper)),
         Err(why) => Err(why),
     };
     match met {
-        Ok((address, helper)) => Ok(Holder {
+        Ok((addresses, helper)) => Ok(Holder {
             id,
-            address,
-            hosts,
+            addresses,
+            inside,
             origin: None,
             ports: spec::tcp_ports(service),
             helper,
@@ -147,53 +199,38 @@ pub(super) async fn create(
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = spec::allowed(&format!("{stack}-{hash}-{purpose}.{session}.{number}"));
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
-    let created = engine.client.create_container(Some(options), body).await?;
-    Ok(created.id)
+    create_on_all(engine, options, body).await
 }
 
+/// Starts a holder; its addresses, that at which it is reached from here first.
 async fn start(
     engine: &ContainerEngine,
-    network: &StackNetwork,
+    networks: &Networks,
     id: &str,
-) -> Result<IpAddr, String> {
+) -> Result<Vec<IpAddr>, String> {
     let started = engine.client.start_container(id, None).await;
     started.map_err(|error| reason(&error))?;
     let inspected = engine
         .client
         .inspect_container(id, None::<InspectContainerOptions>);
     let found = inspected.await.map_err(|error| reason(&error))?;
-    match network::reach(&found, network) {
-        Some(Reach::Host(address)) => Ok(address),
-        Some(Reach::Only(_) | Reach::Ports(_)) | None => Err("it has no address".into()),
-    }
+    let Some(Reach::Host(first)) = network::reach(&found, networks) else {
+        return Err("it has no address".into());
+    };
+    let mut addresses = network::addresses(&found, networks);
+    addresses.retain(|address| *address != first);
+    addresses.insert(0, first);
+    Ok(addresses)
 }
 
-pub(super) fn body(
-    identity: &Identity,
-    network: &StackNetwork,
-    hosts: &[String],
-    aliases: Vec<String>,
-) -> ContainerCreateBody {
+/// A container of the empty image, made for this service among others.
+pub(super) fn body(identity: &Identity, service: Option<&ServiceName>) -> ContainerCreateBody {
     let (image, tag) = IMAGE;
     ContainerCreateBody {
         image: Some(format!("{image}:{tag}")),
         cmd: Some(Vec::new()),
         user: Some("0:0".into()),
-        labels: Some(identity.labels().into_iter().collect()),
-        host_config: Some(HostConfig {
-            network_mode: Some(network.name.clone()),
-            extra_hosts: Some(hosts.to_vec()),
-            ..HostConfig::default()
-        }),
-        networking_config: Some(NetworkingConfig {
-            endpoints_config: Some(HashMap::from([(
-                network.name.clone(),
-                EndpointSettings {
-                    aliases: Some(aliases),
-                    ..EndpointSettings::default()
-                },
-            )])),
-        }),
+        labels: Some(labels::of_helper(identity, service)),
         ..ContainerCreateBody::default()
     }
 }

@@ -16,10 +16,10 @@ use tokio::sync::{Notify, watch};
 
 use super::find::ContainerEngine;
 use super::helper::{Handle, Order};
-use super::holder::{self, Holder};
+use super::holder::{self, Holder, Inside};
 use super::life::remove_container;
 use super::model::Shared;
-use super::spec;
+use super::spec::{self, Known};
 use crate::engine::RunId;
 use crate::stack::{Service, ServiceName};
 
@@ -100,6 +100,13 @@ enum Name {
     Keeper { container: Option<String> },
 }
 
+/// Whether runs of a service may live in lent namespaces, and leave their names behind: not where it says itself in which it
+/// lives, nor where it has an address that only one can have.
+pub(super) fn is_lent(service: &Service) -> bool {
+    let options = &service.container;
+    service.keep_network && options.network_mode.is_none() && !options.has_fixed_address()
+}
+
 impl Kept {
     /// Whether this run has its replica's name.
     pub(super) fn is_named(&self, replica: &Replica, named: RunId) -> bool {
@@ -120,7 +127,7 @@ impl Kept {
         replica: &Replica,
         run: RunId,
     ) -> Namespace {
-        if !service.keep_network || self.state().gives_name(replica, run) {
+        if !is_lent(service) || self.state().gives_name(replica, run) {
             return Namespace::Named;
         }
         match self.borrow(service, None).await {
@@ -131,7 +138,7 @@ impl Kept {
 
     /// The same for a service whose name is a relay's: its runs come and go, and nobody keeps anything for them.
     pub(super) async fn place_relayed(&self, service: &Service) -> Namespace {
-        if !service.keep_network {
+        if !is_lent(service) {
             return Namespace::Named;
         }
         match self.borrow(service, Some(&service.name)).await {
@@ -163,7 +170,7 @@ impl Kept {
         let fits = |holder: &Holder| {
             holder.is_there()
                 && holder.origin.as_ref() == origin
-                && holder.hosts == holder::hosts(service)
+                && *holder.inside == Inside::of(service)
         };
         match state.free.iter().position(fits) {
             Some(index) => Taken::Holder(state.free.remove(index)),
@@ -361,7 +368,7 @@ async fn make_keeper(
     ports: Vec<u16>,
 ) -> Option<Keeper> {
     let _making = Making::begin(shared, None);
-    let made = holder::make(shared, service, spec::aliases(replica)).await;
+    let made = holder::make(shared, service, Known::Replica(replica.1)).await;
     let unwanted = {
         let mut state = shared.kept.state();
         let is_over = state.over;
@@ -488,7 +495,7 @@ fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
         let is_guess = origin.is_some() && !state.edited.contains(&service.name);
         let all = state.free.len() + state.making.values().sum::<usize>();
         let is_plenty = is_guess && all > 0;
-        if is_enough || is_plenty || state.over || !service.helper || !service.keep_network {
+        if is_enough || is_plenty || state.over || !service.helper || !is_lent(service) {
             return;
         }
         *state.making.entry(origin.clone()).or_default() += 1;
@@ -501,8 +508,11 @@ fn have_free(shared: &Arc<Shared>, service: &Arc<Service>, wanted: usize) {
     let (shared, service) = (shared.clone(), service.clone());
     tokio::spawn(async move {
         let mut unwanted: Vec<String> = dead.into_iter().map(|holder| holder.id).collect();
-        let names = origin.as_ref().map_or_else(Vec::new, spec::origins);
-        match holder::make(&shared, &service, names).await {
+        let known = match &origin {
+            Some(_) => Known::Origin,
+            None => Known::Nameless,
+        };
+        match holder::make(&shared, &service, known).await {
             Ok(mut holder) => {
                 holder.origin = origin;
                 unwanted.extend(shared.kept.give_back(holder).map(|holder| holder.id));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::ending;
+use super::ending::{self, Before};
 use super::helper::{Done, Handle, Order};
-use super::model::{Drained, Shared};
+use super::model::Shared;
 
 /// What is known of a program that left.
 #[derive(Debug)]
@@ -26,16 +26,16 @@ pub(super) struct Leave {
 }
 
 impl Leave {
-    /// Waits until drained (no longer than the grace time), and has the helper end the program. If the helper cannot, the
+    /// Does what comes before, and has the helper end the program. If the helper cannot, the
     /// container is killed, and its end is heard of as usual.
     pub(super) async fn take(
         self,
         helper: Handle,
         shared: Arc<Shared>,
         id: String,
-        drained: Drained,
+        before: Before,
     ) {
-        drop(tokio::time::timeout(self.grace, drained).await);
+        before.done(self.grace).await;
         let order = Order::Yield {
             signal: self.signal,
             grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),

@@ -19,12 +19,16 @@ use super::ending::{self, Ended};
 use super::find::ContainerEngine;
 use super::helper::Handle;
 use super::holder::Holder;
+use super::hooks::{BEFORE_END, Hooks};
 use super::kept::{self, Keeper};
 use super::leave::{Farewell, Leave, told};
-use super::model::{Order, Request, Shared, StackNetwork};
+use super::model::{Drained, Order, Request, Shared};
+use super::network::Networks;
 use super::output::{Pump, PumpEnd};
+use super::plain_names::rename;
 use super::relays::Seen;
 use super::sink::Sink;
+use super::spec::{self, ContainerName};
 use super::words::{reason, start_failure};
 use crate::engine::{Event, Exit, RunId, StartFailure};
 
@@ -50,7 +54,13 @@ pub(super) async fn live(
         restarting: None,
         over: false,
         relayed: false,
-        address: None,
+        networks: Networks {
+            all: Vec::new(),
+            direct: false,
+        },
+        image_health: Vec::new(),
+        stayed: None,
+        addresses: Vec::new(),
         looking: None,
     };
     let end = match life.start().await {
@@ -125,8 +135,14 @@ struct Life {
     over: bool,
     /// Whether a relay has the service's name.
     relayed: bool,
-    /// Its address on the network, as far as that was told.
-    address: Option<IpAddr>,
+    /// The networks it is on.
+    networks: Networks,
+    /// The words of the health check that its image defines.
+    image_health: Vec<String>,
+    /// Its container, if that stays when the program has left.
+    stayed: Option<String>,
+    /// Its addresses on its networks, as far as they were told.
+    addresses: Vec<IpAddr>,
     /// The task that looks where it listens.
     looking: Option<AbortOnDrop>,
 }
@@ -178,7 +194,7 @@ impl Life {
             };
             let service = &self.request.start.service;
             if kept::keep(&self.shared, service, self.replica(), keeper) {
-                self.container = None;
+                self.stayed = self.container.take().map(|created| created.id);
             }
         }
         let ended = Ended {
@@ -263,6 +279,10 @@ impl Life {
                 self.over = true;
                 let signal = self.request.start.service.stop_signal.0.clone();
                 let stay = replaced.then(|| self.who_stays()).flatten();
+                let before = ending::Before {
+                    drained,
+                    hooks: self.before_end(),
+                };
                 self.stopping = Some(match stay {
                     Some(helper) => {
                         let (tell, told) = oneshot::channel();
@@ -272,9 +292,9 @@ impl Life {
                             grace,
                             tell,
                         };
-                        AbortOnDrop::spawn(leave.take(helper, shared, id, drained))
+                        AbortOnDrop::spawn(leave.take(helper, shared, id, before))
                     }
-                    None => AbortOnDrop::spawn(ending::stop(shared, id, drained, signal, grace)),
+                    None => AbortOnDrop::spawn(ending::stop(shared, id, before, signal, grace)),
                 });
             }
             Some(Order::Kill) | None => {
@@ -316,13 +336,14 @@ impl Life {
     /// Removes the container and gives back what was lent.
     async fn clear_away(&mut self) {
         self.looking = None;
-        if let Some(address) = self.address.take() {
+        for address in std::mem::take(&mut self.addresses) {
             self.shared.relays.tell(Seen::Ended { address });
         }
         let engine = self.shared.link.engine();
         if let (Some(created), Some(engine)) = (self.container.take(), &engine) {
             remove_container(engine, &created.id).await;
         }
+        self.pass_name_on(engine.as_ref()).await;
         let service = &self.request.start.service;
         kept::left(&self.shared, service, &self.replica(), self.run_id());
         let unwanted = self
@@ -334,6 +355,46 @@ impl Life {
         }
     }
 
+    /// Gives its plain name to the run that waits for it.
+    async fn pass_name_on(&mut self, engine: Option<&ContainerEngine>) {
+        let ContainerName { plain, own } = spec::name(&self.request, &self.shared.identity);
+        let (stayed, run) = (self.stayed.take(), self.run_id());
+        let Some(plain) = plain else { return };
+        if let (Some(stayed), Some(engine)) = (&stayed, engine) {
+            rename(engine, stayed, &own).await;
+        }
+        let next = self.shared.plain_names.left(&plain, run);
+        if let (Some(next), Some(engine)) = (next, engine) {
+            rename(engine, &next, &plain).await;
+        }
+    }
+
+    /// In which container its hooks are run.
+    fn hooks(&self) -> Option<Hooks> {
+        Some(Hooks {
+            engine: self.shared.link.engine()?,
+            wires: self.shared.wires.clone(),
+            id: self.id(),
+            run: self.run_id().0,
+            user: self.helper.as_ref().map(|(_, user)| user.clone()),
+        })
+    }
+
+    /// What is to be run before the program is asked to stop.
+    fn before_end(&self) -> Option<Drained> {
+        let service = self.request.start.service.clone();
+        if service.container.pre_stop.is_empty() {
+            return None;
+        }
+        let within = self.hooks()?;
+        Some(Box::pin(async move {
+            let hooks = &service.container.pre_stop;
+            if let Err(why) = within.run(&service, hooks, BEFORE_END).await {
+                within.complain(&service, &why);
+            }
+        }))
+    }
+
     async fn inspect(&self) -> Option<ContainerInspectResponse> {
         let engine = self.shared.link.engine()?;
         let id = self.id();
@@ -341,10 +402,6 @@ impl Life {
             .client
             .inspect_container(&id, None::<InspectContainerOptions>);
         inspected.await.ok()
-    }
-
-    async fn network(&self) -> Option<StackNetwork> {
-        self.shared.network.lock().await.clone()
     }
 
     fn engine(&self) -> Result<ContainerEngine, StartFailure> {
@@ -398,7 +455,7 @@ impl Unstarted {
     }
 }
 
-fn plain_failure(message: &str) -> StartFailure {
+pub(super) fn plain_failure(message: &str) -> StartFailure {
     StartFailure {
         message: message.into(),
         missing_image: None,

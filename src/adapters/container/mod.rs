@@ -10,23 +10,31 @@ mod ending;
 mod exec;
 mod find;
 mod frames;
+mod granted;
 mod helped;
 mod helper;
 mod holder;
+mod hooks;
 mod image;
 mod kept;
+mod labels;
 mod leave;
 mod life;
 mod link;
 mod model;
+mod mounts;
 mod network;
+mod options;
 mod output;
 mod pack;
+mod plain_names;
 mod rejoin;
 mod relays;
 mod sink;
+mod spare;
 mod spec;
 mod stats;
+mod strangers;
 mod surroundings;
 mod sweep;
 mod sync;
@@ -47,13 +55,14 @@ pub use kept::Aim;
 pub use link::Link;
 pub use model::StackNetwork;
 pub use relays::{RELAY_FOLDER, RelayOrder, Seen};
+pub use strangers::strangers;
 pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
 use crate::adapters::{Identity, Wires};
 use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
-use crate::stack::{Service, ServiceName, Then};
+use crate::stack::{Service, ServiceName, Stack, Then};
 use abort::AbortOnDrop;
 use model::{Container, Drained, Order, Request, Shared};
 
@@ -89,14 +98,18 @@ impl Containers {
         &self.shared.link
     }
 
-    /// The stack's network; made if it is not there. `start` does that too; this is for who needs the gateway's address.
+    /// The stack's network at which this machine is reached; made if it is not there. `start` does that too; this is for who needs the gateway's address.
     ///
     /// # Errors
     /// The engine's reason, with what to do.
     pub async fn ensure_network(&self) -> Result<StackNetwork, String> {
         let engine = self.engine()?;
-        let network = self.shared.ensure_network(&engine).await;
-        network.map_err(|error| words::network_failure(&error))
+        self.shared.ensure_network(&engine).await
+    }
+
+    /// From now on the stack says this of its networks and volumes, and of the services that are on them.
+    pub fn describe(&self, stack: &Arc<Stack>) {
+        self.shared.describe(stack);
     }
 
     /// Starts a run. Returns at once; answered by `RunStarted` or `RunFailed`, and later, once, by `RunExited`.
@@ -200,6 +213,20 @@ impl Containers {
         facts.map_or_else(Vec::new, |facts| facts.exposed)
     }
 
+    /// The names by which containers call a service, on whatever network.
+    pub fn names(&self, service: &Service) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for key in service.container.network_keys() {
+            for replica in 0..service.replicas.max(1) {
+                let more = spec::aliases(service, replica, key, &self.shared.identity);
+                names.extend(more);
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// The TCP ports at which a service is declared to be asked.
     pub fn declared_ports(service: &Service) -> Vec<u16> {
         spec::tcp_ports(service)
@@ -220,7 +247,7 @@ impl Containers {
         self.shared.service(run).is_some()
     }
 
-    /// Runs a command inside a run, as its own user.
+    /// Runs a command inside a run, as its own user. No words stand for the health check that the run's image defines.
     ///
     /// # Errors
     /// In words: no such run, the engine's reason, or that the time was over.
@@ -233,6 +260,13 @@ impl Containers {
         let engine = self.engine()?;
         let container = self.container(run)?;
         let user = container.command_user();
+        let by_image;
+        let argv = if argv.is_empty() {
+            by_image = health_words(&container)?;
+            &by_image
+        } else {
+            argv
+        };
         exec::exec(&engine, &container.id, argv, user, timeout).await
     }
 
@@ -303,5 +337,19 @@ impl Containers {
     fn container(&self, run: RunId) -> Result<Container, String> {
         let container = self.shared.container(run);
         container.ok_or_else(|| format!("run {run} does not run (any more)"))
+    }
+}
+
+/// What the health check of a run's image runs.
+fn health_words(container: &Container) -> Result<Vec<String>, String> {
+    match container.image_health.as_slice() {
+        [kind, words @ ..] if kind == "CMD" && !words.is_empty() => Ok(words.to_vec()),
+        [kind, line] if kind == "CMD-SHELL" => {
+            Ok(["/bin/sh", "-c", line].map(str::to_owned).to_vec())
+        }
+        _ => Err(format!(
+            "image of {} defines no HEALTHCHECK; give the service a `healthcheck`, or wait for `service_started`",
+            container.service.name
+        )),
     }
 }

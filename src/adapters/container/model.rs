@@ -14,11 +14,12 @@ use super::helper::{Handle, Helpers};
 use super::kept::Kept;
 use super::link::Link;
 use super::pack::Owner;
+use super::plain_names::PlainNames;
 use super::relays::Relays;
 use crate::adapters::{Identity, Wires};
 use crate::engine::{Event, RunId, StartRun};
 use crate::stack::Reach;
-use crate::stack::{Service, ServiceName};
+use crate::stack::{Service, ServiceName, Stack};
 
 /// What is waited for before a run is asked to stop.
 pub(super) type Drained = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -28,7 +29,8 @@ pub(super) struct Shared {
     pub(super) wires: Wires,
     pub(super) identity: Identity,
     pub(super) link: Link,
-    pub(super) network: tokio::sync::Mutex<Option<StackNetwork>>,
+    /// The networks that are known to be there, by their keys.
+    pub(super) networks: tokio::sync::Mutex<HashMap<String, StackNetwork>>,
     pub(super) moved: mpsc::UnboundedSender<RunId>,
     pub(super) helpers: Helpers,
     pub(super) kept: Kept,
@@ -37,6 +39,11 @@ pub(super) struct Shared {
     helpless: Mutex<HashSet<String>>,
     /// Held for reading by each comparison of an image, which has a container of its own meanwhile.
     pub(super) comparing: Arc<tokio::sync::RwLock<()>>,
+    /// What the stack says of networks and volumes.
+    stack: Mutex<Arc<Stack>>,
+    pub(super) plain_names: PlainNames,
+    /// Images that were fetched in this session.
+    pulled: Mutex<HashSet<String>>,
     runs: Mutex<HashMap<RunId, Entry>>,
 }
 
@@ -48,9 +55,11 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// The network of the stack.
+/// A network of the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackNetwork {
+    /// Its key in the stack.
+    pub key: String,
     /// The engine's id of it.
     pub id: String,
     /// Its name.
@@ -119,6 +128,8 @@ impl std::fmt::Debug for Order {
 #[derive(Debug, Clone)]
 pub(super) struct Container {
     pub(super) id: String,
+    /// The container that has the network in which it lives: itself, or one that lends it.
+    pub(super) home: String,
     pub(super) service: Arc<Service>,
     pub(super) reach: Option<Reach>,
     /// Its first process, as the engine's machine numbers it.
@@ -127,6 +138,8 @@ pub(super) struct Container {
     pub(super) user: String,
     /// Its helper, and the user as whom commands are to be run beside it.
     pub(super) helper: Option<(Handle, String)>,
+    /// The health check that its image defines: the words to run, if there are any.
+    pub(super) image_health: Vec<String>,
     /// That user by number, once somebody has needed it.
     pub(super) owner: Option<Owner>,
 }
@@ -157,7 +170,10 @@ impl Shared {
             wires,
             identity,
             link,
-            network: tokio::sync::Mutex::new(None),
+            networks: tokio::sync::Mutex::default(),
+            stack: Mutex::default(),
+            plain_names: PlainNames::default(),
+            pulled: Mutex::default(),
             moved,
             helpers: Helpers::new(helper, folder),
             kept: Kept::default(),
@@ -166,6 +182,39 @@ impl Shared {
             comparing: Arc::default(),
             runs: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// What the stack says now.
+    pub(super) fn stack(&self) -> Arc<Stack> {
+        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&stack)
+    }
+
+    /// From now on the stack says this.
+    pub(super) fn describe(&self, new: &Arc<Stack>) {
+        let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        *stack = Arc::clone(new);
+    }
+
+    /// The container of a service's newest run whose program runs.
+    pub(super) fn newest_of(&self, service: &ServiceName) -> Option<Container> {
+        let runs = self.runs();
+        let of_service = runs.iter().filter(|(_, entry)| entry.service == *service);
+        let living = of_service.filter_map(|(run, entry)| Some((run, entry.container.as_ref()?)));
+        let newest = living.max_by_key(|(run, _)| run.0);
+        newest.map(|(_, container)| container.clone())
+    }
+
+    /// Whether an image was fetched in this session.
+    pub(super) fn is_pulled(&self, image: &str) -> bool {
+        let pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        pulled.contains(image)
+    }
+
+    /// An image was fetched.
+    pub(super) fn was_pulled(&self, image: &str) {
+        let mut pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        pulled.insert(image.to_owned());
     }
 
     /// From now on runs of this image are started without a helper.

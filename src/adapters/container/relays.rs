@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bollard::models::{Mount as EngineMount, MountType};
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, Mount as EngineMount, MountType, NetworkingConfig,
+};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,9 +23,11 @@ use super::helped::kit_mount;
 use super::holder;
 use super::life::remove_container;
 use super::model::Shared;
+use super::network::Networks;
+use super::spec;
 use super::words::{is_network_gone, reason};
 use crate::adapters::Identity;
-use crate::stack::ServiceName;
+use crate::stack::{Service, ServiceName};
 
 /// Where the folder with a relay's socket is mounted in its container.
 pub const RELAY_FOLDER: &str = "/.relay";
@@ -44,8 +48,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// What a relay's container is made of.
 #[derive(Debug, Clone)]
 pub struct RelayOrder {
-    /// The names that it has on the stack's network.
-    pub names: Vec<String>,
+    /// The services whose names it has, which are all on the same networks.
+    pub services: Vec<Arc<Service>>,
     /// The words after our own binary's name.
     pub words: Vec<String>,
     /// The folder on this machine that is mounted at [`RELAY_FOLDER`].
@@ -170,7 +174,7 @@ pub(super) async fn keep(
             engine = shared.link.up() => engine,
             () = shared.relays.over() => return,
         };
-        if let Some(why) = obstacle(&shared, &engine).await {
+        if let Some(why) = obstacle(&shared, &engine, &order).await {
             return failed(why);
         }
         let began = Instant::now();
@@ -210,10 +214,15 @@ pub(super) async fn keep(
 }
 
 /// Why there can never be one here.
-async fn obstacle(shared: &Shared, engine: &ContainerEngine) -> Option<String> {
-    let network = shared.ensure_network(engine).await;
-    if network.is_ok_and(|network| !network.direct) {
+async fn obstacle(shared: &Shared, engine: &ContainerEngine, order: &RelayOrder) -> Option<String> {
+    if !engine.endpoint().is_local() {
         return Some("the container engine is not on this machine".into());
+    }
+    match shared.networks_by(engine, &order.network_keys()).await {
+        Ok(networks) if networks.direct => {}
+        Ok(_) => return Some("the engine's network is not this machine's".into()),
+        // Whatever it is, it may pass; making the relay says it.
+        Err(_) => {}
     }
     shared.helpers.ready().await.err()
 }
@@ -223,12 +232,13 @@ async fn make(
     engine: &ContainerEngine,
     order: &RelayOrder,
 ) -> Result<String, String> {
-    let network = shared.ensure_network(engine).await;
-    let network = network.map_err(|error| reason(&error))?;
+    let networks = shared.networks_by(engine, &order.network_keys()).await?;
     let image = holder::ensure_image(engine).await;
     image.map_err(|error| reason(&error))?;
     let ready = shared.helpers.ready().await?;
-    let mut body = holder::body(&shared.identity, &network, &[], order.names.clone());
+    let first = order.services.first().map(|service| &service.name);
+    let mut body = holder::body(&shared.identity, first);
+    order.join(&mut body, shared, &networks);
     body.entrypoint = Some([ready.words(), order.words.clone()].concat());
     if let Some(labels) = &mut body.labels {
         labels.insert(Identity::RELAY.into(), "1".into());
@@ -236,21 +246,57 @@ async fn make(
     if let Some(host) = &mut body.host_config {
         host.mounts = Some(vec![kit_mount(&ready), folder(order)]);
     }
+    shared.spare(&mut body, &networks);
     let created = holder::create(shared, engine, "relay", body).await;
     let id = created.map_err(|error| reason(&error))?;
     let started = match engine.client.start_container(&id, None).await {
-        Err(error) if is_network_gone(&error) => match shared.renew_network(engine).await {
-            Ok(_) => engine.client.start_container(&id, None).await,
-            Err(error) => Err(error),
-        },
-        started => started,
-    };
-    match started {
-        Ok(()) => Ok(id),
-        Err(error) => {
-            remove_container(engine, &id).await;
-            Err(reason(&error))
+        Err(error) if is_network_gone(&error) => {
+            match shared.renew_networks(engine, &networks).await {
+                Ok(_) => {
+                    let started = engine.client.start_container(&id, None).await;
+                    started.map_err(|error| reason(&error))
+                }
+                Err(why) => Err(why),
+            }
         }
+        started => started.map_err(|error| reason(&error)),
+    };
+    if started.is_err() {
+        remove_container(engine, &id).await;
+    }
+    started.map(|()| id)
+}
+
+impl RelayOrder {
+    /// The keys of the networks that it is on.
+    fn network_keys(&self) -> Vec<&str> {
+        let first = self.services.first();
+        first.map_or_else(Vec::new, |first| first.container.network_keys())
+    }
+
+    /// Puts its container on its networks, under the names of its services.
+    fn join(&self, body: &mut ContainerCreateBody, shared: &Shared, networks: &Networks) {
+        let endpoints = networks.all.iter().map(|network| {
+            let mut names: Vec<String> = Vec::new();
+            for service in &self.services {
+                for replica in 0..service.replicas.max(1) {
+                    let more = spec::aliases(service, replica, &network.key, &shared.identity);
+                    names.extend(more);
+                }
+            }
+            names.sort();
+            names.dedup();
+            let settings = EndpointSettings {
+                aliases: Some(names),
+                ..EndpointSettings::default()
+            };
+            (network.name.clone(), settings)
+        });
+        body.networking_config = Some(NetworkingConfig {
+            endpoints_config: Some(endpoints.collect()),
+        });
+        let host = body.host_config.get_or_insert_default();
+        host.network_mode = networks.all.first().map(|network| network.name.clone());
     }
 }
 

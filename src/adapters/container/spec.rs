@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, Mount as EngineMount, MountType,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as EngineMount,
     NetworkingConfig, PortBinding,
 };
 
 use super::helped::Helped;
-use super::kept::{Namespace, Replica};
-use super::model::{Request, StackNetwork};
+use super::kept::Namespace;
+use super::model::{Request, Shared, StackNetwork};
+use super::network::Networks;
+use super::{labels, mounts, options};
 use crate::adapters::Identity;
-use crate::stack::{Mount, MountKind, Protocol, Service, ServiceName};
+use crate::stack::{Attachment, CommandWords, Protocol, Service, ServiceName, Space};
 
 /// The host name by which a container reaches this machine.
 const HOST_NAME: &str = "host.docker.internal";
@@ -24,19 +26,64 @@ pub(super) struct How {
     pub(super) namespace: Namespace,
     /// Whether a relay has the service's name.
     pub(super) relayed: bool,
+    /// The id of its image.
+    pub(super) image: String,
+    /// Files that are mounted because they are granted.
+    pub(super) granted: Vec<EngineMount>,
 }
 
-/// Name of a run's container: `STACK-SERVICE-REPLICA.RUN`, in the letters that engines allow.
-pub(super) fn name(request: &Request, identity: &Identity) -> String {
+/// What a run's container is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ContainerName {
+    /// A name that one container of the replica has at a time.
+    pub(super) plain: Option<String>,
+    /// A name that no other run has.
+    pub(super) own: String,
+}
+
+/// Which names a container has on its networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Those of this replica of its service, beginning with 0.
+    Replica(u32),
+    /// That under which a relay knows its service.
+    Origin,
+    /// None.
+    Nameless,
+}
+
+/// Name of a run's container: as the stack file or Compose has it, or `STACK-SERVICE-REPLICA.RUN`, in the letters that engines
+/// allow.
+pub(super) fn name(request: &Request, identity: &Identity) -> ContainerName {
     let start = &request.start;
-    let wished = format!(
-        "{}-{}-{}.{}",
-        identity.stack,
-        start.service.name,
-        start.replica + 1,
-        start.run.0
-    );
-    allowed(&wished)
+    let number = start.replica + 1;
+    match plain_name(&start.service, start.replica, identity) {
+        Some(plain) => ContainerName {
+            own: format!("{plain}.{}", start.run.0),
+            plain: Some(plain),
+        },
+        None => ContainerName {
+            own: allowed(&format!(
+                "{}-{}-{number}.{}",
+                identity.stack, start.service.name, start.run.0
+            )),
+            plain: None,
+        },
+    }
+}
+
+/// The name that one container of a replica is to have.
+pub(super) fn plain_name(service: &Service, replica: u32, identity: &Identity) -> Option<String> {
+    let number = replica + 1;
+    match (&service.container.name, &identity.compose) {
+        (Some(name), _) if replica == 0 => Some(name.clone()),
+        (Some(name), _) => Some(format!("{name}-{number}")),
+        (None, Some(project)) => {
+            let name = format!("{}-{}-{number}", project.project, service.name);
+            Some(allowed(&name))
+        }
+        (None, None) => None,
+    }
 }
 
 /// A name in the letters that engines allow.
@@ -60,113 +107,160 @@ pub(super) fn allowed(wished: &str) -> String {
 /// The container of a run.
 pub(super) fn body(
     request: &Request,
-    identity: &Identity,
-    network: &StackNetwork,
+    shared: &Shared,
+    networks: &Networks,
     how: &How,
     with_init: bool,
 ) -> ContainerCreateBody {
-    let mut body = plain_body(request, identity, network, with_init);
+    let service = &*request.start.service;
+    let mut body = plain_body(request, shared, networks, with_init);
+    body.labels = Some(labels::of_run(request, &shared.identity, &how.image));
+    options::apply(&mut body, service, &|space| space_id(shared, space, false));
     match &how.namespace {
-        Namespace::Named if how.relayed => {
-            set_aliases(&mut body, Some(&origins(&request.start.service.name)));
-        }
-        Namespace::Named => {}
-        Namespace::Nameless => set_aliases(&mut body, None),
         Namespace::Lent(holder) => {
             // All that belongs to the network belongs to its holder.
-            body.exposed_ports = None;
-            body.networking_config = None;
+            options::leave_network(&mut body);
             if let Some(host) = &mut body.host_config {
                 host.network_mode = Some(format!("container:{}", holder.id));
-                host.port_bindings = None;
-                host.extra_hosts = None;
             }
         }
+        Namespace::Named | Namespace::Nameless => {
+            join(&mut body, shared, networks, service, known(request, how));
+        }
+    }
+    if let Some(host) = &mut body.host_config {
+        let mounts = host.mounts.get_or_insert_default();
+        mounts.extend(how.granted.iter().cloned());
     }
     if let Some(helped) = &how.helped {
-        helped.wrap(&mut body, &request.start.service);
+        helped.wrap(&mut body, service);
     }
     body
 }
 
-fn set_aliases(body: &mut ContainerCreateBody, aliases: Option<&Vec<String>>) {
-    let endpoints = body.networking_config.as_mut();
-    let endpoints = endpoints.and_then(|config| config.endpoints_config.as_mut());
-    for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
-        endpoint.aliases = aliases.cloned();
+/// Which names a run has on its networks.
+fn known(request: &Request, how: &How) -> Known {
+    match how.namespace {
+        Namespace::Named if how.relayed => Known::Origin,
+        Namespace::Named => Known::Replica(request.start.replica),
+        Namespace::Nameless | Namespace::Lent(_) => Known::Nameless,
+    }
+}
+
+/// Puts a container on its service's networks, or wherever else its service says.
+pub(super) fn join(
+    body: &mut ContainerCreateBody,
+    shared: &Shared,
+    networks: &Networks,
+    service: &Service,
+    known: Known,
+) {
+    let mode = match (&service.container.network_mode, networks.all.first()) {
+        (Some(space), _) => {
+            match space {
+                Space::Service(_) | Space::Container(_) => options::leave_network(body),
+                Space::Named(_) => {
+                    let host = body.host_config.get_or_insert_default();
+                    host.port_bindings = None;
+                }
+            }
+            Some(space_id(shared, space, true))
+        }
+        (None, first) => first.map(|network| network.name.clone()),
+    };
+    let endpoints = networks.all.iter().map(|network| {
+        let settings = endpoint(network, shared, service, known);
+        (network.name.clone(), settings)
+    });
+    body.networking_config = Some(NetworkingConfig {
+        endpoints_config: Some(endpoints.collect()),
+    });
+    body.host_config.get_or_insert_default().network_mode = mode;
+}
+
+/// A namespace as the engine names it. `network`: that of the network, which a run may have from another container.
+fn space_id(shared: &Shared, space: &Space, network: bool) -> String {
+    match space {
+        Space::Named(name) => name.clone(),
+        Space::Container(name) => format!("container:{name}"),
+        Space::Service(service) => {
+            let newest = shared.newest_of(service);
+            let id = newest.map(|it| if network { it.home } else { it.id });
+            // The engine refuses what is no container, and its name says which service is meant.
+            format!("container:{}", id.unwrap_or_else(|| service.to_string()))
+        }
+    }
+}
+
+fn endpoint(
+    network: &StackNetwork,
+    shared: &Shared,
+    service: &Service,
+    known: Known,
+) -> EndpointSettings {
+    let none = Attachment::default();
+    let options = &service.container;
+    let said = options.networks.get(&network.key).unwrap_or(&none);
+    let aliases = match known {
+        Known::Replica(replica) => Some(aliases(service, replica, &network.key, &shared.identity)),
+        Known::Origin => Some(origins(&service.name)),
+        Known::Nameless => None,
+    };
+    let is_first = options.network_keys().first() == Some(&network.key.as_str());
+    let own_mac = options.mac_address.clone().filter(|_| is_first);
+    let ipam = EndpointIpamConfig {
+        ipv4_address: said.ipv4_address.clone(),
+        ipv6_address: said.ipv6_address.clone(),
+        link_local_ips: (!said.link_local_ips.is_empty()).then(|| said.link_local_ips.clone()),
+    };
+    let mut driver_opts = options::map(&said.driver_opts).unwrap_or_default();
+    if let Some(name) = &said.interface_name {
+        let key = "com.docker.network.endpoint.ifname";
+        driver_opts.insert(key.into(), name.clone());
+    }
+    EndpointSettings {
+        aliases,
+        ipam_config: (ipam != EndpointIpamConfig::default()).then_some(ipam),
+        mac_address: said.mac_address.clone().or(own_mac),
+        driver_opts: (!driver_opts.is_empty()).then_some(driver_opts),
+        gw_priority: (said.gw_priority != 0).then_some(said.gw_priority),
+        ..EndpointSettings::default()
     }
 }
 
 fn plain_body(
     request: &Request,
-    identity: &Identity,
-    network: &StackNetwork,
+    shared: &Shared,
+    networks: &Networks,
     with_init: bool,
 ) -> ContainerCreateBody {
     let service = &*request.start.service;
-    let (exposed, bindings) = ports(service, network.direct);
+    let (exposed, bindings) = ports(service, networks.direct);
     let environment = request
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
+    let mut host = HostConfig {
+        init: (with_init && service.init).then_some(true),
+        port_bindings: Some(bindings),
+        extra_hosts: Some(extra_hosts(service, &request.extra_hosts)),
+        ..HostConfig::default()
+    };
+    mounts::set(&mut host, service, &shared.stack(), &shared.identity);
     ContainerCreateBody {
         image: request.start.image.clone(),
-        cmd: service
-            .command
-            .as_ref()
-            .map(crate::stack::CommandWords::argv),
-        entrypoint: service
-            .entrypoint
-            .as_ref()
-            .map(crate::stack::CommandWords::argv),
+        cmd: service.command.as_ref().map(CommandWords::argv),
+        entrypoint: service.entrypoint.as_ref().map(CommandWords::argv),
         working_dir: service.working_dir.clone(),
         env: Some(environment.collect()),
         user: service.user.clone(),
         tty: Some(service.tty),
-        labels: Some(labels(request, identity)),
         stop_signal: Some(service.stop_signal.0.clone()),
         stop_timeout: i64::try_from(service.stop_grace_period.as_secs()).ok(),
         exposed_ports: Some(exposed),
-        host_config: Some(HostConfig {
-            init: (with_init && service.init).then_some(true),
-            mounts: Some(
-                service
-                    .volumes
-                    .iter()
-                    .map(|it| mount(it, identity))
-                    .collect(),
-            ),
-            network_mode: Some(network.name.clone()),
-            port_bindings: Some(bindings),
-            extra_hosts: Some(extra_hosts(service, &request.extra_hosts)),
-            ..HostConfig::default()
-        }),
-        networking_config: Some(NetworkingConfig {
-            endpoints_config: Some(HashMap::from([(
-                network.name.clone(),
-                EndpointSettings {
-                    aliases: Some(aliases(&(service.name.clone(), request.start.replica))),
-                    ..EndpointSettings::default()
-                },
-            )])),
-        }),
+        host_config: Some(host),
         ..ContainerCreateBody::default()
     }
-}
-
-/// The labels of one run's container; ours win over those of the stack file.
-pub(super) fn labels(request: &Request, identity: &Identity) -> HashMap<String, String> {
-    let start = &request.start;
-    let mut labels: HashMap<_, _> = start
-        .service
-        .labels
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    labels.extend(identity.labels());
-    labels.insert(Identity::SERVICE.into(), start.service.name.to_string());
-    labels.insert(Identity::RUN.into(), start.run.0.to_string());
-    labels
 }
 
 /// The TCP ports a service may be asked at, the main one first.
@@ -185,24 +279,24 @@ pub(super) fn tcp_ports(service: &Service) -> Vec<u16> {
     ports
 }
 
-/// Names of the volumes of this stack that a service mounts.
-pub(super) fn volumes<'a>(
-    service: &'a Service,
-    identity: &'a Identity,
-) -> impl Iterator<Item = String> + 'a {
-    service
-        .volumes
-        .iter()
-        .filter_map(|mount| match &mount.kind {
-            MountKind::Volume(name) => Some(identity.volume(name)),
-            _ => None,
-        })
-}
-
-/// The names under which containers reach a replica.
-pub(super) fn aliases((service, replica): &Replica) -> Vec<String> {
-    let name = service.to_string();
-    vec![format!("{name}-{}", replica + 1), name]
+/// The names under which containers reach a replica on one of its networks.
+pub(super) fn aliases(
+    service: &Service,
+    replica: u32,
+    network: &str,
+    identity: &Identity,
+) -> Vec<String> {
+    let name = service.name.to_string();
+    let mut names = vec![format!("{name}-{}", replica + 1), name];
+    let container = plain_name(service, replica, identity);
+    let said = service.container.networks.get(network);
+    let said = said.into_iter().flat_map(|it| it.aliases.iter().cloned());
+    for more in container.into_iter().chain(said) {
+        if !names.contains(&more) {
+            names.push(more);
+        }
+    }
+    names
 }
 
 /// The names under which containers reach a service past the relay that has its name.
@@ -249,22 +343,6 @@ fn ports(
     exposed.sort();
     exposed.dedup();
     (exposed, bindings)
-}
-
-fn mount(mount: &Mount, identity: &Identity) -> EngineMount {
-    let (typ, source) = match &mount.kind {
-        MountKind::Volume(name) => (MountType::VOLUME, Some(identity.volume(name))),
-        MountKind::Bind(path) => (MountType::BIND, Some(path.display().to_string())),
-        MountKind::Anonymous => (MountType::VOLUME, None),
-        MountKind::Tmpfs => (MountType::TMPFS, None),
-    };
-    EngineMount {
-        typ: Some(typ),
-        source,
-        target: Some(mount.target.clone()),
-        read_only: Some(mount.read_only),
-        ..EngineMount::default()
-    }
 }
 
 /// Lines of the hosts file.

@@ -11,6 +11,7 @@ use bollard::query_parameters::{
 use futures_util::future::join_all;
 
 use super::find::ContainerEngine;
+use super::labels::PROJECT;
 use super::words::{is_gone, reason};
 use crate::adapters::Identity;
 
@@ -110,6 +111,17 @@ fn filters(identity: &Identity) -> HashMap<&'static str, Vec<String>> {
     )])
 }
 
+/// Volumes of a project of Compose are its own, whoever made them.
+fn volume_filters(identity: &Identity) -> HashMap<&'static str, Vec<String>> {
+    match &identity.compose {
+        Some(project) => {
+            let label = format!("{PROJECT}={}", project.project);
+            HashMap::from([("label", vec![label])])
+        }
+        None => filters(identity),
+    }
+}
+
 fn is_kept(labels: Option<&HashMap<String, String>>, keep_session: Option<&str>) -> bool {
     let session = labels.and_then(|labels| labels.get(Identity::SESSION));
     keep_session.is_some() && session.map(String::as_str) == keep_session
@@ -163,7 +175,7 @@ async fn volumes(
     identity: &Identity,
 ) -> Result<Vec<(String, String)>, Error> {
     let options = ListVolumesOptionsBuilder::default()
-        .filters(&filters(identity))
+        .filters(&volume_filters(identity))
         .build();
     let found = engine.client.list_volumes(Some(options)).await?;
     let names = found

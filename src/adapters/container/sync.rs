@@ -136,7 +136,7 @@ async fn configured_user(engine: &ContainerEngine, id: &str) -> String {
 }
 
 /// Unpacks a tar at `/` of a container.
-async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> Result<(), String> {
+pub(super) async fn upload(engine: &ContainerEngine, id: &str, tar: Vec<u8>) -> Result<(), String> {
     let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let body = bollard::body_full(Bytes::from(tar));
     let uploading = engine.client.upload_to_container(id, Some(options), body);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::docker_rules::DockerRules;
 use super::names;
 use super::plan::{Filter, Interest, Judgement, LeftOut, Plan, Saved, Why, inside, real};
 use crate::adapters::ignore_rules::IgnoreLine;
@@ -24,7 +25,7 @@ pub struct Explained {
     pub path: PathBuf,
     /// Saving it reloads the stack.
     pub reloads: bool,
-    /// What it means to each service that looks where it lies.
+    /// What it means to each service that looks where it lies: a verdict for each, but for several rules that all count.
     pub services: Vec<(ServiceName, Verdict)>,
 }
 
@@ -75,6 +76,8 @@ pub enum Exclusion {
     Line(IgnoreLine),
     /// A pattern of the rule's own excludes it.
     Pattern(String),
+    /// None of the patterns for which the rule is matches it.
+    NotIncluded,
 }
 
 /// What saving each of these paths would do, given what each service runs as. Paths need not exist: they are answered as if
@@ -101,9 +104,9 @@ impl Plan {
         let path = without_links(asked);
         let is_folder = asked.to_string_lossy().ends_with('/')
             || path.symlink_metadata().is_ok_and(|data| data.is_dir());
-        let verdicts = self.services.iter().filter_map(|(name, interests)| {
-            let verdict = self.verdict(interests, &path, is_folder)?;
-            Some((name.clone(), verdict))
+        let verdicts = self.services.iter().flat_map(|(name, interests)| {
+            let verdicts = self.verdicts(interests, &path, is_folder);
+            verdicts.into_iter().map(|verdict| (name.clone(), verdict))
         });
         Explained {
             services: verdicts.collect(),
@@ -112,17 +115,19 @@ impl Plan {
         }
     }
 
-    fn verdict(&self, interests: &[Interest], path: &Path, is_folder: bool) -> Option<Verdict> {
-        if let Some(interest) = self.decides(interests, path, is_folder) {
-            let saved = Saved {
-                path: path.to_owned(),
-                gone: false,
-            };
-            return Some(Verdict::Counts {
-                ground: interest.ground(),
-                action: interest.action(&saved),
-                inferred: interest.inferred(path),
-            });
+    fn verdicts(&self, interests: &[Interest], path: &Path, is_folder: bool) -> Vec<Verdict> {
+        let saved = Saved {
+            path: path.to_owned(),
+            gone: false,
+        };
+        let counts = |interest: &&Interest| Verdict::Counts {
+            ground: interest.ground(),
+            action: interest.action(&saved),
+            inferred: interest.inferred(path),
+        };
+        let deciding = self.deciding(interests, path, is_folder);
+        if !deciding.is_empty() {
+            return deciding.iter().map(counts).collect();
         }
         let by: Vec<(Ground, Exclusion)> = interests
             .iter()
@@ -132,7 +137,10 @@ impl Plan {
             })
             .collect();
         let entered = is_folder && super::plan::enters(interests, path);
-        (!by.is_empty()).then_some(Verdict::LeftOut { by, entered })
+        if by.is_empty() {
+            return Vec::new();
+        }
+        vec![Verdict::LeftOut { by, entered }]
     }
 
     fn exclusion(&self, interest: &Interest, path: &Path, is_folder: bool) -> Option<Exclusion> {
@@ -169,6 +177,11 @@ impl Interest {
             LeftOut::IgnoreFile => Exclusion::IgnoreFile,
             LeftOut::OtherService => Exclusion::OtherService(self.other(path)?),
             LeftOut::Pattern => self.pattern(&inside, is_folder)?,
+            LeftOut::NotIncluded => Exclusion::NotIncluded,
+            LeftOut::Context => {
+                let (root, rules) = self.context.as_ref()?;
+                line_of(rules, &super::plan::inside(path, root)?)?
+            }
         })
     }
 
@@ -186,20 +199,23 @@ impl Interest {
         match &self.filter {
             Filter::Exact => None,
             Filter::Git { rules, .. } => rules.which_line(inside, is_folder).map(Exclusion::Line),
-            Filter::Docker(docker) => {
-                let (line, text) = docker.rules.which_line(inside)?;
-                let text = text.to_owned();
-                Some(match docker.rules.source() {
-                    Some(file) => Exclusion::Line(IgnoreLine {
-                        file: file.to_owned(),
-                        line,
-                        text,
-                    }),
-                    None => Exclusion::Pattern(text),
-                })
-            }
+            Filter::Docker(docker) => line_of(docker, inside),
         }
     }
+}
+
+/// The line, or the pattern, that excludes a path.
+fn line_of(docker: &DockerRules, inside: &str) -> Option<Exclusion> {
+    let (line, text) = docker.rules.which_line(inside)?;
+    let text = text.to_owned();
+    Some(match docker.rules.source() {
+        Some(file) => Exclusion::Line(IgnoreLine {
+            file: file.to_owned(),
+            line,
+            text,
+        }),
+        None => Exclusion::Pattern(text),
+    })
 }
 
 /// The path itself may be a link, which is watched as the file it is; the way to it is gone without.

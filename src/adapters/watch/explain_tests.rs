@@ -38,6 +38,7 @@ fn stack(root: &Path) -> Stack {
     let web = root.join("web");
     let mut built = Service::named("web");
     built.build = Some(Build {
+        inline: None,
         dockerfile: web.join("Dockerfile"),
         context: web.clone(),
         target: None,
@@ -55,6 +56,8 @@ fn stack(root: &Path) -> Stack {
             then: Then::Restart,
         },
         ignore: vec!["*.test.js".into(), "gen/".into()],
+        include: Vec::new(),
+        initial_sync: false,
     }];
     let mut stack = Stack {
         directory: root.to_owned(),

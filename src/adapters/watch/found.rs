@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::plan::Plan;
 use super::tree::Tree;
 use crate::engine::Event;
-use crate::stack::{Reaction, Service, ServiceName, Stack, WatchRule};
+use crate::stack::{Service, ServiceName, Stack, WatchRule};
 
 /// What was told, so that it is told once for each set of rules.
 #[derive(Debug, Default)]
 pub(super) struct Told(HashMap<ServiceName, Vec<WatchRule>>);
 
-/// What each service of this stack lacks that has an image, no build, and sync rules. Walks their trees, so it blocks; for
+/// What each service of this stack lacks that its sync rules are to give its new containers. Walks their trees, so it blocks; for
 /// those who watch, the watcher tells it.
 pub fn find(stack: &Arc<Stack>) -> Vec<Event> {
     let mut needy = Stack::clone(stack);
-    needy.services.retain(|_, service| lacks_files(service));
+    needy.services.retain(|_, service| service.lacks_files());
     if needy.services.is_empty() {
         return Vec::new();
     }
@@ -29,10 +29,10 @@ pub fn find(stack: &Arc<Stack>) -> Vec<Event> {
 impl Told {
     /// What is to be told of a tree that was laid out.
     pub(super) fn news(&mut self, stack: &Stack, plan: &Plan, tree: &Tree) -> Vec<Event> {
-        let needs = |name: &ServiceName| stack.service(name).is_some_and(lacks_files);
+        let needs = |name: &ServiceName| stack.service(name).is_some_and(Service::lacks_files);
         self.0.retain(|name, _| needs(name));
         let mut news = Vec::new();
-        for service in stack.services.values().filter(|one| lacks_files(one)) {
+        for service in stack.services.values().filter(|one| one.lacks_files()) {
             let before = self.0.insert(service.name.clone(), service.watch.clone());
             if before.as_ref() != Some(&service.watch) {
                 let files = plan.synced(&service.name, tree.files.keys());
@@ -42,9 +42,4 @@ impl Told {
         }
         news
     }
-}
-
-fn lacks_files(service: &Service) -> bool {
-    let is_sync = |rule: &WatchRule| matches!(rule.reaction, Reaction::Sync { .. });
-    service.build.is_none() && service.image.is_some() && service.watch.iter().any(is_sync)
 }

@@ -155,6 +155,8 @@ fn recipe(root: &Path) -> Recipe {
             then: Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }];
     let mut stack = Stack {
         directory: root.parent().unwrap().into(),

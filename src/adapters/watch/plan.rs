@@ -19,7 +19,8 @@ use crate::stack::{Build, Reaction, Runtime, Service, ServiceName, Stack, Then, 
 /// Everything that is watched, and why.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// For each service in the order of the stack: its interests, of which the first that takes a path decides.
+    /// For each service in the order of the stack: its interests, of which the first that takes a path decides, or every
+    /// rule that does.
     pub(super) services: Vec<(ServiceName, Vec<Interest>)>,
     /// Files whose saving reloads the stack.
     stack_files: BTreeSet<PathBuf>,
@@ -42,6 +43,14 @@ pub(super) struct Interest {
     infers: Option<Inferring>,
     /// Whether the stack's own files are left to the reload of the stack.
     pub(super) spares_stack_files: bool,
+    /// What a file must match, if not every file counts.
+    include: Option<DockerRules>,
+    /// The build context whose own rules leave files out too.
+    pub(super) context: Option<(PathBuf, DockerRules)>,
+    /// Whether the interests behind it count too, where it takes a path.
+    goes_on: bool,
+    /// Whether it fills new containers.
+    fills: bool,
 }
 
 /// Why a file or a tree concerns a service.
@@ -101,6 +110,10 @@ pub(super) enum LeftOut {
     OtherService,
     /// A pattern excludes it.
     Pattern,
+    /// It is left out of the build context, and so of the service's rules.
+    Context,
+    /// The rule is for files that match one of its patterns, and this one matches none.
+    NotIncluded,
 }
 
 /// A file that was saved or deleted.
@@ -187,7 +200,7 @@ impl Plan {
             || self
                 .services
                 .iter()
-                .any(|(_, interests)| self.decides(interests, path, false).is_some())
+                .any(|(_, interests)| !self.deciding(interests, path, false).is_empty())
     }
 
     /// Whether something below this folder may mean something.
@@ -202,17 +215,21 @@ impl Plan {
         self.roots.iter().any(|root| root.starts_with(path))
     }
 
-    /// What these files ask of whom: for each service at most one rebuild, one restart, and one sync for each sequel.
+    /// What these files ask of whom: for each service at most one rebuild, one restart, and one sync for each sequel; where
+    /// every rule counts, in the order that Compose has.
     pub(super) fn actions(&self, saved: &[Saved]) -> Vec<(ServiceName, Action)> {
         let mut asked = Vec::new();
         for (name, interests) in &self.services {
             let mut actions: Vec<Action> = Vec::new();
             for saved in saved {
-                if let Some(interest) = self.decides(interests, &saved.path, false) {
+                for interest in self.deciding(interests, &saved.path, false) {
                     add(&mut actions, interest.action(saved));
                 }
             }
-            let actions = settled(actions);
+            let mut actions = settled(actions);
+            if interests.iter().any(|interest| interest.goes_on) {
+                actions.sort_by_key(rank);
+            }
             asked.extend(actions.into_iter().map(|action| (name.clone(), action)));
         }
         asked
@@ -233,11 +250,11 @@ impl Plan {
                 path: path.clone(),
                 gone: false,
             };
-            let decides = self.decides(interests, path, false);
-            if let Some(Action::Sync { copies, then }) =
-                decides.map(|interest| interest.action(&saved()))
-            {
-                found.extend(copies.into_iter().map(|copy| (copy, then.clone())));
+            let deciding = self.deciding(interests, path, false);
+            for interest in deciding.iter().filter(|interest| interest.fills) {
+                if let Action::Sync { copies, then } = interest.action(&saved()) {
+                    found.extend(copies.into_iter().map(|copy| (copy, then.clone())));
+                }
             }
         }
         found
@@ -247,29 +264,54 @@ impl Plan {
         self.services.iter().flat_map(|(_, interests)| interests)
     }
 
-    /// The interest that decides about a file: the first that takes it. What lies where a rule looks, and is left out there,
-    /// is not taken by the build context.
-    pub(super) fn decides<'a>(
+    /// The interests that decide about a file: the first that takes it, and those behind it where it says so. What lies where
+    /// a rule looks, and is left out there, is not taken by the build context.
+    pub(super) fn deciding<'a>(
         &self,
         interests: &'a [Interest],
         path: &Path,
         is_folder: bool,
-    ) -> Option<&'a Interest> {
+    ) -> Vec<&'a Interest> {
         let is_stack_file = self.is_stack_file(path);
         let mut left_out = false;
+        let mut deciding = Vec::new();
         for interest in interests {
             if is_stack_file && interest.spares_stack_files {
                 continue;
             }
             match interest.judge(path, is_folder) {
                 Judgement::Takes if !(left_out && interest.why == Why::Context) => {
-                    return Some(interest);
+                    deciding.push(interest);
+                    if !interest.goes_on {
+                        break;
+                    }
                 }
                 Judgement::LeavesOut(_) => left_out |= interest.is_rule(),
                 Judgement::Takes | Judgement::Elsewhere => {}
             }
         }
-        None
+        deciding
+    }
+}
+
+/// The order in which Compose does what one change asks.
+fn rank(action: &Action) -> u8 {
+    match action {
+        Action::Rebuild => 0,
+        Action::Infer { .. } => 1,
+        Action::Sync {
+            then: Then::Nothing | Then::Signal(_),
+            ..
+        } => 2,
+        Action::Restart => 3,
+        Action::Sync {
+            then: Then::Restart,
+            ..
+        } => 4,
+        Action::Sync {
+            then: Then::Exec(_),
+            ..
+        } => 5,
     }
 }
 
@@ -327,7 +369,7 @@ fn interests(
 ) -> Vec<Interest> {
     let rules = service.watch.iter().zip(1..);
     let rules: Vec<Interest> = rules
-        .map(|(rule, number)| Interest::of_rule(rule, number))
+        .map(|(rule, number)| Interest::of_rule(service, rule, number))
         .collect();
     let runtime = runtime.unwrap_or(if service.has_image() {
         Runtime::Container
@@ -354,7 +396,7 @@ fn interests(
 }
 
 /// What makes another image counts whatever the rules say, unless one names that very file; the rest of the context counts
-/// where no rule looks.
+/// where no rule looks, but for a service of which every rule counts: then nothing else does.
 fn interests_of_build(service: &Service, build: &Build, rules: Vec<Interest>) -> Vec<Interest> {
     let excluded = DockerIgnore::for_build(&build.context, &build.dockerfile);
     let excluded = excluded.unwrap_or_else(|_| DockerIgnore::from_patterns([]));
@@ -373,6 +415,14 @@ fn interests_of_build(service: &Service, build: &Build, rules: Vec<Interest>) ->
         })
         .into();
     interests.retain(|maker| rules.iter().all(|rule| rule.root != maker.root));
+    if service.every_rule && !rules.is_empty() {
+        let within = |rule: Interest| Interest {
+            context: Some((real(&build.context), DockerRules::new(excluded.clone()))),
+            ..rule
+        };
+        interests.extend(rules.into_iter().map(within));
+        return interests;
+    }
     interests.extend(rules);
     let filter = Filter::Docker(DockerRules::new(excluded));
     interests.push(Interest {
@@ -383,15 +433,22 @@ fn interests_of_build(service: &Service, build: &Build, rules: Vec<Interest>) ->
 }
 
 impl Interest {
-    fn of_rule(rule: &WatchRule, number: usize) -> Self {
-        let patterns = rule.ignore.iter().map(String::as_str);
+    fn of_rule(service: &Service, rule: &WatchRule, number: usize) -> Self {
+        let rules = |patterns: &[String]| {
+            let patterns = patterns.iter().map(String::as_str);
+            DockerRules::new(DockerIgnore::from_patterns(patterns))
+        };
         Self {
             root: real(&rule.path),
             why: Why::Rule(number),
-            filter: Filter::Docker(DockerRules::new(DockerIgnore::from_patterns(patterns))),
+            filter: Filter::Docker(rules(&rule.ignore)),
             reaction: rule.reaction.clone(),
             infers: None,
             spares_stack_files: false,
+            include: (!rule.include.is_empty()).then(|| rules(&rule.include)),
+            context: None,
+            goes_on: service.every_rule,
+            fills: service.is_filled_by(rule),
         }
     }
 
@@ -403,6 +460,10 @@ impl Interest {
             reaction,
             infers: None,
             spares_stack_files: true,
+            include: None,
+            context: None,
+            goes_on: false,
+            fills: false,
         }
     }
 
@@ -434,6 +495,17 @@ impl Interest {
         }
         if names::is_temporary(name) {
             return Some(LeftOut::Temporary);
+        }
+        let is_included = |include: &DockerRules| is_folder || include.excludes(inside);
+        if !self.include.as_ref().is_none_or(is_included) {
+            return Some(LeftOut::NotIncluded);
+        }
+        if let Some((root, rules)) = &self.context
+            && let Some(inside) = self::inside(path, root)
+            && !inside.is_empty()
+            && rules.excludes(&inside)
+        {
+            return Some(LeftOut::Context);
         }
         match &self.filter {
             Filter::Exact => None,

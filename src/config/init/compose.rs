@@ -1,75 +1,70 @@
-//! Services from a compose file. What cannot be said in a stack file is noted, never left out silently.
+//! A stack file beside compose files: it builds on them, and proposes what they cannot say.
 
-use super::super::file::normalise;
-use super::compose_service;
-use super::proposal::Draft;
-use super::yaml::Yaml;
+use std::collections::BTreeMap;
+use std::path::Path;
 
-/// A stack file with the services of this compose file.
-pub(super) fn propose(text: &str, file: &str) -> Result<Draft, String> {
-    let yaml = Yaml::parse(text)?;
-    let mut draft = Draft {
-        found: vec![file.to_owned()],
-        ..Draft::default()
+use toml::Value;
+
+use super::super::compose::entry;
+use super::super::discover::Options;
+use super::super::problem::{Problem, Severity};
+use super::super::{dockerfile, environment};
+use super::dockerfiles::relative;
+use super::proposal::{Draft, Service};
+use crate::stack;
+
+/// A stack file for the services of the compose files in this folder; or why they cannot be read.
+pub(super) fn propose(directory: &Path, options: &Options) -> Result<Draft, String> {
+    let options = Options {
+        directory: Some(directory.to_owned()),
+        ..options.clone()
     };
-    for (key, value) in yaml.entries() {
-        top_level(key, value, &mut draft);
-    }
-    if draft.services.is_empty() {
-        return Err(
-            "no service in it has build or image; extends and include are not followed".into(),
-        );
+    let read = entry::load(&options).ok_or("there is no compose file")?;
+    let Some(stack) = &read.stack else {
+        let mut errors = read.problems.iter();
+        let first = errors.find(|problem| problem.severity == Severity::Error);
+        return Err(first.map_or_else(String::new, Problem::line));
+    };
+    let stack::Naming::Compose(project) = &stack.naming else {
+        return Err("it is no compose file".into());
+    };
+    let mut draft = Draft::default();
+    // What they include or extend is read by them.
+    let files = project.config_files.iter();
+    let files = files.filter(|file| file.parent() == Some(directory));
+    draft.compose = files.map(|file| relative(file, directory)).collect();
+    draft.found.clone_from(&draft.compose);
+    let services = stack.services.values();
+    draft.services = services.filter_map(suggestions).collect();
+    if let Some(first) = stack.services.values().find(|one| !one.ports.is_empty()) {
+        draft.smoke = Some(first.name.to_string());
     }
     Ok(draft)
 }
 
-fn top_level(key: &str, value: &Yaml, draft: &mut Draft) {
-    match key {
-        // `version` has had no meaning for years, and `x-` keys are there for anchors, which are filled in by now.
-        "version" => {}
-        key if key.starts_with("x-") => {}
-        "name" => {
-            let name = value.scalar().unwrap_or_default();
-            let normal = normalise(&name);
-            if normal == name {
-                draft.name = Some(name);
-            } else {
-                draft.note(None, format!("the name {name:?} is not carried over"));
-            }
-        }
-        "services" => {
-            for (name, service) in value.entries() {
-                compose_service::propose(name, service, draft);
-            }
-        }
-        "volumes" => {
-            for (name, options) in value.entries() {
-                draft.volumes.push(name.clone());
-                let keys: Vec<&str> = options
-                    .entries()
-                    .iter()
-                    .map(|(key, _)| key.as_str())
-                    .collect();
-                if !keys.is_empty() {
-                    draft.note(
-                        None,
-                        format!("volume {name}: {} not carried over", keys.join(", ")),
-                    );
-                }
-            }
-        }
-        "networks" => {
-            let names: Vec<&str> = value
-                .entries()
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
-            let names = names.join(", ");
-            draft.note(
-                None,
-                format!("networks ({names}) not carried over: all services share one network"),
-            );
-        }
-        other => draft.note(None, format!("top-level {other} not carried over")),
+/// What may be said of a service; nothing of most that run somebody else's image.
+fn suggestions(service: &stack::Service) -> Option<Service> {
+    let mut suggested = Service::named(service.name.as_str());
+    if let (None, Some(port)) = (&service.health, service.port()) {
+        suggested.comment(match &service.build {
+            Some(_) => format!("health = {{ http = \":{port}/healthz\" }}"),
+            None => format!("health = {{ tcp = {port} }}"),
+        });
     }
+    if let Some(build) = &service.build {
+        if service.watch.is_empty() {
+            suggested
+                .comment("sync = \"auto\"      # saved files are put into the containers at once");
+        }
+        let text = match &build.inline {
+            Some(text) => text.clone(),
+            None => environment::read_text(&build.dockerfile).unwrap_or_default(),
+        };
+        let stage = dockerfile::stage(&text, build.target.as_deref(), &BTreeMap::new());
+        if let Some(line) = stage.and_then(|stage| stage.command_line()) {
+            suggested.comment("How it runs as a plain process, when there is no container engine:");
+            suggested.comment(format!("run = {}", Value::from(line.replace('$', "$$"))));
+        }
+    }
+    (!suggested.comments.is_empty()).then_some(suggested)
 }

@@ -13,10 +13,10 @@ pub(super) struct Draft {
     pub(super) found: Vec<String>,
     /// Its services.
     pub(super) services: Vec<Service>,
-    /// Names of volumes to be declared.
-    pub(super) volumes: Vec<String>,
-    /// What was not carried over.
-    pub(super) notes: Vec<String>,
+    /// The compose files that it builds on.
+    pub(super) compose: Vec<String>,
+    /// A service with a front door, for a first smoke check.
+    pub(super) smoke: Option<String>,
 }
 
 /// One service of the file to be.
@@ -61,39 +61,6 @@ impl Service {
 }
 
 impl Draft {
-    /// Notes what was not carried over, in a comment of the service too.
-    pub(super) fn note(&mut self, service: Option<&mut Service>, note: impl Into<String>) {
-        let note = note.into();
-        match service {
-            Some(service) => {
-                self.notes.push(format!("{}: {note}", service.name));
-                service.comment(note);
-            }
-            None => self.notes.push(note),
-        }
-    }
-
-    /// Whether some service is built from this folder.
-    pub(super) fn builds(&self, folder: &str) -> bool {
-        let plain = |text: &str| {
-            text.trim_start_matches("./")
-                .trim_end_matches('/')
-                .to_owned()
-        };
-        let wanted = plain(folder);
-        let context = |value: &Value| match value {
-            Value::String(text) => Some(plain(text)),
-            Value::Table(table) => table.get("context").and_then(Value::as_str).map(plain),
-            _ => None,
-        };
-        let mut builds = self.services.iter().flat_map(|service| &service.keys);
-        builds.any(|(key, value)| {
-            let context = context(value).filter(|_| *key == "build");
-            context
-                .is_some_and(|context| context == wanted || (context.is_empty() && wanted == "."))
-        })
-    }
-
     /// The text of the file.
     pub(super) fn write(&self) -> String {
         let mut out = String::from(
@@ -104,34 +71,31 @@ impl Draft {
             "# Made by \"boatyard init\" from {}.",
             self.found.join(", ")
         );
-        let general: Vec<&String> = self
-            .notes
-            .iter()
-            .filter(|note| !self.is_of_a_service(note))
-            .collect();
-        for note in general {
-            comment(note, &mut out);
-        }
         if let Some(name) = &self.name {
             let _ = writeln!(out, "\nname = {}", show(&Value::from(name.as_str())));
+        }
+        if let [file] = self.compose.as_slice() {
+            let _ = writeln!(out, "\ncompose = {}", show(&Value::from(file.as_str())));
+        } else if !self.compose.is_empty() {
+            let files = Value::from(self.compose.clone());
+            let _ = writeln!(out, "\ncompose = {}", show(&files));
         }
         for service in &self.services {
             service.write(&mut out);
         }
-        if !self.volumes.is_empty() {
-            out.push_str("\n[volumes]\n");
-            for name in &self.volumes {
-                let _ = writeln!(out, "{} = {{}}", key(name));
-            }
+        if let Some(service) = &self.smoke {
+            out.push_str("\n# [[smoke]]\n");
+            comment(
+                &format!("name = {}", Value::from(format!("{service} answers"))),
+                &mut out,
+            );
+            comment(
+                &format!("request = {{ url = \"http://{service}/\" }}"),
+                &mut out,
+            );
+            comment("expect = { status = 200 }", &mut out);
         }
         out
-    }
-
-    fn is_of_a_service(&self, note: &str) -> bool {
-        self.services.iter().any(|service| {
-            note.strip_prefix(&service.name)
-                .is_some_and(|rest| rest.starts_with(": "))
-        })
     }
 }
 

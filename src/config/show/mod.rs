@@ -8,7 +8,7 @@ mod mask;
 mod put;
 mod service;
 mod smoke;
-mod yaml;
+pub(super) mod yaml;
 
 use toml::{Table, Value};
 
@@ -32,7 +32,7 @@ pub fn to_json(stack: &Stack, masked: bool) -> String {
 
 /// The stack as YAML. `masked` replaces what looks like a secret by `***`.
 pub fn to_yaml(stack: &Stack, masked: bool) -> String {
-    yaml::emit(&tree(stack, masked))
+    yaml::emit(tree(stack, masked))
 }
 
 /// One smoke check as a table of the stack file's keys.

@@ -2,25 +2,80 @@
 
 use std::fmt::Write as _;
 
-use toml::Value;
+/// What can be written as YAML.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::config) enum Yaml {
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Yaml>),
+    /// A mapping, in the order in which it is written.
+    Map(Vec<(String, Yaml)>),
+}
+
+impl From<toml::Value> for Yaml {
+    fn from(value: toml::Value) -> Self {
+        match value {
+            toml::Value::String(text) => Self::Text(text),
+            toml::Value::Integer(number) => Self::Int(number),
+            toml::Value::Float(number) => Self::Float(number),
+            toml::Value::Boolean(yes) => Self::Bool(yes),
+            toml::Value::Datetime(moment) => Self::Text(moment.to_string()),
+            toml::Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
+            toml::Value::Table(table) => {
+                let entries = table.into_iter();
+                Self::Map(entries.map(|(key, item)| (key, item.into())).collect())
+            }
+        }
+    }
+}
+
+impl From<serde_json::Value> for Yaml {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(yes) => Self::Bool(yes),
+            serde_json::Value::Number(number) => number.as_i64().map_or_else(
+                || Self::Float(number.as_f64().unwrap_or_default()),
+                Self::Int,
+            ),
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(items) => {
+                Self::List(items.into_iter().map(Self::from).collect())
+            }
+            serde_json::Value::Object(map) => {
+                let entries = map.into_iter();
+                Self::Map(entries.map(|(key, item)| (key, item.into())).collect())
+            }
+        }
+    }
+}
 
 /// The tree as a YAML document.
-pub(super) fn emit(value: &Value) -> String {
+pub(in crate::config) fn emit(value: impl Into<Yaml>) -> String {
     let mut out = String::new();
-    block(value, 0, &mut out);
+    block(&value.into(), 0, &mut out);
     out
 }
 
 /// Writes a value that begins on a line of its own.
-fn block(value: &Value, indent: usize, out: &mut String) {
+fn block(value: &Yaml, indent: usize, out: &mut String) {
     match value {
-        Value::Table(table) if !table.is_empty() => {
+        Yaml::Map(table) if !table.is_empty() => {
             for (key, item) in table {
                 pad(indent, out);
                 entry(key, item, indent, out);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Yaml::List(items) if !items.is_empty() => {
             for item in items {
                 pad(indent, out);
                 out.push('-');
@@ -35,7 +90,7 @@ fn block(value: &Value, indent: usize, out: &mut String) {
     }
 }
 
-fn entry(key: &str, item: &Value, indent: usize, out: &mut String) {
+fn entry(key: &str, item: &Yaml, indent: usize, out: &mut String) {
     out.push_str(&text(key));
     out.push(':');
     if is_flat(item) {
@@ -49,9 +104,9 @@ fn entry(key: &str, item: &Value, indent: usize, out: &mut String) {
 }
 
 /// Writes a member of a list; a table begins on the line of its dash.
-fn member(item: &Value, indent: usize, out: &mut String) {
+fn member(item: &Yaml, indent: usize, out: &mut String) {
     match item {
-        Value::Table(table) if !table.is_empty() => {
+        Yaml::Map(table) if !table.is_empty() => {
             for (index, (key, item)) in table.iter().enumerate() {
                 if index == 0 {
                     out.push(' ');
@@ -61,7 +116,7 @@ fn member(item: &Value, indent: usize, out: &mut String) {
                 entry(key, item, indent + 2, out);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Yaml::List(items) if !items.is_empty() => {
             out.push('\n');
             block(item, indent + 2, out);
         }
@@ -77,23 +132,23 @@ fn pad(indent: usize, out: &mut String) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn is_flat(value: &Value) -> bool {
+fn is_flat(value: &Yaml) -> bool {
     match value {
-        Value::Table(table) => table.is_empty(),
-        Value::Array(items) => items.is_empty(),
+        Yaml::Map(table) => table.is_empty(),
+        Yaml::List(items) => items.is_empty(),
         _ => true,
     }
 }
 
-fn scalar(value: &Value) -> String {
+fn scalar(value: &Yaml) -> String {
     match value {
-        Value::String(plain) => text(plain),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => float(*number),
-        Value::Boolean(yes) => yes.to_string(),
-        Value::Datetime(moment) => text(&moment.to_string()),
-        Value::Array(_) => "[]".into(),
-        Value::Table(_) => "{}".into(),
+        Yaml::Null => "null".into(),
+        Yaml::Text(plain) => text(plain),
+        Yaml::Int(number) => number.to_string(),
+        Yaml::Float(number) => float(*number),
+        Yaml::Bool(yes) => yes.to_string(),
+        Yaml::List(_) => "[]".into(),
+        Yaml::Map(_) => "{}".into(),
     }
 }
 

@@ -310,12 +310,12 @@ help: add "ports" or expose = [8000], with the right number, or name it in the p
 fn a_compose_file_to_build_on() {
     check(
         r#"compose = "compose.yaml""#,
-        r#"error: building on a compose file is not supported by this version
- --> boatyard.toml:1:1
+        r#"error: "compose" in the stack file: there is no file "compose.yaml"
+ --> boatyard.toml:1:11
   |
 1 | compose = "compose.yaml"
-  | ^^^^^^^
-help: "boatyard init" makes a boatyard.toml from a compose file
+  |           ^^^^^^^^^^^^^^
+help: it is relative to the stack file; correct the name
 "#,
     );
 }

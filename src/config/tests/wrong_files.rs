@@ -40,7 +40,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "compose = \"compose.yaml\"",
-        "1:1: error: building on a compose file is not supported by this version; \"boatyard init\" makes a boatyard.toml from a compose file",
+        "1:11: error: \"compose\" in the stack file: there is no file \"compose.yaml\"; it is relative to the stack file; correct the name",
     ),
     (
         "[service.a]\nimage = \"x\"",

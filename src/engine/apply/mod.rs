@@ -51,6 +51,17 @@ pub(super) fn apply(state: &mut State, now: Moment, event: Event, turn: &mut Tur
         Event::OtlpListening { grpc, http, taken } => {
             turn.tell(Notice::OtlpListening { grpc, http, taken });
         }
+        Event::FrontDoor {
+            service,
+            port,
+            address,
+            variable,
+        } => turn.tell(Notice::FrontDoor {
+            service,
+            port,
+            address,
+            variable,
+        }),
         Event::Replayed { replay } => turn.tell(Notice::Replayed(replay)),
         Event::CheckSaved { check, file, line } => {
             turn.tell(Notice::CheckSaved { check, file, line });

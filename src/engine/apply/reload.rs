@@ -163,6 +163,7 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
     rest.stop_grace_period = neutral.stop_grace_period;
     rest.trace = neutral.trace;
     rest.faults.clear();
+    rest.container.pull_policy = neutral.container.pull_policy;
     match runtime {
         Some(Runtime::Process) => {
             rest.image = None;
@@ -174,6 +175,7 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
             rest.extra_hosts.clear();
             rest.user = None;
             rest.init = neutral.init;
+            rest.container = neutral.container;
         }
         Some(Runtime::Container) => {
             rest.run = None;

@@ -78,6 +78,7 @@ struct State {
     ports: BTreeMap<ServiceName, BTreeSet<u16>>,
     callers: HashMap<IpAddr, ServiceName>,
     calls: HashMap<ServiceName, Vec<ServiceName>>,
+    names: HashMap<ServiceName, Vec<String>>,
     relays: Vec<Relay>,
     questions: u64,
 }
@@ -183,6 +184,16 @@ impl Mesh {
         state.tell_all(&Told::Policy { service, policy });
     }
 
+    /// Sets by which names a service is called.
+    pub fn call(&self, service: &ServiceName, names: Vec<String>) {
+        let mut state = self.state();
+        state.names.insert(service.clone(), names.clone());
+        state.tell_all(&Told::Names {
+            service: service.clone(),
+            names,
+        });
+    }
+
     /// A service left the stack.
     pub fn forget(&self, service: &ServiceName) {
         let mut state = self.state();
@@ -190,6 +201,7 @@ impl Mesh {
         state.policies.remove(service);
         state.ports.remove(service);
         state.calls.remove(service);
+        state.names.remove(service);
         state.tell_all(&Told::Forget {
             service: service.clone(),
         });
@@ -291,6 +303,10 @@ impl State {
             service: service.clone(),
             callees: callees.clone(),
         });
+        let names = self.names.iter().map(|(service, names)| Told::Names {
+            service: service.clone(),
+            names: names.clone(),
+        });
         let policies = self.policies.iter().map(|(service, policy)| Told::Policy {
             service: service.clone(),
             policy: policy.clone(),
@@ -308,7 +324,7 @@ impl State {
                 service: service.clone(),
                 ports: ports.iter().copied().collect(),
             });
-        let first = callers.chain(calls).chain(policies);
+        let first = callers.chain(calls).chain(names).chain(policies);
         first.chain(targets).chain(ports).collect()
     }
 }

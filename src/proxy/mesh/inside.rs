@@ -117,6 +117,8 @@ struct Shared {
 struct Table {
     ports: BTreeMap<u16, Port>,
     calls: HashMap<ServiceName, BTreeSet<ServiceName>>,
+    /// By which names services are called, in lower case.
+    names: HashMap<ServiceName, BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -161,6 +163,10 @@ impl Inside {
                 }
             }
             Told::Caller { address, service } => self.0.callers.set(address, service),
+            Told::Names { service, names } => {
+                let names = names.iter().map(|name| name.to_ascii_lowercase());
+                self.table().names.insert(service, names.collect());
+            }
             Told::Calls { service, callees } => {
                 let callees = callees.into_iter().collect();
                 self.table().calls.insert(service, callees);
@@ -180,6 +186,7 @@ impl Inside {
         self.0.relay.routes.forget(service);
         let mut table = self.table();
         table.calls.remove(service);
+        table.names.remove(service);
         table.ports.retain(|_, port| {
             port.services.retain(|other| other != service);
             if let (true, Some(listening)) = (port.services.is_empty(), &port.listening) {
@@ -268,8 +275,12 @@ impl Inside {
         };
         let asked = timeout(PATIENCE, asked_for(stream, declared().is_some())).await;
         let by_name = asked.ok().flatten().and_then(|host| {
-            let mut fitting = many.iter().filter(|service| is_called(service, &host));
-            fitting.next().cloned()
+            let table = self.table();
+            let has = |service: &&ServiceName| {
+                let names = table.names.get(*service);
+                is_called(service, &host) || names.is_some_and(|names| is_one_of(names, &host))
+            };
+            many.iter().find(has).cloned()
         });
         by_name.or_else(declared)
     }
@@ -293,6 +304,12 @@ fn is_called(service: &ServiceName, host: &str) -> bool {
         })
     };
     is_one(host) || host.split_once('.').is_some_and(|(first, _)| is_one(first))
+}
+
+/// Whether a host is one of these names, or one with a network's name behind it.
+fn is_one_of(names: &BTreeSet<String>, host: &str) -> bool {
+    let first = host.split_once('.').map(|(first, _)| first);
+    names.contains(host) || first.is_some_and(|first| names.contains(first))
 }
 
 /// The name that the connection asks for; nothing is taken from it. `may_be_silent`: there is somebody to go to if nothing is
@@ -337,6 +354,19 @@ async fn accept(inside: Inside, listener: TcpListener, port: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_names_may_have_dots_of_their_own() {
+        let names = ["db", "db.internal"].map(str::to_owned).into();
+        for (host, expected) in [
+            ("db", true),
+            ("db.shop_default", true),
+            ("db.internal", true),
+            ("internal", false),
+        ] {
+            assert_eq!(is_one_of(&names, host), expected, "{host}");
+        }
+    }
 
     #[test]
     fn a_service_is_called_by_its_names_only() {

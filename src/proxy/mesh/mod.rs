@@ -15,4 +15,4 @@ mod words;
 
 pub use host::{Mesh, MeshNews};
 pub use inside::{RELAY_WORD, relay_main};
-pub use plan::{names, share};
+pub use plan::share;

@@ -8,15 +8,6 @@ use crate::stack::{EnvValue, Fragment, Probe, Service, ServiceName, Stack};
 /// Relays of one stack at most; services that would need more share the last one.
 const MOST: usize = 8;
 
-/// The names by which a service is called: its own, and those of its replicas.
-pub fn names(service: &Service) -> Vec<String> {
-    let name = service.name.to_string();
-    let replicas = (1..=service.replicas).map(|number| format!("{name}-{number}"));
-    let mut names: Vec<String> = replicas.collect();
-    names.push(name);
-    names
-}
-
 /// Sorts services into relays. `ports` says at which ports each is known to listen.
 pub fn share(
     stack: &Stack,

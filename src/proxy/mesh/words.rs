@@ -42,6 +42,11 @@ pub(super) enum Told {
         address: IpAddr,
         service: Option<ServiceName>,
     },
+    /// By which names a service is called.
+    Names {
+        service: ServiceName,
+        names: Vec<String>,
+    },
     /// Whom a service is declared to call.
     Calls {
         service: ServiceName,

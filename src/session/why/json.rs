@@ -115,6 +115,7 @@ fn exclusion(why: &Exclusion) -> Value {
             "line": line.line,
             "pattern": line.text,
         }),
+        Exclusion::NotIncluded => json!({ "by": "include" }),
         Exclusion::Pattern(pattern) => json!({ "by": "pattern", "pattern": pattern }),
     }
 }

@@ -158,17 +158,15 @@ fn path_story(
     for (name, service) in &stack.services {
         let mine = told.iter().filter_map(|(assumed, explanation)| {
             let runtime = assumed.runtime(service)?;
-            Some((runtime, meaning(&of(explanation)?, name, runtime)))
+            Some((runtime, meanings(&of(explanation)?, name, runtime)))
         });
-        answers.extend(
-            differing(mine)
-                .into_iter()
-                .map(|(runtime, meaning)| Answer {
-                    service: name.clone(),
-                    runtime,
-                    meaning,
-                }),
-        );
+        for (runtime, meanings) in differing(mine) {
+            answers.extend(meanings.into_iter().map(|meaning| Answer {
+                service: name.clone(),
+                runtime,
+                meaning,
+            }));
+        }
     }
     answers.retain(|answer| answer.runtime.is_some() || answer.meaning != Meaning::Nothing);
     Some(PathStory {
@@ -206,20 +204,28 @@ fn differing<T: PartialEq>(told: impl Iterator<Item = (Runtime, T)>) -> Vec<(Opt
         .collect()
 }
 
-fn meaning(explained: &Explained, service: &ServiceName, runtime: Runtime) -> Meaning {
-    let found = explained.services.iter().find(|(name, _)| name == service);
-    match found.map(|(_, verdict)| verdict.clone()) {
-        None => Meaning::Nothing,
-        Some(Verdict::LeftOut { by, entered }) => Meaning::LeftOut { by, entered },
-        Some(Verdict::Counts {
-            ground,
-            action,
-            inferred,
-        }) => Meaning::Does {
-            deed: deed(action, runtime),
-            ground,
-            inferred,
-        },
+/// What a path means to a service: one thing, or several that all count.
+fn meanings(explained: &Explained, service: &ServiceName, runtime: Runtime) -> Vec<Meaning> {
+    let verdicts = explained.services.iter();
+    let found: Vec<Meaning> = verdicts
+        .filter(|(name, _)| name == service)
+        .map(|(_, verdict)| match verdict.clone() {
+            Verdict::LeftOut { by, entered } => Meaning::LeftOut { by, entered },
+            Verdict::Counts {
+                ground,
+                action,
+                inferred,
+            } => Meaning::Does {
+                deed: deed(action, runtime),
+                ground,
+                inferred,
+            },
+        })
+        .collect();
+    if found.is_empty() {
+        vec![Meaning::Nothing]
+    } else {
+        found
     }
 }
 

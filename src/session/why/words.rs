@@ -145,6 +145,7 @@ fn excluded(story: &Story, service: &ServiceName, ground: &Ground, why: &Exclusi
             line.line,
             line.text
         ),
+        Exclusion::NotIncluded => format!("none of the patterns that {of} includes matches it"),
         Exclusion::Pattern(pattern) => format!("{of} leaves out {pattern}"),
     }
 }

@@ -49,6 +49,7 @@ impl Floor {
         }
         let mut service = Service::named("web");
         service.build = Some(Build {
+            inline: None,
             context: folder.path().to_path_buf(),
             dockerfile: folder.path().join("Dockerfile"),
             target: None,

@@ -53,6 +53,7 @@ pub(super) fn write_many(folder: &Path) {
 /// How the site is built.
 pub(super) fn build(context: &Path) -> Build {
     Build {
+        inline: None,
         context: context.to_path_buf(),
         dockerfile: context.join("Dockerfile"),
         target: None,

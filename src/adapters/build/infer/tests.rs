@@ -68,6 +68,7 @@ pub(super) fn service() -> Service {
     let mut service = Service::named("web");
     service.sync = SyncMode::Auto;
     service.build = Some(Build {
+        inline: None,
         context: "/ctx".into(),
         dockerfile: "/ctx/Dockerfile".into(),
         target: None,

@@ -1,26 +1,30 @@
 //! How a run begins: its container is made, given its files, attached to, and started.
 
 use super::super::abort::AbortOnDrop;
-use super::super::create::{Created, create, facts};
+use super::super::create::{Created, create};
 use super::super::ending;
 use super::super::find::ContainerEngine;
+use super::super::granted::{self, Granted};
 use super::super::helped::{self, Helped, ImageFacts};
 use super::super::helper::{Order as Inside, listening_in};
+use super::super::hooks::AFTER_START;
+use super::super::image;
 use super::super::kept::{self, Namespace, Replica};
-use super::super::model::{Container, StackNetwork};
+use super::super::model::Container;
+use super::super::network;
 use super::super::output::Pump;
 use super::super::rejoin::attach;
 use super::super::relays::Seen;
 use super::super::sink::Sink;
 use super::super::spec::How;
+use super::super::sync;
 use super::super::words::is_network_gone;
-use super::super::{network, sync};
 use super::{Life, Unstarted, plain_failure, remove_container};
 use crate::engine::{Event, Place, StartFailure};
-use crate::stack::Reach;
-use bollard::errors::Error;
+use crate::stack::{Reach, Space};
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::InspectContainerOptions;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -34,65 +38,86 @@ impl Life {
     /// come up, once more without.
     pub(super) async fn start(&mut self) -> Result<Pump, Unstarted> {
         let engine = self.engine()?;
-        let network = self
-            .shared
-            .ensure_network(&engine)
-            .await
-            .map_err(|error| self.failure(&error))?;
         let service = self.request.start.service.clone();
+        let networks = self.shared.networks_of(&engine, &service).await;
+        self.networks = networks.map_err(|why| plain_failure(&why))?;
         self.relayed = self.shared.relays.decided(&service.name).await;
         let namespace = self.namespace().await;
-        let facts = match self.facts(&engine).await {
-            Ok(facts) => {
-                self.request.leave_to_image(&facts.environment);
-                facts
-            }
+        let (facts, granted) = match self.gathered(&engine).await {
+            Ok(gathered) => gathered,
             Err(why) => {
                 self.lend(namespace);
                 return Err(why);
             }
         };
+        self.request.leave_to_image(&facts.environment);
         self.listens(facts.exposed.clone());
-        let helped = Helped::of(&self.shared, &network, &self.request, &facts).await;
+        let helped = Helped::of(&self.shared, &self.networks, &self.request, &facts).await;
         let is_named = matches!(namespace, Namespace::Named);
-        let relayed = self.relayed;
         let how = How {
             helped,
             namespace,
-            relayed,
+            relayed: self.relayed,
+            image: facts.id.clone(),
+            granted: granted.mounts.clone(),
         };
-        let pump = match self.start_as(&engine, &network, how).await {
+        self.image_health = facts.health;
+        match self.start_as(&engine, how, granted.tar.clone()).await {
             Err(Unstarted::Helpless(why)) => {
-                let start = &self.request.start;
-                let image = start.image.as_deref().unwrap_or_default();
-                self.shared
-                    .do_without_helper(image, &start.service.name, &why);
-                if let Some(created) = self.container.take() {
-                    remove_container(&engine, &created.id).await;
-                }
-                let how = How {
-                    relayed,
-                    helped: None,
-                    namespace: match self.lent.take() {
-                        Some(holder) => Namespace::Lent(holder),
-                        None if is_named => Namespace::Named,
-                        None => Namespace::Nameless,
-                    },
+                self.do_without_helper(&engine, &why).await;
+                let namespace = match self.lent.take() {
+                    Some(holder) => Namespace::Lent(holder),
+                    None if is_named => Namespace::Named,
+                    None => Namespace::Nameless,
                 };
-                self.start_as(&engine, &network, how).await?
+                let how = How {
+                    helped: None,
+                    namespace,
+                    relayed: self.relayed,
+                    image: facts.id,
+                    granted: granted.mounts,
+                };
+                self.start_as(&engine, how, granted.tar).await
             }
-            started => started?,
-        };
-        Ok(pump)
+            started => started,
+        }
     }
 
-    pub(super) async fn start_as(
+    /// What must be known before the container is made: what the image says, and what the service is granted.
+    async fn gathered(
         &mut self,
         engine: &ContainerEngine,
-        network: &StackNetwork,
+    ) -> Result<(ImageFacts, Granted), Unstarted> {
+        let facts = self.facts(engine).await?;
+        let (service, run) = (self.request.start.service.clone(), self.run_id());
+        let identity = self.shared.identity.clone();
+        let is_local = engine.endpoint().is_local();
+        let reading =
+            tokio::task::spawn_blocking(move || granted::read(&service, &identity, run, is_local));
+        let granted = match reading.await {
+            Ok(read) => read.map_err(|why| plain_failure(&why))?,
+            Err(broke) => return Err(plain_failure(&broke.to_string()).into()),
+        };
+        Ok((facts, granted))
+    }
+
+    async fn do_without_helper(&mut self, engine: &ContainerEngine, why: &str) {
+        let start = &self.request.start;
+        let image = start.image.as_deref().unwrap_or_default();
+        self.shared
+            .do_without_helper(image, &start.service.name, why);
+        if let Some(created) = self.container.take() {
+            remove_container(engine, &created.id).await;
+        }
+    }
+
+    async fn start_as(
+        &mut self,
+        engine: &ContainerEngine,
         how: How,
+        granted: Option<Vec<u8>>,
     ) -> Result<Pump, Unstarted> {
-        let (created, how) = self.made(engine, network, how).await?;
+        let (created, how) = self.made(engine, how).await?;
         let (id, name) = (created.id.clone(), created.name.clone());
         self.container = Some(created);
         self.lend(how.namespace);
@@ -100,16 +125,22 @@ impl Life {
         if how.helped.is_none() {
             self.upload_given(engine, &id).await?;
         }
+        if let Some(tar) = granted {
+            let copied = granted::copy(engine, &id, tar).await;
+            copied.map_err(|why| plain_failure(&why))?;
+        }
         let start = &self.request.start;
         let sink = Sink::new(
             self.shared.wires.telemetry.clone(),
             start.service.name.clone(),
             start.run.0,
-            network.direct,
+            self.networks.direct,
         );
         let pump = self.begin(engine, &id, sink, how.helped).await?;
+        self.after_start().await?;
         let service = &self.request.start.service;
-        let kept = (self.relayed || self.helper.is_some()) && service.keep_network;
+        let stays = self.helper.is_some() && self.shared.identity.compose.is_none();
+        let kept = (self.relayed || stays) && kept::is_lent(service);
         if kept {
             let names = &self.shared.kept;
             names.can_stay(&self.replica(), self.run_id());
@@ -124,11 +155,50 @@ impl Life {
         Ok(pump)
     }
 
+    /// Runs what is to be run right after the start. A program that ends meanwhile is heard of as usual.
+    async fn after_start(&mut self) -> Result<(), Unstarted> {
+        let service = self.request.start.service.clone();
+        let hooks = &service.container.post_start;
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let within = self
+            .hooks()
+            .ok_or_else(|| plain_failure("the container engine does not answer"))?;
+        let (link, id) = (self.shared.link.clone(), self.id());
+        let mut ended = Box::pin(ending::wait(&link, &id));
+        let mut running = Box::pin(within.run(&service, hooks, AFTER_START));
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut ended => return Ok(()),
+                done = &mut running => {
+                    let Err(why) = done else { return Ok(()) };
+                    let state = self.inspect().await.and_then(|found| found.state);
+                    let is_running = state.and_then(|state| state.running).unwrap_or(false);
+                    return if is_running {
+                        Err(plain_failure(&format!("post_start {why}")).into())
+                    } else {
+                        Ok(())
+                    };
+                }
+                order = self.orders.recv() => self.note(order),
+            }
+            if self.over {
+                return Err(Unstarted::Unwanted);
+            }
+        }
+    }
+
     pub(super) async fn namespace(&self) -> Namespace {
         let start = &self.request.start;
         let kept = &self.shared.kept;
         if self.relayed {
             return kept.place_relayed(&start.service).await;
+        }
+        // Compose's commands would show what keeps a name as the service itself.
+        if self.shared.identity.compose.is_some() {
+            return Namespace::Named;
         }
         kept.place(&start.service, &self.replica(), start.run).await
     }
@@ -140,16 +210,18 @@ impl Life {
 
     pub(super) fn lend(&mut self, namespace: Namespace) {
         if let Namespace::Lent(holder) = namespace {
-            self.is_at(holder.address);
+            self.are_at(holder.addresses.clone());
             self.lent = Some(holder);
         }
     }
 
-    /// Makes known whose address this is.
-    fn is_at(&mut self, address: IpAddr) {
-        let service = self.request.start.service.name.clone();
-        self.address = Some(address);
-        self.shared.relays.tell(Seen::Runs { service, address });
+    /// Makes known whose addresses these are.
+    fn are_at(&mut self, addresses: Vec<IpAddr>) {
+        for address in &addresses {
+            let (service, address) = (self.request.start.service.name.clone(), *address);
+            self.shared.relays.tell(Seen::Runs { service, address });
+        }
+        self.addresses = addresses;
     }
 
     /// Makes known where it listens, if a relay wants to know.
@@ -187,7 +259,7 @@ impl Life {
         engine: &ContainerEngine,
     ) -> Result<ImageFacts, Unstarted> {
         let (shared, request) = (self.shared.clone(), self.request.clone());
-        let mut finding = Box::pin(facts(&shared, engine, &request));
+        let mut finding = Box::pin(image::facts(&shared, engine, &request));
         loop {
             tokio::select! {
                 found = &mut finding => return Ok(found?),
@@ -204,13 +276,12 @@ impl Life {
     pub(super) async fn made(
         &mut self,
         engine: &ContainerEngine,
-        network: &StackNetwork,
         how: How,
     ) -> Result<(Created, How), Unstarted> {
         let (shared, request) = (self.shared.clone(), self.request.clone());
-        let (engine, network) = (engine.clone(), network.clone());
+        let (engine, networks) = (engine.clone(), self.networks.clone());
         let mut making = tokio::spawn(async move {
-            let made = create(&shared, &engine, &request, &network, &how).await;
+            let made = create(&shared, &engine, &request, &networks, &how).await;
             (made, how)
         });
         loop {
@@ -310,7 +381,7 @@ impl Life {
 
     /// Attaches and starts the container.
     pub(super) async fn attach_and_start(
-        &self,
+        &mut self,
         engine: &ContainerEngine,
         id: &str,
         sink: Sink,
@@ -318,48 +389,43 @@ impl Life {
         let attached = attach(engine, id)
             .await
             .map_err(|error| plain_failure(&format!("its output cannot be read: {error}")))?;
-        let started = self.start_container(engine, id).await;
-        started.map_err(|error| self.failure(&error))?;
+        self.start_container(engine, id).await?;
         Ok(Pump::attached(attached, self.tty(), sink))
     }
 
-    /// Starts the container, on a new network of the same name if somebody removed the old one.
-    pub(super) async fn start_container(
-        &self,
+    /// Starts the container, on new networks of the same names if somebody removed the old ones.
+    async fn start_container(
+        &mut self,
         engine: &ContainerEngine,
         id: &str,
-    ) -> Result<(), Error> {
-        match engine.client.start_container(id, None).await {
+    ) -> Result<(), Unstarted> {
+        let started = match engine.client.start_container(id, None).await {
             Err(error) if is_network_gone(&error) => {
-                self.shared.renew_network(engine).await?;
+                let renewed = self.shared.renew_networks(engine, &self.networks).await;
+                self.networks = renewed.map_err(|why| plain_failure(&why))?;
                 engine.client.start_container(id, None).await
             }
             started => started,
-        }
+        };
+        started.map_err(|error| self.failure(&error).into())
     }
 
     /// Learns where the run is and makes it known. Does nothing when the program has already ended.
     pub(super) async fn publish(&mut self, engine: &ContainerEngine, id: &str) {
-        let inspected = engine
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>);
-        let (Ok(found), Some(network)) = (inspected.await, self.network().await) else {
+        let Some(found) = self.inspect().await else {
             return;
         };
         let pid = found.state.as_ref().and_then(|state| state.pid);
-        if self.lent.is_none()
-            && let Some(address) = network::address(&found, &network)
-        {
-            self.is_at(address);
+        if self.lent.is_none() {
+            self.are_at(network::addresses(&found, &self.networks));
         }
         let before = self.shared.container(self.run_id());
+        let (home, reach) = self.home_and_reach(engine, &found).await;
         let container = Container {
             id: id.to_owned(),
+            home,
             service: self.request.start.service.clone(),
-            reach: match &self.lent {
-                Some(holder) => Some(Reach::Host(holder.address)),
-                None => network::reach(&found, &network),
-            },
+            reach,
             pid: pid
                 .and_then(|pid| u32::try_from(pid).ok())
                 .filter(|pid| *pid != 0),
@@ -368,9 +434,10 @@ impl Life {
                 .and_then(|config| config.user)
                 .unwrap_or_default(),
             helper: self.helper.clone(),
+            image_health: self.image_health.clone(),
             owner: None,
         };
-        if let (true, Some(pid)) = (self.relayed && network.direct, container.pid) {
+        if let (true, Some(pid)) = (self.relayed && self.networks.direct, container.pid) {
             self.look_where_it_listens(pid);
         }
         let moved = before.is_some_and(|before| before.reach != container.reach);
@@ -378,6 +445,37 @@ impl Life {
         if moved {
             // Whoever wanted to know may be gone.
             let _ = self.shared.moved.send(self.run_id());
+        }
+    }
+
+    /// Which container has the network that the run lives in, and how it is reached there.
+    async fn home_and_reach(
+        &self,
+        engine: &ContainerEngine,
+        found: &ContainerInspectResponse,
+    ) -> (String, Option<Reach>) {
+        let own = self.id();
+        if let Some(holder) = &self.lent {
+            let address = holder.addresses.first().copied();
+            return (holder.id.clone(), address.map(Reach::Host));
+        }
+        match &self.request.start.service.container.network_mode {
+            None => (own, network::reach(found, &self.networks)),
+            Some(space) if space.is_host() => {
+                let here = Reach::Host(Ipv4Addr::LOCALHOST.into());
+                (own, self.networks.direct.then_some(here))
+            }
+            Some(Space::Service(name)) => match self.shared.newest_of(name) {
+                Some(other) => (other.home, other.reach),
+                None => (own, None),
+            },
+            Some(Space::Container(name)) => {
+                let options = None::<InspectContainerOptions>;
+                let other = engine.client.inspect_container(name, options).await.ok();
+                let address = other.as_ref().and_then(network::any_address);
+                (name.clone(), address.map(Reach::Host))
+            }
+            Some(Space::Named(_)) => (own, network::any_address(found).map(Reach::Host)),
         }
     }
 }

@@ -1,0 +1,185 @@
+//! A service's further words about its containers, as the engine takes them.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, DeviceMapping, DeviceRequest, HealthConfig, HostConfig,
+    HostConfigCgroupnsModeEnum, HostConfigLogConfig, ResourcesBlkioWeightDevice, ResourcesUlimits,
+    ThrottleDevice,
+};
+use indexmap::IndexMap;
+
+use crate::stack::{ContainerOptions, Device, Disks, ImageHealth, Limits, Service, Space};
+
+/// Kernel parameters that belong to a network namespace.
+pub(super) const NET_SYSCTL: &str = "net.";
+
+/// Adds what a service says to a container that is otherwise complete. `space_of` gives the id of the container in which a
+/// service's run lives.
+pub(super) fn apply(
+    body: &mut ContainerCreateBody,
+    service: &Service,
+    space_of: &dyn Fn(&Space) -> String,
+) {
+    let options = &service.container;
+    body.hostname.clone_from(&options.hostname);
+    body.domainname.clone_from(&options.domainname);
+    body.open_stdin = options.stdin_open.then_some(true);
+    if options.image_health != ImageHealth::Left {
+        body.healthcheck = Some(HealthConfig {
+            test: Some(vec!["NONE".into()]),
+            ..HealthConfig::default()
+        });
+    }
+    let host = body.host_config.get_or_insert_default();
+    isolation(host, options, space_of);
+    names(host, options);
+    devices(host, &options.devices);
+    limits(host, &options.limits);
+    disks(host, &options.limits.disks);
+    host.device_cgroup_rules = list(&options.device_cgroup_rules);
+    host.shm_size = options.shm_size;
+    host.sysctls = map(&options.sysctls);
+    host.storage_opt = map(&options.storage_opt);
+    host.annotations = map(&options.annotations);
+    host.runtime.clone_from(&options.runtime);
+    host.oom_score_adj = options.oom_score_adj;
+    host.oom_kill_disable = options.oom_kill_disable.then_some(true);
+    host.ulimits = Some(ulimits(options));
+    if let Some(logging) = &options.logging {
+        host.log_config = Some(HostConfigLogConfig {
+            typ: logging.driver.clone(),
+            config: map(&logging.options),
+        });
+    }
+}
+
+/// Takes away what belongs to a network namespace, for a container that lives in another's.
+pub(super) fn leave_network(body: &mut ContainerCreateBody) {
+    body.exposed_ports = None;
+    body.networking_config = None;
+    body.hostname = None;
+    body.domainname = None;
+    if let Some(host) = &mut body.host_config {
+        host.port_bindings = None;
+        host.extra_hosts = None;
+        host.dns = None;
+        host.dns_search = None;
+        host.dns_options = None;
+        if let Some(sysctls) = &mut host.sysctls {
+            sysctls.retain(|name, _| !name.starts_with(NET_SYSCTL));
+        }
+    }
+}
+
+fn isolation(
+    host: &mut HostConfig,
+    options: &ContainerOptions,
+    space_of: &dyn Fn(&Space) -> String,
+) {
+    host.privileged = options.privileged.then_some(true);
+    host.readonly_rootfs = options.read_only.then_some(true);
+    host.cap_add = list(&options.cap_add);
+    host.cap_drop = list(&options.cap_drop);
+    host.security_opt = list(&options.security_opt);
+    host.group_add = list(&options.group_add);
+    host.pid_mode = options.pid.as_ref().map(space_of);
+    host.ipc_mode = options.ipc.as_ref().map(space_of);
+    host.uts_mode.clone_from(&options.uts);
+    host.userns_mode.clone_from(&options.userns_mode);
+    host.cgroup_parent.clone_from(&options.cgroup_parent);
+    host.cgroupns_mode = match options.cgroup.as_deref() {
+        Some("host") => Some(HostConfigCgroupnsModeEnum::HOST),
+        Some("private") => Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        Some(_) | None => None,
+    };
+}
+
+/// How names are looked up.
+fn names(host: &mut HostConfig, options: &ContainerOptions) {
+    host.dns = list(&options.dns);
+    host.dns_search = list(&options.dns_search);
+    host.dns_options = list(&options.dns_opt);
+}
+
+/// Devices with a path are the engine's to hand over; the others are named by the Container Device Interface.
+fn devices(host: &mut HostConfig, devices: &[Device]) {
+    let (paths, named): (Vec<&Device>, Vec<&Device>) = devices
+        .iter()
+        .partition(|device| device.source.starts_with('/'));
+    if !paths.is_empty() {
+        let mapped = paths.iter().map(|device| DeviceMapping {
+            path_on_host: Some(device.source.clone()),
+            path_in_container: Some(device.target.clone()),
+            cgroup_permissions: Some(device.permissions.clone()),
+        });
+        host.devices = Some(mapped.collect());
+    }
+    if !named.is_empty() {
+        let ids = named.iter().map(|device| device.source.clone());
+        host.device_requests = Some(vec![DeviceRequest {
+            driver: Some("cdi".into()),
+            device_ids: Some(ids.collect()),
+            ..DeviceRequest::default()
+        }]);
+    }
+}
+
+fn ulimits(options: &ContainerOptions) -> Vec<ResourcesUlimits> {
+    let limits = options.ulimits.iter();
+    limits
+        .map(|(name, limit)| ResourcesUlimits {
+            name: Some(name.clone()),
+            soft: Some(limit.soft),
+            hard: Some(limit.hard),
+        })
+        .collect()
+}
+
+fn limits(host: &mut HostConfig, limits: &Limits) {
+    host.nano_cpus = limits.nano_cpus;
+    host.cpu_shares = limits.cpu_shares;
+    host.cpu_quota = limits.cpu_quota;
+    host.cpu_period = limits.cpu_period;
+    host.cpu_realtime_runtime = limits.cpu_rt_runtime;
+    host.cpu_realtime_period = limits.cpu_rt_period;
+    host.cpuset_cpus.clone_from(&limits.cpuset);
+    host.memory = limits.memory;
+    host.memory_reservation = limits.memory_reservation;
+    host.memory_swap = limits.memory_swap;
+    host.memory_swappiness = limits.memory_swappiness;
+    host.pids_limit = limits.pids;
+}
+
+fn disks(host: &mut HostConfig, disks: &Disks) {
+    let throttle = |devices: &[(String, i64)]| {
+        let each = devices.iter().map(|(path, rate)| ThrottleDevice {
+            path: Some(path.clone()),
+            rate: Some(*rate),
+        });
+        (!devices.is_empty()).then(|| each.collect())
+    };
+    host.blkio_weight = disks.weight;
+    let weights = disks.weight_device.iter();
+    let weights = weights.map(|(path, weight)| ResourcesBlkioWeightDevice {
+        path: Some(path.clone()),
+        weight: Some((*weight).into()),
+    });
+    host.blkio_weight_device = (!disks.weight_device.is_empty()).then(|| weights.collect());
+    host.blkio_device_read_bps = throttle(&disks.read_bps);
+    host.blkio_device_write_bps = throttle(&disks.write_bps);
+    host.blkio_device_read_iops = throttle(&disks.read_iops);
+    host.blkio_device_write_iops = throttle(&disks.write_iops);
+}
+
+fn list(words: &[String]) -> Option<Vec<String>> {
+    (!words.is_empty()).then(|| words.to_vec())
+}
+
+pub(super) fn map(pairs: &IndexMap<String, String>) -> Option<HashMap<String, String>> {
+    let pairs = pairs.iter();
+    let pairs: HashMap<String, String> = pairs
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    (!pairs.is_empty()).then_some(pairs)
+}
