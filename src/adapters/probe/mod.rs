@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,11 +24,17 @@ use crate::stack::{Health, Probe, Service};
 /// While asked fast, an answer like the one before is told again only after this time.
 const TOLD_AGAIN: Duration = Duration::from_millis(250);
 
+/// Commands that ask after the health of ready runs go one after another, and rest so many times as long as the last one
+/// took: however many services ask in this way, and however often, they take a fifth of one core at most.
+const REST: u32 = 4;
+
 /// The probes of all runs.
 #[derive(Debug)]
 pub struct Probes {
     wires: Wires,
     runs: HashMap<RunId, Probed>,
+    /// For commands inside runs that are ready.
+    lane: Arc<Mutex<()>>,
 }
 
 /// A run that is asked; dropped, it is not asked any more.
@@ -50,6 +56,7 @@ impl Probes {
         Self {
             wires,
             runs: HashMap::new(),
+            lane: Arc::default(),
         }
     }
 
@@ -75,7 +82,8 @@ impl Probes {
             tokio::spawn(log_line::follow(teller, name, pattern.clone(), pace))
         } else {
             let question = Question::new(health.probe.clone(), Arc::new(address), exec);
-            tokio::spawn(follow(teller, question, health, pace))
+            let lane = Arc::clone(&self.lane);
+            tokio::spawn(follow(teller, question, health, pace, lane))
         };
         let asking = asking.abort_handle();
         self.runs.insert(run, Probed { calm, asking });
@@ -100,11 +108,27 @@ async fn follow(
     question: Question,
     health: Health,
     mut pace: watch::Receiver<bool>,
+    lane: Arc<Mutex<()>>,
 ) {
     let mut schedule = Schedule::new(&health);
+    let is_costly = matches!(health.probe, Probe::Exec(_));
     loop {
         let calm = *pace.borrow_and_update();
+        let turn = if is_costly && calm {
+            tokio::select! {
+                turn = Arc::clone(&lane).lock_owned() => Some(turn),
+                // It is in a hurry now.
+                changed = pace.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            }
+        } else {
+            None
+        };
+        let asking = turn.map(rest_after);
         let answer = answer(&question, &health, calm).await;
+        drop(asking);
         let unheard = answer.said == REFUSED;
         teller.tell(answer, calm);
         let mut delay = schedule.next(*pace.borrow_and_update(), unheard);
@@ -121,6 +145,19 @@ async fn follow(
             }
         }
     }
+}
+
+/// Gives the turn back a while after what is returned was dropped; a command that hangs does not keep the others waiting.
+fn rest_after(turn: OwnedMutexGuard<()>) -> oneshot::Sender<()> {
+    const LONGEST: Duration = Duration::from_millis(500);
+    let (asking, asked) = oneshot::channel();
+    tokio::spawn(async move {
+        let began = Instant::now();
+        drop(timeout(LONGEST, asked).await);
+        sleep(began.elapsed() * REST).await;
+        drop(turn);
+    });
+    asking
 }
 
 async fn answer(question: &Question, health: &Health, calm: bool) -> ProbeAnswer {

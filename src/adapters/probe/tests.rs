@@ -1,6 +1,7 @@
 //! Probes against real sockets.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::StreamBody;
@@ -393,4 +394,52 @@ async fn grpc_health_is_asked_for() {
     });
     let answer = World::first(health, Some(address), nothing()).await;
     assert!(!answer.0 && answer.1.contains("gRPC"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn commands_in_ready_runs_are_asked_one_after_another() {
+    let mut world = World::new();
+    let [busy, most, calm] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let exec = {
+        let (busy, most, calm) = (Arc::clone(&busy), Arc::clone(&most), Arc::clone(&calm));
+        Exec::new(move |_, _| {
+            let (busy, most) = (Arc::clone(&busy), Arc::clone(&most));
+            calm.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let now = busy.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                sleep(Duration::from_millis(5)).await;
+                busy.fetch_sub(1, Ordering::SeqCst);
+                Err("not yet".into())
+            }
+        })
+    };
+    let health = Health {
+        interval: Duration::from_millis(1),
+        ..Health::new(Probe::Exec(CommandWords::Shell("true".into())))
+    };
+    let service = Service {
+        health: Some(health),
+        ..Service::named("orders")
+    };
+    for run in 0..8 {
+        let exec = exec.clone();
+        world.probes.start(RunId(run), &service, |_| None, exec);
+        world.probes.pace(RunId(run), true);
+    }
+    let all_calm = async {
+        while busy.load(Ordering::SeqCst) > 1 || calm.load(Ordering::SeqCst) < 8 {
+            drop(world.events.recv().await);
+        }
+    };
+    timeout(PATIENCE, all_calm).await.expect("they get calm");
+    most.store(0, Ordering::SeqCst);
+    let before = calm.load(Ordering::SeqCst);
+    let asked = async {
+        while calm.load(Ordering::SeqCst) < before + 10 {
+            drop(world.events.recv().await);
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("they are asked on");
+    assert_eq!(most.load(Ordering::SeqCst), 1);
 }
