@@ -379,3 +379,14 @@ fn files_that_are_no_text_are_refused() {
         "compose.yaml:1:1: error: a Compose file is a mapping, found a list"
     );
 }
+
+#[test]
+fn what_cannot_be_merged_onto_what_is_extended_names_the_service() {
+    let folder = one(
+        "services:\n  a: {image: x, deploy: {labels: {b: c}}}\n  d: {extends: a, deploy: [e]}\n",
+    );
+    assert_eq!(
+        folder.said(),
+        "compose.yaml:3:27: error: \"deploy\" in service \"d\": expected a mapping, found a list"
+    );
+}
