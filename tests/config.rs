@@ -255,6 +255,7 @@ fn the_sample_of_the_design_is_read_whole() {
         redact: Vec::new(),
         max_builds: stack.max_builds,
         image_budget: Stack::default().image_budget,
+        ..Stack::default()
     };
     assert_eq!(stack, expected);
     assert!((2..=4).contains(&stack.max_builds));

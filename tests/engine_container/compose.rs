@@ -310,6 +310,8 @@ fn synced(mut service: Service, folder: &Path) -> Service {
             then: boatyard::stack::Then::Nothing,
         },
         ignore: Vec::new(),
+        include: Vec::new(),
+        initial_sync: false,
     }];
     service
 }

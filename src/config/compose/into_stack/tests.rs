@@ -576,3 +576,67 @@ fn no_key_is_passed_over() {
         .collect();
     assert_eq!(passed_over, Vec::<&String>::new());
 }
+
+/// Compose files of public projects that the reference accepts, if they are at hand.
+fn public_files() -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut open: Vec<std::path::PathBuf> = crate::corpus::corpus("compose").into_iter().collect();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let text = path.to_string_lossy().into_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if let Some(file) = text.strip_suffix(".expected.json") {
+                found.push(file.into());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What is wrong with them can only be that something is not on this machine.
+#[test]
+fn public_files_become_stacks() {
+    // Not all of each project lies here, and some of what they are given is kept elsewhere.
+    let about_the_world = [
+        "does not exist",
+        "lies elsewhere",
+        "is kept by a cluster",
+        "is not set",
+        "there is no such file",
+        "is to run",
+    ];
+    let files = public_files();
+    let mut run = 0;
+    let mut wrong = Vec::new();
+    for file in &files {
+        let options = Options {
+            directory: file.parent().map(Path::to_path_buf),
+            files: vec![file.clone()],
+            ..Options::default()
+        };
+        let loaded = entry::load(&options).expect("the file is there");
+        run += usize::from(loaded.stack.is_some());
+        for problem in loaded.problems {
+            let known = about_the_world
+                .iter()
+                .any(|known| problem.message.contains(known));
+            if problem.severity == Severity::Error && !known {
+                wrong.push(format!("{}\n{}", file.display(), problem.render(false)));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        run * 2 > files.len() || files.is_empty(),
+        "{run} of {} run",
+        files.len()
+    );
+}
