@@ -1,5 +1,7 @@
 //! Whole messages as a person sees them.
 
+use std::fmt::Write as _;
+
 use super::{Folder, one};
 
 #[track_caller]
@@ -334,10 +336,8 @@ fn aliases_of_aliases_end() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let below = format!("*a{}", level - 1);
-        text.push_str(&format!(
-            "a{level}: &a{level} [{}]\n",
-            [below.as_str(); 10].join(", ")
-        ));
+        let members = [below.as_str(); 10].join(", ");
+        let _ = writeln!(text, "a{level}: &a{level} [{members}]");
     }
     let said = one(&text).said();
     assert!(
