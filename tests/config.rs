@@ -254,7 +254,6 @@ fn the_sample_of_the_design_is_read_whole() {
         smoke: vec![smoke_check()],
         redact: Vec::new(),
         max_builds: stack.max_builds,
-        image_budget: Stack::default().image_budget,
         ..Stack::default()
     };
     assert_eq!(stack, expected);

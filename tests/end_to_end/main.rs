@@ -7,6 +7,7 @@ mod containers;
 mod cut_off;
 mod edits;
 mod inferred;
+mod isolated;
 mod otlp;
 mod processes;
 mod session;

@@ -37,13 +37,13 @@ fn compose(folder: &Path, project: &str, words: &[&str]) -> Option<String> {
 }
 
 fn write_file(folder: &Path, services: &[&str]) {
-    let mut text = String::from("services:\n");
+    let mut lines = vec!["services:".to_owned()];
     for name in services {
-        text.push_str(&format!(
-            "  {name}:\n    image: {BUSYBOX}\n    command: sleep 600\n"
-        ));
+        lines.push(format!("  {name}:"));
+        lines.push(format!("    image: {BUSYBOX}"));
+        lines.push("    command: sleep 600".to_owned());
     }
-    std::fs::write(folder.join("compose.yaml"), text).unwrap();
+    std::fs::write(folder.join("compose.yaml"), lines.join("\n")).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

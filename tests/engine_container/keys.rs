@@ -6,9 +6,11 @@ use boatyard::stack::{
     ContainerOptions, Device, Disks, ImageHealth, Limits, Logging, Mount, MountKind, MountOptions,
     Service, Space, Ulimit,
 };
+use bollard::models::ContainerConfig;
 use bollard::models::{
     ContainerInspectResponse, HostConfig, HostConfigCgroupnsModeEnum, MountPoint,
 };
+use bollard::query_parameters::{CommitContainerOptionsBuilder, RemoveImageOptions};
 use serde_json::json;
 
 use crate::engine::{Rig, shell};
@@ -205,6 +207,56 @@ async fn where_its_output_goes_and_what_its_runtime_is_told() {
     );
     let health = found.config.unwrap().healthcheck.unwrap();
     assert_eq!(health.test, Some(words(&["NONE"])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_health_check_of_an_image_is_asked_by_no_words() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let image = format!("boatyard-test/health-{}", rig.identity.stack);
+    let (plain, _) = rig.started(1, &shell("plain", "exec sleep 600")).await;
+    let commit = CommitContainerOptionsBuilder::default()
+        .container(&plain)
+        .repo(&image)
+        .changes("HEALTHCHECK CMD test -e /tmp/well")
+        .build();
+    let client = &rig.engine.client;
+    let made = client
+        .commit_container(commit, ContainerConfig::default())
+        .await;
+    let asked = std::time::Duration::from_secs(20);
+    let mut service = shell("s", "exec sleep 600");
+    service.image = Some(image.clone());
+    service.container.image_health = ImageHealth::Asked;
+    let (id, _) = rig.started(2, &service).await;
+    let ask = |run| {
+        rig.containers
+            .exec(boatyard::engine::RunId(run), &[], asked)
+    };
+    let before = ask(2).await;
+    let touch = words(&["touch", "/tmp/well"]);
+    let touched = rig
+        .containers
+        .exec(boatyard::engine::RunId(2), &touch, asked)
+        .await;
+    let after = ask(2).await;
+    let without = ask(1).await;
+    let found = rig.inspect(&id).await;
+    rig.containers.kill(boatyard::engine::RunId(2));
+    rig.exited(2).await;
+    let client = &rig.engine.client;
+    let gone = client
+        .remove_image(&image, None::<RemoveImageOptions>, None)
+        .await;
+    made.unwrap();
+    touched.unwrap();
+    gone.unwrap();
+    assert_eq!((before.unwrap().code, after.unwrap().code), (1, 0));
+    let why = without.unwrap_err();
+    assert!(why.contains("defines no HEALTHCHECK"), "{why}");
+    let health = found.config.unwrap().healthcheck.unwrap();
+    assert_eq!(health.test, Some(words(&["NONE"])), "nobody else asks it");
 }
 
 fn mounted(kind: MountKind, target: &str, options: MountOptions, service: &mut Service) {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use boatyard::adapters::container::{RELAY_FOLDER, RelayOrder, Seen};
 use boatyard::engine::RunId;
+use boatyard::proxy::{Mesh, MeshNews, RELAY_WORD, Target, Upstream};
 use boatyard::stack::{AddressPool, Attachment, Ipam, Network, Reach, Service, Stack, Volume};
 use boatyard::telemetry::Stream;
 use bollard::models::{
@@ -97,6 +99,72 @@ async fn who_shares_a_network_meets_there_under_its_names_and_nobody_else() {
     if let Reach::Host(at) = reach {
         assert_eq!(Some(at.to_string()), address, "at its first network");
     }
+}
+
+/// As the session does it: a relay has the service's names on each of its networks, and passes on to its run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_has_a_services_names_on_every_network_of_its() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    if !rig.engine.endpoint().is_local() || rig.engine.facts.rootless {
+        return;
+    }
+    let server = on(
+        shell("server", SERVE),
+        &[
+            ("front", known_as(&["shop"])),
+            ("back", known_as(&["ledger"])),
+        ],
+    );
+    describe(&rig, &[], &[&server]);
+    let (record, mut recorded) = tokio::sync::mpsc::unbounded_channel();
+    let (news, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let record = move |exchange| drop(record.send(exchange));
+    let folder = rig.containers.relay_folder();
+    let mesh = Mesh::open(&folder, record, rig.telemetry.clone(), news).unwrap();
+    let watched = mesh.clone();
+    rig.containers.watch_runs(move |seen| match seen {
+        Seen::Runs { service, address } => watched.caller(address, Some(service)),
+        Seen::Ended { address } => watched.caller(address, None),
+        Seen::Listens { service, ports } => watched.ports(&service, &ports),
+    });
+    let (_, key) = mesh.expect(vec![server.name.clone()]);
+    mesh.ports(&server.name, &[8000]);
+    let socket = format!("{RELAY_FOLDER}/{}", Mesh::SOCKET);
+    let order = RelayOrder {
+        services: vec![Arc::new(server.clone())],
+        words: [RELAY_WORD, "--socket", &socket, "--key", &key]
+            .map(str::to_owned)
+            .to_vec(),
+        folder,
+    };
+    rig.containers.keep_relay(order, |why| panic!("{why}"));
+    let up = tokio::time::timeout(crate::engine::PATIENCE, told.recv()).await;
+    assert_eq!(up.unwrap(), Some(MeshNews::Up { relay: 0 }));
+    rig.containers.leave_names(&[server.name.clone()], true);
+    rig.started(1, &server).await;
+    let upstream = Upstream {
+        run: 1,
+        reach: rig.containers.reach(RunId(1)).unwrap(),
+    };
+    mesh.set(&server.name, Target::Runs(vec![upstream]));
+    for (run, key, alias) in [
+        (2, "front", "shop"),
+        (3, "back", "ledger"),
+        (4, "back", "server"),
+    ] {
+        let ask = format!("until nc {alias} 8000 < /dev/null; do sleep 0.05; done");
+        let client = on(shell("client", &ask), &[(key, Attachment::default())]);
+        rig.start(run, &client);
+        assert!(rig.exited(run).await.is_success());
+        let seen = tokio::time::timeout(crate::engine::PATIENCE, recorded.recv()).await;
+        let seen = seen.unwrap().unwrap();
+        assert_eq!(seen.callee, server.name);
+        assert_eq!(seen.caller, Some("client".into()));
+    }
+    assert_eq!(rig.text(Stream::Stdout), ["served"; 3]);
+    rig.containers.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
