@@ -77,7 +77,7 @@ fn extended(
     }
     merge::clean(&mut found);
     let (at, key) = (service.at.clone(), service.key.clone());
-    let merged = merge::extend(found, service, reading);
+    let merged = merge::extend(found, service, name, reading);
     Some(Node { at, key, ..merged })
 }
 

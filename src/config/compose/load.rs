@@ -28,7 +28,14 @@ pub(super) fn files(
     let mut model = Node::new(Value::Map(Map::new()), &Spot::default());
     let mut all_read = true;
     for (file, asked) in files {
-        all_read &= add_file(&mut model, file, asked, level, reading).is_some();
+        match mappings(file, asked, reading) {
+            Some(documents) => {
+                for document in documents {
+                    add(&mut model, document, file, level, reading);
+                }
+            }
+            None => all_read = false,
+        }
     }
     model.entries().next()?;
     defaults::set(&mut model);
@@ -38,30 +45,21 @@ pub(super) fn files(
     all_read.then_some(model)
 }
 
-fn add_file(
-    model: &mut Node,
-    file: &Path,
-    asked: &Spot,
-    level: &Level,
-    reading: &mut Reading,
-) -> Option<()> {
-    let documents = mappings(file, asked, reading)?;
-    for mut document in documents {
-        fill::fill(&mut document, &level.environment, reading);
-        schema::check(&document, Some(model), reading);
-        extend::apply(&mut document, file, level, reading);
-        include::apply(&mut document, file, level, reading);
-        merge::merge(model, document, reading);
-        unique::enforce(model);
-        schema::check(model, None, reading);
-        if let Some(version) = model.remove("version") {
-            let spot = version.key_spot().clone();
-            let warning = reading.warning(&spot, "\"version\" means nothing any more");
-            warning.help("remove it");
-        }
-        tidy(model, reading);
+/// Merges one document of a file onto the model.
+fn add(model: &mut Node, mut document: Node, file: &Path, level: &Level, reading: &mut Reading) {
+    fill::fill(&mut document, &level.environment, reading);
+    schema::check(&document, Some(model), reading);
+    extend::apply(&mut document, file, level, reading);
+    include::apply(&mut document, file, level, reading);
+    merge::merge(model, document, reading);
+    unique::enforce(model);
+    schema::check(model, None, reading);
+    if let Some(version) = model.remove("version") {
+        let spot = version.key_spot().clone();
+        let warning = reading.warning(&spot, "\"version\" means nothing any more");
+        warning.help("remove it");
     }
-    Some(())
+    tidy(model, reading);
 }
 
 /// Makes a model canonical; twins may show only then, as where a range of ports meets an override.

@@ -70,10 +70,10 @@ pub(super) fn merge(model: &mut Node, document: Node, reading: &mut Reading) {
     clean(model);
 }
 
-/// Merges a service onto the one that it extends.
-pub(super) fn extend(base: Node, service: Node, reading: &mut Reading) -> Node {
+/// Merges the service of this name onto the one that it extends.
+pub(super) fn extend(base: Node, service: Node, name: &str, reading: &mut Reading) -> Node {
     let services = Path::TOP.then("services");
-    merge_nodes(base, service, services.then("*"), reading)
+    merge_nodes(base, service, services.then(name), reading)
 }
 
 /// Removes what was reset, and forgets how the rest was to be merged.

@@ -41,7 +41,10 @@ impl Checker<'_> {
             Rule::List(member) => self.members(node, member, path),
             Rule::Unique(member) => {
                 self.members(node, member, path);
-                self.twice(node, path);
+                // Before merging, twins of some keys are still there that are about to go.
+                if !self.is_partial {
+                    self.twice(node, path);
+                }
             }
             Rule::Free(member) => self.entries(node, base, member, path, false),
             Rule::Named(member) => self.entries(node, base, member, path, true),

@@ -339,3 +339,27 @@ services:
         "compose.yaml:2:32: error: service \"web\" depends on \"tool\", whose profile is not enabled; enable it with --profile, or write \"required: false\""
     );
 }
+
+#[test]
+fn what_is_said_twice_counts_once_where_the_key_allows_it() {
+    service("cap_add: [A, B, A]", "/cap_add", r#"["A","B"]"#);
+    service("expose: [80, \"80\"]", "/expose", r#"["80"]"#);
+    service("dns: [1.1.1.1, 1.1.1.1]", "/dns", r#"["1.1.1.1"]"#);
+    service(
+        "environment: [A=1, A=1, A=2]",
+        "/environment",
+        r#"{"A":"2"}"#,
+    );
+    service("volumes: [data:/d, data:/d]", "/volumes/1", "null");
+    service("ports: [\"80:80\", \"80:80\"]", "/ports/1", "null");
+    service(
+        "security_opt: [a, a]",
+        "/security_opt",
+        "compose.yaml:4:23: error: \"security_opt\" in service \"web\": \"a\" is given twice; remove one of the two",
+    );
+    service(
+        "depends_on: [db, db]",
+        "/depends_on",
+        "compose.yaml:4:22: error: \"depends_on\" in service \"web\": \"db\" is given twice; remove one of the two",
+    );
+}

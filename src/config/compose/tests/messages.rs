@@ -1,5 +1,7 @@
 //! Whole messages as a person sees them.
 
+use std::fmt::Write as _;
+
 use super::{Folder, one};
 
 #[track_caller]
@@ -334,10 +336,8 @@ fn aliases_of_aliases_end() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let below = format!("*a{}", level - 1);
-        text.push_str(&format!(
-            "a{level}: &a{level} [{}]\n",
-            [below.as_str(); 10].join(", ")
-        ));
+        let members = [below.as_str(); 10].join(", ");
+        let _ = writeln!(text, "a{level}: &a{level} [{members}]");
     }
     let said = one(&text).said();
     assert!(
@@ -377,5 +377,16 @@ fn files_that_are_no_text_are_refused() {
     assert_eq!(
         one("- a\n").said(),
         "compose.yaml:1:1: error: a Compose file is a mapping, found a list"
+    );
+}
+
+#[test]
+fn what_cannot_be_merged_onto_what_is_extended_names_the_service() {
+    let folder = one(
+        "services:\n  a: {image: x, deploy: {labels: {b: c}}}\n  d: {extends: a, deploy: [e]}\n",
+    );
+    assert_eq!(
+        folder.said(),
+        "compose.yaml:3:27: error: \"deploy\" in service \"d\": expected a mapping, found a list"
     );
 }

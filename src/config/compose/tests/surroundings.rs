@@ -189,8 +189,8 @@ fn what_sets_a_variable_is_told_in_the_order_in_which_it_counts() {
     assert_eq!(folder.value("/services/db/image"), r#""y:13""#);
     let read = folder.read();
     let of = |name: &str| {
-        let settings = read.variables.iter().filter(|setting| setting.name == name);
-        let last = settings.last().expect("it is set");
+        let mut settings = read.variables.iter().filter(|setting| setting.name == name);
+        let last = settings.next_back().expect("it is set");
         (last.value.clone().unwrap_or_default(), last.origin.clone())
     };
     assert_eq!(
