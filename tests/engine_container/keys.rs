@@ -265,12 +265,8 @@ fn mounted(kind: MountKind, target: &str, options: MountOptions, service: &mut S
     service.container.mounts.insert(target.into(), options);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mounts_with_all_their_options() {
-    let Some(mut rig) = Rig::new().await else {
-        return;
-    };
-    let missing = rig.folder.path().join("not/there");
+/// A service with a mount of each kind that has options.
+fn with_mounts(bound: &std::path::Path) -> Service {
     let mut service = shell(
         "s",
         "grep -E ' /(quick|small) ' /proc/mounts; ls -d /made; ls /bin | head -1; exec sleep 600",
@@ -280,22 +276,14 @@ async fn mounts_with_all_their_options() {
         propagation: Some("private".into()),
         ..MountOptions::default()
     };
-    mounted(
-        MountKind::Bind(missing.clone()),
-        "/made",
-        made,
-        &mut service,
-    );
+    let bind = MountKind::Bind(bound.to_path_buf());
+    mounted(bind, "/made", made, &mut service);
     let nocopy = MountOptions {
         nocopy: true,
         ..MountOptions::default()
     };
-    mounted(
-        MountKind::Volume("data".into()),
-        "/etc",
-        nocopy,
-        &mut service,
-    );
+    let volume = MountKind::Volume("data".into());
+    mounted(volume, "/etc", nocopy, &mut service);
     let small = MountOptions {
         tmpfs_size: Some(1 << 20),
         tmpfs_mode: Some(0o700),
@@ -308,6 +296,16 @@ async fn mounts_with_all_their_options() {
         ..MountOptions::default()
     };
     mounted(MountKind::Tmpfs, "/quick", quick, &mut service);
+    service
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mounts_with_all_their_options() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let missing = rig.folder.path().join("not/there");
+    let service = with_mounts(&missing);
     let (id, _) = rig.started(1, &service).await;
     let found = rig.inspect(&id).await;
     let mounts: HashMap<String, MountPoint> = found
