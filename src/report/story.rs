@@ -327,6 +327,15 @@ fn of_end(notice: &Notice) -> Option<Told> {
             said,
             ..
         } => (service, Tone::Bad, format!("not healthy: {said}"), vec![]),
+        Notice::FrontDoor {
+            service,
+            port,
+            address,
+            ..
+        } => {
+            let text = format!("{port} → {address}");
+            (service, Tone::Plain, text, vec![])
+        }
         _ => return None,
     };
     Some(told(service, tone, text, more))
@@ -352,19 +361,6 @@ fn of_session(notice: &Notice) -> Option<Told> {
             (tone, format!("container engine {state}{detail}"), vec![])
         }
         Notice::OtlpListening { grpc, http, taken } => otlp(grpc, http, taken),
-        Notice::FrontDoor {
-            service,
-            port,
-            address,
-            ..
-        } => {
-            return Some(Told {
-                service: Some(service.clone()),
-                tone: Tone::Plain,
-                text: format!("{port} → {address}"),
-                more: vec![],
-            });
-        }
         Notice::Problem { what, remedy } => {
             let more = vec![format!("→ {remedy}")];
             (Tone::Bad, what.clone(), more)

@@ -115,9 +115,6 @@ async fn what_it_may_do_and_see() {
     assert_eq!(device.path_in_container.as_deref(), Some("/dev/nothing"));
     assert_eq!(device.cgroup_permissions.as_deref(), Some("rw"));
     assert_eq!(host.device_cgroup_rules, Some(words(&["c 1:3 mr"])));
-
-    let privileged = started(&mut rig, 2, |it| it.privileged = true).await;
-    assert_eq!(privileged.host_config.unwrap().privileged, Some(true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,10 +198,10 @@ async fn where_its_output_goes_and_what_its_runtime_is_told() {
     assert_eq!(log.typ.as_deref(), Some("json-file"));
     assert_eq!(log.config.as_ref().unwrap()["max-size"], "1m");
     assert_eq!(host.runtime.as_deref(), Some("runc"));
-    assert_eq!(
-        host.annotations,
-        Some(pairs(&[("org.example.note", "yes")]))
-    );
+    if rig.engine.facts.api >= (1, 43) {
+        let expected = Some(pairs(&[("org.example.note", "yes")]));
+        assert_eq!(host.annotations, expected);
+    }
     let health = found.config.unwrap().healthcheck.unwrap();
     assert_eq!(health.test, Some(words(&["NONE"])));
 }
@@ -268,12 +265,8 @@ fn mounted(kind: MountKind, target: &str, options: MountOptions, service: &mut S
     service.container.mounts.insert(target.into(), options);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mounts_with_all_their_options() {
-    let Some(mut rig) = Rig::new().await else {
-        return;
-    };
-    let missing = rig.folder.path().join("not/there");
+/// A service with a mount of each kind that has options.
+fn with_mounts(bound: &std::path::Path) -> Service {
     let mut service = shell(
         "s",
         "grep -E ' /(quick|small) ' /proc/mounts; ls -d /made; ls /bin | head -1; exec sleep 600",
@@ -283,22 +276,14 @@ async fn mounts_with_all_their_options() {
         propagation: Some("private".into()),
         ..MountOptions::default()
     };
-    mounted(
-        MountKind::Bind(missing.clone()),
-        "/made",
-        made,
-        &mut service,
-    );
+    let bind = MountKind::Bind(bound.to_path_buf());
+    mounted(bind, "/made", made, &mut service);
     let nocopy = MountOptions {
         nocopy: true,
         ..MountOptions::default()
     };
-    mounted(
-        MountKind::Volume("data".into()),
-        "/etc",
-        nocopy,
-        &mut service,
-    );
+    let volume = MountKind::Volume("data".into());
+    mounted(volume, "/etc", nocopy, &mut service);
     let small = MountOptions {
         tmpfs_size: Some(1 << 20),
         tmpfs_mode: Some(0o700),
@@ -311,6 +296,16 @@ async fn mounts_with_all_their_options() {
         ..MountOptions::default()
     };
     mounted(MountKind::Tmpfs, "/quick", quick, &mut service);
+    service
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mounts_with_all_their_options() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let missing = rig.folder.path().join("not/there");
+    let service = with_mounts(&missing);
     let (id, _) = rig.started(1, &service).await;
     let found = rig.inspect(&id).await;
     let mounts: HashMap<String, MountPoint> = found

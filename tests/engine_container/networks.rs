@@ -142,7 +142,8 @@ async fn a_relay_has_a_services_names_on_every_network_of_its() {
     rig.containers.keep_relay(order, |why| panic!("{why}"));
     let up = tokio::time::timeout(crate::engine::PATIENCE, told.recv()).await;
     assert_eq!(up.unwrap(), Some(MeshNews::Up { relay: 0 }));
-    rig.containers.leave_names(&[server.name.clone()], true);
+    let names = std::slice::from_ref(&server.name);
+    rig.containers.leave_names(names, true);
     rig.started(1, &server).await;
     let upstream = Upstream {
         run: 1,

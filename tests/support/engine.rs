@@ -315,7 +315,14 @@ impl Rig {
 
 /// Names of the containers in the engine that carry this label.
 pub(crate) async fn container_names(engine: &ContainerEngine, label: &str) -> Vec<String> {
-    let filters = std::collections::HashMap::from([("label", vec![label.to_owned()])]);
+    containers_with(engine, &[label]).await
+}
+
+/// Names of the containers in the engine that carry all these labels.
+pub(crate) async fn containers_with(engine: &ContainerEngine, labels: &[&str]) -> Vec<String> {
+    let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+    let filters = std::collections::HashMap::from([("label", labels)]);
+    let filters: std::collections::HashMap<&str, Vec<String>> = filters;
     let options = bollard::query_parameters::ListContainersOptionsBuilder::default()
         .all(true)
         .filters(&filters)

@@ -183,3 +183,68 @@ pub(super) fn map(pairs: &IndexMap<String, String>) -> Option<HashMap<String, St
         .collect();
     (!pairs.is_empty()).then_some(pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What tests cannot have a container started with on every machine.
+    #[test]
+    fn every_word_reaches_the_engine() {
+        let pair = |name: &str, value: &str| IndexMap::from([(name.to_owned(), value.to_owned())]);
+        let mut service = Service::named("s");
+        let options = &mut service.container;
+        options.privileged = true;
+        options.oom_kill_disable = true;
+        options.storage_opt = pair("size", "1g");
+        options.sysctls = pair("net.core.somaxconn", "1");
+        options.hostname = Some("inside".into());
+        options.cgroup_parent = Some("/some".into());
+        options.devices = vec![Device {
+            source: "vendor.example/device=one".into(),
+            target: String::new(),
+            permissions: String::new(),
+        }];
+        options.limits.cpu_rt_runtime = Some(400);
+        options.limits.cpu_rt_period = Some(1000);
+        options.limits.memory_swappiness = Some(10);
+        options.limits.disks.read_bps = vec![("/dev/sda".into(), 1024)];
+        options.limits.disks.weight_device = vec![("/dev/sda".into(), 200)];
+        let mut body = ContainerCreateBody::default();
+        apply(&mut body, &service, &|_| String::new());
+        let host = body.host_config.as_ref().unwrap();
+        assert_eq!(
+            (host.privileged, host.oom_kill_disable),
+            (Some(true), Some(true))
+        );
+        assert_eq!(host.storage_opt.as_ref().unwrap()["size"], "1g");
+        assert_eq!(host.cgroup_parent.as_deref(), Some("/some"));
+        let request = &host.device_requests.as_ref().unwrap()[0];
+        assert_eq!(request.driver.as_deref(), Some("cdi"));
+        assert_eq!(host.devices, None);
+        assert_eq!(host.cpu_realtime_runtime, Some(400));
+        assert_eq!(host.cpu_realtime_period, Some(1000));
+        assert_eq!(host.memory_swappiness, Some(10));
+        assert_eq!(
+            host.blkio_device_read_bps.as_ref().unwrap()[0].rate,
+            Some(1024)
+        );
+        let weight = &host.blkio_weight_device.as_ref().unwrap()[0];
+        assert_eq!(weight.weight, Some(200));
+
+        leave_network(&mut body);
+        assert_eq!(body.hostname, None);
+        assert_eq!(body.host_config.unwrap().sysctls, Some(HashMap::new()));
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_told() {
+        let mut body = ContainerCreateBody::default();
+        apply(&mut body, &Service::named("s"), &|_| String::new());
+        let told = HostConfig {
+            ulimits: Some(Vec::new()),
+            ..HostConfig::default()
+        };
+        assert_eq!(body.host_config, Some(told));
+    }
+}
