@@ -354,7 +354,9 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
     let service = &mut draft.service;
     if let Some(item) = section.take("health") {
         service.health = health::read(&item, of, scope);
-        service.container.image_health = ImageHealth::Off;
+        if service.container.image_health == ImageHealth::Asked {
+            service.container.image_health = ImageHealth::Off;
+        }
         draft.health_span = Some(item.span().clone());
     }
     let usual = scope.defaults.hold;

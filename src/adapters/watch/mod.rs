@@ -1,5 +1,6 @@
 //! Watching source trees: which files were saved, settled into changes.
 
+mod actions;
 mod docker_rules;
 mod explain;
 mod found;

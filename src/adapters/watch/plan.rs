@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::actions::{add, rank, target_of};
 use super::docker_rules::DockerRules;
 use super::infer::{Inferring, settled};
 use super::names;
@@ -294,27 +295,6 @@ impl Plan {
     }
 }
 
-/// The order in which Compose does what one change asks.
-fn rank(action: &Action) -> u8 {
-    match action {
-        Action::Rebuild => 0,
-        Action::Infer { .. } => 1,
-        Action::Sync {
-            then: Then::Nothing | Then::Signal(_),
-            ..
-        } => 2,
-        Action::Restart => 3,
-        Action::Sync {
-            then: Then::Restart,
-            ..
-        } => 4,
-        Action::Sync {
-            then: Then::Exec(_),
-            ..
-        } => 5,
-    }
-}
-
 /// Whether something below this folder may mean something to the service that has these interests.
 pub(super) fn enters(interests: &[Interest], folder: &Path) -> bool {
     let mut left_out = false;
@@ -596,44 +576,6 @@ fn file_name(inside: &str) -> &str {
 
 fn is_below(inside: &str, is_such: fn(&str) -> bool) -> bool {
     inside.split('/').any(is_such)
-}
-
-/// Where a file goes: a rule for a folder keeps what is below it as it is; a rule for one file names the file's new path,
-/// or with a `/` at its end the folder it goes into.
-fn target_of(path: &Path, root: &Path, target: &str) -> String {
-    let inside = inside(path, root).unwrap_or_default();
-    let folder = target.trim_end_matches('/');
-    if !inside.is_empty() {
-        return format!("{folder}/{inside}");
-    }
-    match path.file_name() {
-        Some(name) if target.ends_with('/') => format!("{folder}/{}", name.to_string_lossy()),
-        _ => target.to_owned(),
-    }
-}
-
-/// Adds what one file asks to what the others of its service ask.
-fn add(actions: &mut Vec<Action>, new: Action) {
-    let joined = |action: &mut Action| match (action, &new) {
-        (
-            Action::Sync { copies, then },
-            Action::Sync {
-                copies: more,
-                then: other,
-            },
-        ) if then == other => {
-            copies.extend(more.iter().cloned());
-            true
-        }
-        (Action::Infer { copies }, Action::Infer { copies: more }) => {
-            copies.extend(more.iter().cloned());
-            true
-        }
-        (action, new) => action == new,
-    };
-    if !actions.iter_mut().any(joined) {
-        actions.push(new);
-    }
 }
 
 #[cfg(test)]

@@ -306,70 +306,6 @@ fn what_a_service_runs_as_decides_about_its_default() {
 }
 
 #[test]
-fn of_a_compose_file_every_rule_that_matches_counts() {
-    let folder = tree(&[
-        ("web/Dockerfile", ""),
-        ("web/.dockerignore", "src/secret\n"),
-        ("web/src/a.py", ""),
-    ]);
-    let web = folder.path().join("web");
-    let mut service = built("web", &web);
-    service.every_rule = true;
-    let exec = Then::Exec(CommandWords::Shell("reload".into()));
-    service.watch = vec![
-        rule(web.join("src"), sync("/etc/app", exec), &[]),
-        rule(web.join("src"), Reaction::Restart, &["static"]),
-        WatchRule {
-            include: vec!["*.py".into(), "deep/**".into()],
-            initial_sync: true,
-            ..rule(web.join("src"), sync("/app", Then::Nothing), &[])
-        },
-        rule(web.join("src/gen"), Reaction::Rebuild, &[]),
-    ];
-    let plan = plan(folder.path(), vec![service], Some(Runtime::Container));
-    let both = "web:sync web/src/a.py>/app/a.py";
-    let exec = |name: &str| format!("web:sync web/src/{name}>/etc/app/{name} then exec");
-    for (path, expected) in [
-        (
-            "web/src/a.py",
-            vec![both.to_owned(), "web:restart".into(), exec("a.py")],
-        ),
-        (
-            "web/src/gen/b.py",
-            vec![
-                "web:rebuild".to_owned(),
-                "web:restart".into(),
-                exec("gen/b.py"),
-            ],
-        ),
-        ("web/src/static/c.css", vec![exec("static/c.css")]),
-        (
-            "web/src/debug.log",
-            vec!["web:restart".into(), exec("debug.log")],
-        ),
-        ("web/other.py", Vec::new()),
-        ("web/Dockerfile", vec!["web:rebuild".into()]),
-    ] {
-        let found = asked(&plan, folder.path(), &[(path, false)]);
-        assert_eq!(found, expected, "{path}");
-    }
-    // What its rules leave out of the context is left out of every rule.
-    let ignored = asked(&plan, folder.path(), &[("web/src/secret/k.py", false)]);
-    assert_eq!(ignored, Vec::<String>::new());
-    let gone = asked(&plan, folder.path(), &[("web/src/a.py", true)]);
-    assert_eq!(
-        gone[0], "web:sync ->/app/a.py",
-        "what is gone is deleted inside"
-    );
-    let filled: Vec<PathBuf> = ["a.py", "c.css"]
-        .map(|name| web.canonicalize().unwrap().join("src").join(name))
-        .into();
-    let filled = plan.synced(&"web".into(), filled.iter());
-    let targets: Vec<&str> = filled.iter().map(|(copy, _)| copy.to.as_str()).collect();
-    assert_eq!(targets, ["/app/a.py"]);
-}
-
-#[test]
 fn the_first_rule_that_matches_decides() {
     let folder = tree(&[("web/Dockerfile", "")]);
     let web = folder.path().join("web");
@@ -610,3 +546,6 @@ fn a_root_that_is_not_there_yet_is_known_by_the_way_to_it() {
 
 #[path = "plan_inferred_tests.rs"]
 mod inferred;
+
+#[path = "plan_every_rule_tests.rs"]
+mod every_rule;

@@ -146,14 +146,10 @@ fn edge<'a>(
 }
 
 /// The sign of something that is done on purpose to the requests of an edge.
-fn fault<'a>(
-    scene: Scene<'_>,
-    caller: Option<&ServiceName>,
-    callee: &ServiceName,
-) -> Option<Span<'a>> {
-    let mut faults = scene.state.faults.of(callee).iter();
+fn fault<'a>(scene: Scene<'_>, from: Option<&ServiceName>, to: &ServiceName) -> Option<Span<'a>> {
+    let mut faults = scene.state.faults.of(to).iter();
     faults
-        .any(|fault| fault.concerns(caller))
+        .any(|fault| fault.concerns(from))
         .then(|| Span::styled("↯ ", scene.theme.style(Role::Waiting).bold()))
 }
 

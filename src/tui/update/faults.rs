@@ -41,7 +41,7 @@ pub(super) fn ask(ui: &mut Ui, known: Known<'_>) {
 
 /// What a line says, or what is wrong with it.
 pub(super) fn read(known: Known<'_>, line: &str) -> Result<Fault, String> {
-    fault_line::parse(line, known.state.services.keys())
+    fault_line::parse(line, &|name| known.state.services.contains_key(name))
 }
 
 /// Asks the engine for what was typed. An empty line ends all that is done to the service, a line with callers alone what is

@@ -20,8 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-use super::shop::Copy;
-
 /// The shop window, built and replaced by hand on a network of its own.
 pub(super) struct Floor {
     runtime: Runtime,

@@ -37,7 +37,7 @@ mod sync;
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
-use print::{bar, ratio, row};
+use print::{ratio, row};
 use session::Session;
 use shop::{Copy, wait_until};
 use terminal::Terminal;

@@ -224,7 +224,8 @@ mod tests {
     proptest! {
         #[test]
         fn quoted_words_come_back(wanted in prop::collection::vec("[^']{0,6}", 0..5)) {
-            let line = wanted.iter().map(|word| format!("'{word}' ")).collect::<String>();
+            let quoted: Vec<String> = wanted.iter().map(|word| format!("'{word}'")).collect();
+            let line = quoted.join(" ");
             prop_assert_eq!(words(&line), Ok(wanted));
         }
 

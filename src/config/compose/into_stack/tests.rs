@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::config::compose::entry;
 use crate::config::{Loaded, Options, Severity};
 use crate::stack::{
-    CommandWords, Condition, FileContent, Health, ImageHealth, MountKind, Naming, Probe, Protocol,
-    PullPolicy, Reaction, RestartPolicy, Service, ServiceName, Space, Stack, Swap, Then,
+    CommandWords, Condition, Device, FileContent, Health, ImageHealth, MountKind, Naming, Probe,
+    Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName, Space, Stack, Swap, Then,
 };
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -132,7 +132,7 @@ fn the_project_names_what_is_made() {
         (project.project.as_str(), &project.working_dir),
         ("shop", &stack.directory)
     );
-    assert_eq!(project.config_files, [stack.file.clone()]);
+    assert_eq!(project.config_files, std::slice::from_ref(&stack.file));
     let front = &stack.networks["front"];
     assert_eq!(
         (front.name.as_deref(), front.internal, front.external),
@@ -192,31 +192,18 @@ services:
     assert_eq!(options.security_opt, ["no-new-privileges:true"]);
     assert!(options.privileged && options.read_only);
     assert_eq!(options.shm_size, Some(64 << 20));
-    let device = &options.devices[0];
-    assert_eq!(
-        (
-            device.source.as_str(),
-            device.target.as_str(),
-            device.permissions.as_str()
-        ),
-        ("/dev/null", "/dev/nothing", "r")
-    );
+    let device = Device {
+        source: "/dev/null".into(),
+        target: "/dev/nothing".into(),
+        permissions: "r".into(),
+    };
+    assert_eq!(options.devices, [device]);
     assert_eq!(options.sysctls["net.core.somaxconn"], "1024");
-    assert_eq!(
-        (
-            options.ulimits["nproc"].soft,
-            options.ulimits["nofile"].hard
-        ),
-        (65535, 40000)
-    );
+    assert_eq!(options.ulimits["nproc"].soft, 65535);
+    assert_eq!(options.ulimits["nofile"].hard, 40000);
     let logging = options.logging.unwrap();
-    assert_eq!(
-        (
-            logging.driver.as_deref(),
-            logging.options["max-size"].as_str()
-        ),
-        (Some("local"), "10m")
-    );
+    assert_eq!(logging.driver.as_deref(), Some("local"));
+    assert_eq!(logging.options["max-size"], "10m");
     assert_eq!(options.platform.as_deref(), Some("linux/amd64"));
     let limits = options.limits;
     assert_eq!(
@@ -458,185 +445,5 @@ fn a_dockerfile_may_stand_in_the_file() {
     assert_eq!(web.expose, [81]);
 }
 
-#[test]
-fn what_is_not_acted_on_is_told_with_its_place() {
-    let folder = folder(&[(
-        "compose.yaml",
-        "services:
-  web:
-    image: a
-    deploy:
-      placement: { constraints: [\"node.role == manager\"] }
-      mode: replicated
-    attach: false
-    restart: on-failure:3
-  db:
-    image: a
-    deploy:
-      placement: { constraints: [\"node.role == worker\"] }
-    volumes: [\"./a:/a:z\"]
-    ports: [{ target: 1, protocol: sctp }]
-",
-    )]);
-    let loaded = load(folder.path());
-    assert!(loaded.stack.is_some());
-    let mut said = said(&loaded);
-    said.sort();
-    let wanted = [
-        "13: volumes.bind.selinux has no effect: what is mounted gets no other label",
-        "14: a port of protocol sctp is not published",
-        "5: deploy.placement has no effect on one machine (2 times in the project)",
-        "8: the number of attempts in restart has no effect: Boatyard waits longer after each failure, and gives up after too many by itself",
-    ];
-    assert_eq!(said, wanted);
-    assert!(
-        loaded
-            .problems
-            .iter()
-            .all(|problem| problem.severity == Severity::Warning)
-    );
-}
-
-#[test]
-fn what_cannot_be_run_is_an_error_with_its_place() {
-    let folder = folder(&[(
-        "compose.yaml",
-        "services:
-  web: { build: ./none }
-  git: { build: \"https://github.example/a/b.git\" }
-  key: { image: a, secrets: [kept] }
-secrets: { kept: { external: true } }
-",
-    )]);
-    let loaded = load(folder.path());
-    assert!(loaded.stack.is_none());
-    let said = said(&loaded);
-    assert!(
-        said[0].starts_with("2: the build context ") && said[0].ends_with("none does not exist"),
-        "{said:?}"
-    );
-    assert_eq!(
-        said[1],
-        "3: the build context https://github.example/a/b.git lies elsewhere, and is not fetched"
-    );
-    assert_eq!(
-        said[2],
-        "4: the secret \"kept\" is kept by a cluster, which is not asked for it"
-    );
-    assert!(loaded.problems.iter().all(|problem| problem.help.is_some()));
-}
-
-#[test]
-fn every_file_that_was_read_is_remembered() {
-    let folder = folder(&[
-        (
-            "compose.yaml",
-            "services: { web: { build: ., env_file: web.env } }\n",
-        ),
-        (
-            "compose.override.yaml",
-            "services: { web: { environment: { A: b } } }\n",
-        ),
-        ("Dockerfile", "FROM scratch\n"),
-        ("web.env", "B=c\n"),
-        (".env", "C=d\n"),
-    ]);
-    let loaded = load(folder.path());
-    let stack = loaded.stack.as_ref().unwrap();
-    assert!(loaded.file.ends_with("compose.yaml"));
-    for name in ["compose.override.yaml", "Dockerfile", "web.env", ".env"] {
-        assert!(
-            stack.also_read.iter().any(|file| file.ends_with(name)),
-            "{name}: {:?}",
-            stack.also_read
-        );
-    }
-}
-
-/// Each key of a service that the specification has is acted on, or told of.
-#[test]
-fn no_key_is_passed_over() {
-    let Some(schema) = crate::corpus::corpus("compose-schema/compose-spec.json") else {
-        return;
-    };
-    let schema: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
-    let keys = schema["definitions"]["service"]["properties"]
-        .as_object()
-        .unwrap();
-    let told = |key: &str| {
-        let pattern = format!("services.*.{key}");
-        super::unheard::UNHEARD
-            .iter()
-            .any(|(known, _)| *known == pattern)
-    };
-    let passed_over: Vec<&String> = keys
-        .keys()
-        .filter(|key| !super::ACTED_ON.contains(&key.as_str()) && !told(key))
-        .collect();
-    assert_eq!(passed_over, Vec::<&String>::new());
-}
-
-/// Compose files of public projects that the reference accepts, if they are at hand.
-fn public_files() -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut open: Vec<std::path::PathBuf> = crate::corpus::corpus("compose").into_iter().collect();
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let text = path.to_string_lossy().into_owned();
-            if path.is_dir() {
-                open.push(path);
-            } else if let Some(file) = text.strip_suffix(".expected.json") {
-                found.push(file.into());
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// What is wrong with them can only be that something is not on this machine.
-#[test]
-fn public_files_become_stacks() {
-    // Not all of each project lies here, and some of what they are given is kept elsewhere.
-    let about_the_world = [
-        "does not exist",
-        "lies elsewhere",
-        "is kept by a cluster",
-        "is not set",
-        "there is no such file",
-        "is to run",
-    ];
-    let files = public_files();
-    let mut run = 0;
-    let mut wrong = Vec::new();
-    for file in &files {
-        let options = Options {
-            directory: file.parent().map(Path::to_path_buf),
-            files: vec![file.clone()],
-            ..Options::default()
-        };
-        let loaded = entry::load(&options).expect("the file is there");
-        run += usize::from(loaded.stack.is_some());
-        for problem in loaded.problems {
-            let known = about_the_world
-                .iter()
-                .any(|known| problem.message.contains(known));
-            if problem.severity == Severity::Error && !known {
-                wrong.push(format!("{}\n{}", file.display(), problem.render(false)));
-            }
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} wrong\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
-    assert!(
-        run * 2 > files.len() || files.is_empty(),
-        "{run} of {} run",
-        files.len()
-    );
-}
+#[path = "told_tests.rs"]
+mod told;
