@@ -19,8 +19,8 @@ const LAST_LINES: usize = 20;
 const LAST_LINE_BYTES: usize = 2 << 10;
 
 /// Silence that is long enough to put a checkpoint into: far longer than the engine needs from reading a line to
-/// stamping it, and we to being told, on a machine whose cores are busy with builds.
-const SILENCE: SignedDuration = SignedDuration::from_secs(2);
+/// stamping it.
+const SILENCE: SignedDuration = SignedDuration::from_millis(200);
 
 /// Where a run's output goes, and how far it has come.
 #[derive(Debug)]

@@ -103,17 +103,17 @@ fn a_checkpoint_is_taken_only_in_a_silence_with_no_line_begun() {
         position(None, 10),
         "too short a silence"
     );
-    assert_eq!(say(4_000, "ree\n"), position(None, 14), "a line had begun");
-    assert_eq!(say(8_000, "four\n"), position(Some(6_000), 5));
+    assert_eq!(say(1_000, "ree\n"), position(None, 14), "a line had begun");
+    assert_eq!(say(2_000, "four\n"), position(Some(1_500), 5));
     sink.forget_silence();
-    sink.chunk_begins(at(20_000));
+    sink.chunk_begins(at(9_000));
     assert_eq!(
         sink.position(),
-        position(Some(6_000), 5),
+        position(Some(1_500), 5),
         "the log was read meanwhile"
     );
-    sink.begin_again(at(30_000));
-    assert_eq!(sink.position(), position(Some(30_000), 0));
+    sink.begin_again(at(10_000));
+    assert_eq!(sink.position(), position(Some(10_000), 0));
 }
 
 #[test]
