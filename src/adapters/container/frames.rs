@@ -17,6 +17,8 @@ pub(super) struct Demux {
     have: usize,
     left: usize,
     stream: Stream,
+    /// Whether nothing of the frame was passed on yet. A read may end with the header.
+    begins: bool,
 }
 
 impl Demux {
@@ -28,6 +30,7 @@ impl Demux {
             have: 0,
             left: 0,
             stream: Stream::Stdout,
+            begins: false,
         }
     }
 
@@ -37,18 +40,15 @@ impl Demux {
             piece(Stream::Stdout, true, chunk);
             return;
         }
-        let mut begins = false;
         while !chunk.is_empty() {
             if self.left == 0 {
                 chunk = self.read_header(chunk);
-                begins = true;
                 continue;
             }
             let (now, rest) = chunk.split_at(self.left.min(chunk.len()));
             self.left -= now.len();
             chunk = rest;
-            piece(self.stream, begins, now);
-            begins = false;
+            piece(self.stream, std::mem::take(&mut self.begins), now);
         }
     }
 
@@ -58,6 +58,7 @@ impl Demux {
         self.have += part.len();
         if self.have == 8 {
             self.have = 0;
+            self.begins = true;
             let [kind, _, _, _, length @ ..] = self.header;
             self.left = u32::from_be_bytes(length) as usize;
             self.stream = if kind == 2 {
@@ -88,10 +89,15 @@ mod tests {
         ) {
             let wire: Vec<u8> = frames.iter().flat_map(|(kind, bytes)| frame(*kind, bytes)).collect();
             let mut found = [Vec::new(), Vec::new()];
+            let mut begun = 0;
             let mut demux = Demux::new(false);
             for chunk in wire.chunks(cut) {
-                demux.feed(chunk, |stream, _, bytes| found[index(stream)].extend_from_slice(bytes));
+                demux.feed(chunk, |stream, begins, bytes| {
+                    begun += usize::from(begins);
+                    found[index(stream)].extend_from_slice(bytes);
+                });
             }
+            prop_assert_eq!(begun, frames.iter().filter(|(_, bytes)| !bytes.is_empty()).count());
             for kind in 1..=2u8 {
                 let expected: Vec<u8> = frames.iter().filter(|(k, _)| *k == kind).flat_map(|(_, bytes)| bytes.clone()).collect();
                 prop_assert_eq!(&found[usize::from(kind - 1)], &expected);
