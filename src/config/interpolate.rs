@@ -78,7 +78,7 @@ fn expand_into(text: &str, lookup: Lookup<'_>, depth: usize, notes: &mut Expansi
 }
 
 /// Bytes of the variable name that this text begins with.
-fn name_length(text: &str) -> usize {
+pub(super) fn name_length(text: &str) -> usize {
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !starts_well {
         return 0;

@@ -39,7 +39,8 @@ ports = ["PORT:8000"]
 health = { http = "/" }
 "#;
 
-fn one() -> Copy {
+/// A stack with one service, which answers.
+pub(crate) fn one() -> Copy {
     Copy::with(ONE, &[("server.py", SERVER)])
 }
 

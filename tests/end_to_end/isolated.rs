@@ -5,33 +5,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::bad_luck::one;
 use super::session::Session;
-use super::shop::{Copy, request};
-
-const SERVER: &str = r"
-import http.server, os
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header('content-length', '2')
-        self.end_headers()
-        self.wfile.write(b'hi')
-    def log_message(self, *_):
-        pass
-http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Answer).serve_forever()
-";
-
-const ONE: &str = r#"
-name = "NAME"
-[services.web]
-run = "exec python3 -u server.py"
-ports = ["PORT:8000"]
-health = { http = "/" }
-"#;
-
-fn one() -> Copy {
-    Copy::with(ONE, &[("server.py", SERVER)])
-}
+use super::shop::request;
 
 fn answers(port: u16) -> bool {
     request(port, "GET", "/", "") == Some((200, "hi".into()))

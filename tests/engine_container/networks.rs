@@ -86,17 +86,9 @@ async fn who_shares_a_network_meets_there_under_its_names_and_nobody_else() {
         let ask = format!(
             "until nc {alias} 8000 < /dev/null; do sleep 0.05; done; nslookup {foreign} > /dev/null 2>&1 || echo unknown"
         );
-        // It asks once it is known: whose the first requests of a program that begins with one are is not always seen.
-        let client = shell("client", "exec sleep 600");
-        rig.started(run, &on(client, &[(key, Attachment::default())]))
-            .await;
-        let ask = ["sh".into(), "-c".into(), ask];
-        let asked = rig
-            .containers
-            .exec(RunId(run), &ask, crate::engine::PATIENCE);
-        let answer = asked.await.unwrap();
-        let said = String::from_utf8_lossy(answer.stdout.as_ref()).into_owned();
-        assert_eq!((answer.code, said.trim()), (0, "served"));
+        let client = on(shell("client", &ask), &[(key, Attachment::default())]);
+        rig.start(run, &client);
+        assert!(rig.exited(run).await.is_success());
     }
     let said = rig.text(Stream::Stdout);
     assert_eq!(said, ["served", "unknown", "served", "unknown"]);

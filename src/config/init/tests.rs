@@ -3,17 +3,8 @@
 use std::path::Path;
 
 use super::{InitError, init};
+use crate::config::tests::folder_of;
 use crate::config::{Options, load};
-
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let file = folder.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-    }
-    folder
-}
 
 /// What is said about the proposal once it is saved.
 fn problems_of(folder: &Path, text: &str) -> Vec<String> {
@@ -55,7 +46,7 @@ ports = ["8081:80"]
 
 #[test]
 fn dockerfiles_become_services() {
-    let folder = folder(&[
+    let folder = folder_of(&[
         (
             "web/Dockerfile",
             "FROM scratch\nEXPOSE 80\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n",
@@ -150,7 +141,7 @@ compose = ["compose.yaml", "compose.override.yaml"]
 fn beside_compose_files_a_stack_file_builds_on_them() {
     let dockerfile =
         "FROM scratch AS worker\nCMD python3 worker.py\nFROM scratch\nCMD python3 app.py\n";
-    let folder = folder(&[
+    let folder = folder_of(&[
         ("compose.yaml", COMPOSE),
         (
             "compose.override.yaml",
@@ -183,7 +174,7 @@ fn beside_compose_files_a_stack_file_builds_on_them() {
 
 #[test]
 fn a_folder_that_has_a_stack_file_is_refused() {
-    let folder = folder(&[("boatyard.toml", ""), ("Dockerfile", "FROM scratch\n")]);
+    let folder = folder_of(&[("boatyard.toml", ""), ("Dockerfile", "FROM scratch\n")]);
     let error = init(folder.path()).unwrap_err();
     assert_eq!(
         error,
@@ -193,7 +184,7 @@ fn a_folder_that_has_a_stack_file_is_refused() {
 
 #[test]
 fn a_folder_with_nothing_in_it_is_refused() {
-    let folder = folder(&[("readme.md", "")]);
+    let folder = folder_of(&[("readme.md", "")]);
     let error = init(folder.path()).unwrap_err();
     assert!(matches!(error, InitError::NothingFound(_)), "{error}");
 }
@@ -208,7 +199,7 @@ fn a_compose_file_that_is_not_yaml_is_refused() {
         "a: &x [*x]",
         "{{{{",
     ] {
-        let folder = folder(&[("compose.yml", text)]);
+        let folder = folder_of(&[("compose.yml", text)]);
         let error = init(folder.path()).unwrap_err();
         assert!(
             matches!(error, InitError::Unreadable { .. }),

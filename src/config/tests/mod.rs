@@ -16,6 +16,17 @@ use super::discover::Options;
 use super::load::{Loaded, read};
 use super::source::Source;
 
+/// A folder with these files.
+pub(super) fn folder_of(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    folder
+}
+
 /// The folder with Dockerfiles and environment files that the texts of these tests name.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::{FormError, Lookup};
+use crate::config::interpolate::name_length;
 
 /// How deep defaults may be nested in defaults.
 const DEEPEST: usize = 64;
@@ -149,16 +150,6 @@ fn required(name: &str, why: &str, place: Range<usize>) -> FormError {
     FormError::new(place, message).help(format!(
         "give {name} a value in the environment or in .env beside the file"
     ))
-}
-
-/// Bytes of the variable name that this text begins with.
-fn name_length(text: &str) -> usize {
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts_well {
-        return 0;
-    }
-    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(text.len())
 }
 
 /// Where the `${…}` that begins at `start` ends; `None` if it is no expression.

@@ -4,21 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::compose::entry;
+use crate::config::tests::folder_of;
 use crate::config::{Loaded, Options, Severity};
 use crate::stack::{
     CommandWords, Condition, Device, FileContent, Health, ImageHealth, MountKind, Naming, Probe,
     Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName, Space, Stack, Swap, Then,
 };
-
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let file = folder.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-    }
-    folder
-}
 
 fn load(folder: &Path) -> Loaded {
     let options = Options {
@@ -40,7 +31,7 @@ fn said(loaded: &Loaded) -> Vec<String> {
 
 /// The stack of services, of which nothing is to be said.
 fn stack_of(compose: &str) -> Stack {
-    let folder = folder(&[
+    let folder = folder_of(&[
         ("compose.yaml", compose),
         ("Dockerfile", "FROM scratch\nEXPOSE 9000\n"),
         ("src/app.py", ""),

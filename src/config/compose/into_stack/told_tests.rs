@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn what_is_not_acted_on_is_told_with_its_place() {
-    let folder = folder(&[(
+    let folder = folder_of(&[(
         "compose.yaml",
         "services:
   web:
@@ -43,7 +43,7 @@ fn what_is_not_acted_on_is_told_with_its_place() {
 
 #[test]
 fn what_cannot_be_run_is_an_error_with_its_place() {
-    let folder = folder(&[(
+    let folder = folder_of(&[(
         "compose.yaml",
         "services:
   web: { build: ./none }
@@ -72,7 +72,7 @@ secrets: { kept: { external: true } }
 
 #[test]
 fn every_file_that_was_read_is_remembered() {
-    let folder = folder(&[
+    let folder = folder_of(&[
         (
             "compose.yaml",
             "services: { web: { build: ., env_file: web.env } }\n",
