@@ -101,6 +101,19 @@ async fn who_shares_a_network_meets_there_under_its_names_and_nobody_else() {
     }
 }
 
+/// What a command says in a new run. It asks once that is known: whose the first requests of a program that begins with one are
+/// is not always seen.
+async fn asked_from(rig: &mut Rig, run: u64, client: &Service, ask: String) -> String {
+    rig.started(run, client).await;
+    let ask = ["sh".into(), "-c".into(), ask];
+    let asked = rig
+        .containers
+        .exec(RunId(run), &ask, crate::engine::PATIENCE);
+    let answer = asked.await.unwrap();
+    assert_eq!(answer.code, 0);
+    String::from_utf8_lossy(&answer.stdout).trim().to_owned()
+}
+
 /// As the session does it: a relay has the service's names on each of its networks, and passes on to its run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_has_a_services_names_on_every_network_of_its() {
@@ -156,17 +169,11 @@ async fn a_relay_has_a_services_names_on_every_network_of_its() {
         (4, "back", "server"),
     ] {
         let ask = format!("until nc {alias} 8000 < /dev/null; do sleep 0.05; done");
-        // It asks once it is known: whose the first requests of a program that begins with one are is not always seen.
-        let client = shell("client", "exec sleep 600");
-        rig.started(run, &on(client, &[(key, Attachment::default())]))
-            .await;
-        let ask = ["sh".into(), "-c".into(), ask];
-        let asked = rig
-            .containers
-            .exec(RunId(run), &ask, crate::engine::PATIENCE);
-        let answer = asked.await.unwrap();
-        let said = String::from_utf8_lossy(answer.stdout.as_ref()).into_owned();
-        assert_eq!((answer.code, said.trim()), (0, "served"));
+        let client = on(
+            shell("client", "exec sleep 600"),
+            &[(key, Attachment::default())],
+        );
+        assert_eq!(asked_from(&mut rig, run, &client, ask).await, "served");
         let seen = tokio::time::timeout(crate::engine::PATIENCE, recorded.recv()).await;
         let seen = seen.unwrap().unwrap();
         assert_eq!(seen.callee, server.name);
