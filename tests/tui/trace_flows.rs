@@ -245,7 +245,7 @@ fn faults_are_typed_and_told_as_long_as_they_are_in_force() {
     assert_eq!(service.as_str(), "orders");
     assert_eq!(fault.to_string(), "from web: 200ms later");
     desk.scene.state.faults = [(service.clone(), vec![fault])].into_iter().collect();
-    desk.show();
+    desk.redraw();
     assert!(desk.find("↯ faults of orders").is_some(), "{}", desk.text());
     desk.press("6");
     assert!(desk.find("↯ ").is_some(), "{}", desk.text());
