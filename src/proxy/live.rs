@@ -12,7 +12,7 @@ use super::target::Upstream;
 pub(super) struct Live {
     pub(super) upstream: Upstream,
     in_flight: AtomicUsize,
-    idle: Notify,
+    answered: Notify,
     retired: watch::Sender<bool>,
 }
 
@@ -25,7 +25,7 @@ impl Live {
         Self {
             upstream,
             in_flight: AtomicUsize::new(0),
-            idle: Notify::new(),
+            answered: Notify::new(),
             retired: watch::Sender::new(false),
         }
     }
@@ -49,13 +49,18 @@ impl Live {
 
     /// Ends when it has no request.
     pub(super) async fn drained(&self) {
+        self.fewer_than(1).await;
+    }
+
+    /// Ends when it has fewer requests than this.
+    pub(super) async fn fewer_than(&self, requests: usize) {
         loop {
-            let mut idle = std::pin::pin!(self.idle.notified());
-            idle.as_mut().enable();
-            if self.in_flight.load(Ordering::SeqCst) == 0 {
+            let mut answered = std::pin::pin!(self.answered.notified());
+            answered.as_mut().enable();
+            if self.in_flight.load(Ordering::SeqCst) < requests {
                 return;
             }
-            idle.await;
+            answered.await;
         }
     }
 
@@ -74,8 +79,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify_waiters();
-        }
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.answered.notify_waiters();
     }
 }

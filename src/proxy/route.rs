@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::limits::{Limits, Policy};
 use super::live::{InFlight, Live};
@@ -13,8 +14,11 @@ use super::target::{Target, Upstream};
 use crate::stack::{Holding, ServiceName};
 use crate::telemetry::Telemetry;
 
-/// The least time between two held requests that go on.
-const RELEASE_GAP: Duration = Duration::from_millis(1);
+/// A held request goes on when the run it goes to has fewer requests than this,
+const FEW: usize = 4;
+
+/// or so long after the held request before it.
+const RELEASE_GAP: Duration = Duration::from_millis(10);
 
 /// The routes of all services. Shared as `Arc<Routes>`.
 #[derive(Debug, Default)]
@@ -213,11 +217,11 @@ impl Route {
         self.policy.borrow().clone()
     }
 
-    /// Lets held requests go one after another, `RELEASE_GAP` apart: all at once they would overflow the short queue of
-    /// connections of many a small server, and those that fall out of it are tried again by the kernel only seconds later.
-    pub(super) async fn pass_gate(&self) {
+    /// Lets held requests go one after another, each when the run has few to answer, or after [`RELEASE_GAP`]: all at once
+    /// they would overflow the short queue of connections of many a small server.
+    pub(super) async fn pass_gate(&self, live: &Live) {
         let _turn = self.gate.lock().await;
-        tokio::time::sleep(RELEASE_GAP).await;
+        drop(timeout(RELEASE_GAP, live.fewer_than(FEW)).await);
     }
 
     /// Counts a request as held; `None` if `limit` are held already.

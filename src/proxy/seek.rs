@@ -16,6 +16,9 @@ use super::target::Edge;
 /// How soon a run that refused a connection is asked again, if nothing changes before.
 const AGAIN: Duration = Duration::from_millis(25);
 
+/// An attempt to connect is given up for another one after this long, the next after twice as long, and so on.
+const FIRST_PATIENCE: Duration = Duration::from_millis(100);
+
 /// The search for one request's run.
 pub(super) struct Seeker<'a> {
     edge: &'a Edge,
@@ -115,8 +118,9 @@ impl<'a> Seeker<'a> {
         loop {
             match self.route.next(prefer, &self.tried) {
                 Next::Go(run) if has_waited => {
+                    let live = Arc::clone(run.live());
                     drop(run);
-                    self.route.pass_gate().await;
+                    self.route.pass_gate(&live).await;
                     has_waited = false;
                 }
                 Next::Go(run) => return Some(Ok(run)),
@@ -141,7 +145,8 @@ impl<'a> Seeker<'a> {
     }
 }
 
-/// Connects to a run's address for this container port.
+/// Connects to a run's address for this container port. Who has a full queue of connections drops what comes, and the kernel
+/// asks again only after a second: here it is begun anew much sooner.
 pub(super) async fn connect(live: &Live, port: u16, within: Duration) -> io::Result<TcpStream> {
     let Some(address) = live.upstream.reach.at(port) else {
         return Err(io::Error::new(
@@ -149,9 +154,20 @@ pub(super) async fn connect(live: &Live, port: u16, within: Duration) -> io::Res
             format!("it has no port {port}"),
         ));
     };
-    let stream = timeout(within, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    let until = Instant::now() + within;
+    let mut patience = FIRST_PATIENCE;
+    loop {
+        let ends = until.min(Instant::now() + patience);
+        match timeout_at(ends, TcpStream::connect(address)).await {
+            Ok(connected) => {
+                let stream = connected?;
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(elapsed) if ends == until => return Err(elapsed.into()),
+            Err(_) => patience *= 2,
+        }
+    }
 }
 
 impl Refusal {
@@ -185,5 +201,45 @@ impl Refusal {
             Self::Refused(why) => format!("{callee} is not ready: {why}"),
             Self::Unreachable(why) => why.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::target::Upstream;
+    use crate::stack::Reach;
+
+    /// A listener whose queue is full, and the connections in it.
+    async fn full() -> (tokio::net::TcpListener, Vec<TcpStream>) {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port");
+        let listener = socket.listen(1).expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let mut queued = Vec::new();
+        let short = Duration::from_millis(50);
+        while let Ok(stream) = timeout(short, TcpStream::connect(address)).await {
+            queued.push(stream.expect("it connects"));
+        }
+        (listener, queued)
+    }
+
+    #[tokio::test]
+    async fn who_had_a_full_queue_is_reached_before_the_kernel_asks_again() {
+        let (listener, queued) = full().await;
+        let address = listener.local_addr().expect("an address");
+        let live = Live::new(Upstream {
+            run: 1,
+            reach: Reach::Only(address),
+        });
+        let (connected, ()) = tokio::join!(connect(&live, 80, Duration::from_millis(900)), async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            for _ in &queued {
+                drop(listener.accept().await.expect("one of the queue"));
+            }
+        });
+        connected.expect("another attempt reaches it");
     }
 }
