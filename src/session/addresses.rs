@@ -11,16 +11,27 @@ use crate::stack::{Address, Naming, Protocol, Runtime, Service, ServiceName, Sta
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The doors of a session: the world opens edges, a reload opens and closes front doors.
-pub(super) struct SharedDoors(Mutex<Doors>);
+pub(super) struct SharedDoors {
+    doors: Mutex<Doors>,
+    /// Where the stack file wants the front doors that are open, wherever they are.
+    asked: Mutex<HashMap<Edge, SocketAddr>>,
+}
 
 impl SharedDoors {
     pub(super) fn new(doors: Doors) -> Self {
-        Self(Mutex::new(doors))
+        Self {
+            doors: Mutex::new(doors),
+            asked: Mutex::default(),
+        }
     }
 
     /// The doors. Keep the guard for one call.
     pub(super) fn lock(&self) -> MutexGuard<'_, Doors> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<Edge, SocketAddr>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All edges that have an open door.
@@ -73,42 +84,72 @@ impl Moved {
     }
 }
 
-/// Opens the front doors that are missing and closes those that are not wanted any more.
+/// Opens the front doors that a stack wants where it wants them; one that stood elsewhere is closed there.
 /// `any_port`: a taken port is replaced by the next free one, and the doors that this moved are given back.
-pub(super) fn keep_front_doors(
+///
+/// # Errors
+/// Why some cannot be opened. Then all are as they were.
+pub(super) fn open_front_doors(
     doors: &SharedDoors,
     stack: &Stack,
     any_port: bool,
 ) -> Result<Vec<Moved>, Vec<DoorError>> {
-    let wanted = front_doors(stack);
-    let edges: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
-    for edge in doors.edges() {
-        if edge.caller.is_none() && !edges.contains(&edge) {
-            doors.close(&edge);
-        }
-    }
-    let (mut moved, mut errors) = (Vec::new(), Vec::new());
-    for (edge, address) in &wanted {
-        if doors.lock().address(edge).is_some() {
+    let (mut moved, mut errors, mut before) = (Vec::new(), Vec::new(), Vec::new());
+    for (edge, address) in front_doors(stack) {
+        let stood = doors.lock().address(&edge);
+        let asked = doors.asked().get(&edge).copied();
+        if stood.is_some() && asked == Some(address) {
             continue;
         }
-        let Err(why) = doors.lock().open(edge.clone(), *address) else {
-            continue;
-        };
-        let next = any_port.then(|| next_free(doors, edge, *address));
-        match next.flatten() {
-            Some(to) => moved.push(Moved {
-                service: edge.callee.clone(),
-                to,
-                why,
-            }),
-            None => errors.push(why),
+        let opened = doors.lock().open(edge.clone(), address);
+        if let Err(why) = opened {
+            let next = any_port.then(|| next_free(doors, &edge, address));
+            match next.flatten() {
+                Some(to) => moved.push(Moved {
+                    service: edge.callee.clone(),
+                    to,
+                    why,
+                }),
+                None => {
+                    errors.push(why);
+                    continue;
+                }
+            }
         }
+        doors.asked().insert(edge.clone(), address);
+        before.push((edge, stood, asked));
     }
     if errors.is_empty() {
-        Ok(moved)
-    } else {
-        Err(errors)
+        return Ok(moved);
+    }
+    for (edge, stood, asked) in before {
+        put_back(doors, edge, stood, asked);
+    }
+    Err(errors)
+}
+
+/// A front door as it was: where it stood, and where it was asked for.
+fn put_back(doors: &SharedDoors, edge: Edge, stood: Option<SocketAddr>, asked: Option<SocketAddr>) {
+    match stood {
+        // It was ours a moment ago. Whoever took it since then has it.
+        Some(address) => drop(doors.lock().open(edge.clone(), address)),
+        None => doors.close(&edge),
+    }
+    match asked {
+        Some(address) => drop(doors.asked().insert(edge, address)),
+        None => drop(doors.asked().remove(&edge)),
+    }
+}
+
+/// Closes the front doors that a stack does not want any more.
+pub(super) fn close_front_doors(doors: &SharedDoors, stack: &Stack) {
+    let wanted = front_doors(stack);
+    let wanted: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
+    for edge in doors.edges() {
+        if edge.caller.is_none() && !wanted.contains(&edge) {
+            doors.close(&edge);
+            doors.asked().remove(&edge);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::addresses::{SharedDoors, keep_front_doors};
+use super::addresses::{SharedDoors, open_front_doors};
 use super::answers::FirstAnswers;
 use super::between::Between;
 use super::engine_side::EngineSide;
@@ -169,7 +169,7 @@ impl Opening {
     ) -> Result<Arc<SharedDoors>, Failure> {
         let doors = Doors::new(Arc::clone(routes), record, Limits::default());
         let doors = Arc::new(SharedDoors::new(doors));
-        match keep_front_doors(&doors, &self.stack, self.any_port()) {
+        match open_front_doors(&doors, &self.stack, self.any_port()) {
             Ok(moved) => {
                 for moved in moved {
                     wires.tell(moved.told());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::addresses::{SharedDoors, keep_front_doors};
+use super::addresses::{SharedDoors, open_front_doors};
 use super::{inspect, isolation};
 use crate::adapters::watch::WatchNews;
 use crate::adapters::{Identity, Wires};
@@ -64,11 +64,7 @@ impl Reloader {
             };
         }
         // A port that cannot be had is a reason to stay with what runs; doors that go are closed when the rest is applied.
-        let mut wanted = stack.clone();
-        wanted
-            .services
-            .retain(|_, service| !service.ports.is_empty());
-        match keep_front_doors(&self.doors, &wanted, self.any_port) {
+        match open_front_doors(&self.doors, &stack, self.any_port) {
             Ok(moved) => {
                 for moved in moved {
                     self.wires.tell(moved.told());

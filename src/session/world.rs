@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::addresses::{Caller, SharedDoors, front_door, keep_front_doors};
+use super::addresses::{Caller, SharedDoors, close_front_doors, front_door, open_front_doors};
 use super::answers::FirstAnswers;
 use super::between::Between;
 use super::engine_side::EngineSide;
@@ -197,7 +197,8 @@ impl RealWorld {
 
     /// A reload has opened them already, unless somebody took a port in between.
     fn keep_front_doors(&self) {
-        match keep_front_doors(&self.doors, &self.stack, self.any_port) {
+        close_front_doors(&self.doors, &self.stack);
+        match open_front_doors(&self.doors, &self.stack, self.any_port) {
             Ok(moved) => moved.iter().for_each(|moved| self.wires.tell(moved.told())),
             Err(errors) => errors.iter().for_each(|error| {
                 self.wires.tell(Event::Problem {

@@ -1,11 +1,12 @@
 //! The main job without an engine: the real binary, headless, runs the shop as plain processes.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::session::Session;
-use super::shop::{Copy, request, wait_until};
+use super::shop::{Copy, free_port, request, wait_until};
 use serde_json::Value;
 
 const SERVICES: [&str; 4] = ["web", "orders", "payments", "catalog"];
@@ -451,4 +452,39 @@ fn results_go_to_stdout_and_help_has_examples() {
         );
     }
     assert_eq!(run(&["swim"]).0, Some(2));
+}
+
+/// The files of its folder, at the port that it is given.
+const SERVE: &str = "exec busybox httpd -f -p 127.0.0.1:$PORT";
+
+#[test]
+fn a_front_door_that_is_wanted_elsewhere_moves() {
+    let stack = "name = \"NAME\"\n[services.web]\nrun = \"sh serve\"\nports = [\"PORT:8000\"]\nhealth = { http = \"/page\" }\n";
+    let mut copy = Copy::with(stack, &[("page", "tea"), ("serve", SERVE)]);
+    let mut session = Session::start(&copy, PROCESS);
+    session.notice("run-ready", "web");
+    let (old, taken) = (copy.port, TcpListener::bind("127.0.0.1:0"));
+    let taken = taken.expect("a free port");
+    let occupied = taken.local_addr().expect("an address").port();
+    let moved = |copy: &Copy, from: u16, to: u16| {
+        copy.edit("boatyard.toml", |text| {
+            text.replace(&format!("{from}:8000"), &format!("{to}:8000"))
+        });
+    };
+    moved(&copy, old, occupied);
+    let refused = session.until("the refusal", |value| value["notice"] == "stack-refused");
+    let problems = refused["problems"].to_string();
+    assert!(problems.contains("is taken by"), "{problems}");
+    assert_eq!(copy.get("/page").expect("the old door stays").0, 200);
+    drop(taken);
+    let free = free_port();
+    moved(&copy, occupied, free);
+    session.until("the reload", |value| value["notice"] == "stack-reloaded");
+    wait_until("the old door to be closed", || {
+        copy.get("/page").is_none().then_some(())
+    });
+    copy.port = free;
+    let (status, page) = copy.get_until("/page", |status, _| status == 200);
+    assert_eq!((status, page.as_str()), (200, "tea"));
+    session.quit();
 }
