@@ -52,11 +52,13 @@ impl Level {
         lower.copy_from_slice(name.as_bytes());
         lower.make_ascii_lowercase();
         match &*lower {
-            b"trace" | b"trc" | b"verbose" | b"finest" | b"finer" | b"silly" => Some(Self::Trace),
-            b"debug" | b"dbg" | b"debu" | b"fine" => Some(Self::Debug),
+            b"trace" | b"trc" | b"trce" | b"verbose" | b"finest" | b"finer" | b"silly" => {
+                Some(Self::Trace)
+            }
+            b"debug" | b"dbg" | b"dbug" | b"debu" | b"fine" => Some(Self::Debug),
             b"info" | b"inf" | b"information" | b"notice" | b"log" | b"default" => Some(Self::Info),
             b"warn" | b"wrn" | b"warning" => Some(Self::Warn),
-            b"error" | b"err" | b"erro" | b"severe" | b"eror" => Some(Self::Error),
+            b"error" | b"err" | b"erro" | b"severe" | b"eror" | b"fail" => Some(Self::Error),
             b"fatal" | b"ftl" | b"fata" | b"critical" | b"crit" | b"panic" | b"alert"
             | b"emergency" | b"emerg" | b"dpanic" => Some(Self::Fatal),
             _ => None,
@@ -185,6 +187,7 @@ fn of_text(line: &[u8]) -> Option<Level> {
     };
     let head = head.trim_ascii_start();
     of_klog(head)
+        .or_else(|| of_priority(head))
         .or_else(|| of_crash(head))
         .or_else(|| of_words(head))
 }
@@ -200,6 +203,17 @@ fn of_klog(head: &[u8]) -> Option<Level> {
     };
     let is_date = head.get(1..5)?.iter().all(u8::is_ascii_digit);
     (is_date && head.get(5) == Some(&b' ')).then_some(level)
+}
+
+/// `<34>Oct 11 …`, `<165>1 2003-…`: the lowest three bits of the number are the severity (RFC 5424, section 6.2.1).
+fn of_priority(head: &[u8]) -> Option<Level> {
+    let rest = head.strip_prefix(b"<")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=3).contains(&digits) || rest.get(digits) != Some(&b'>') {
+        return None;
+    }
+    let priority: u32 = str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    Some(Level::numbered(priority & 7))
 }
 
 /// The first line of what runtimes print when a program breaks.
@@ -252,11 +266,13 @@ fn of_word_at(head: &[u8], start: usize, end: usize) -> Option<Level> {
         && after.is_none_or(|byte| !is_word(byte) && !b"/.-=(".contains(&byte));
     let bracketed = matches!(
         (before, after),
-        (Some(b'['), Some(b']')) | (Some(b'<'), Some(b'>'))
+        (Some(b'[' | b':'), Some(b']')) | (Some(b'<'), Some(b'>'))
     );
     let begins = before.is_none() && matches!(after, Some(b':' | b'['));
     let capitals = word.iter().all(u8::is_ascii_uppercase);
-    (stands_alone && (bracketed || begins || capitals))
+    // `[2026-01-01 10:00:00,123: ERROR/MainProcess]`: Celery's.
+    let of_process = capitals && after == Some(b'/') && head[..start].ends_with(b": ");
+    (of_process || (stands_alone && (bracketed || begins || capitals)))
         .then(|| str::from_utf8(word).ok().and_then(Level::named))
         .flatten()
 }
@@ -288,7 +304,7 @@ mod tests {
             (r#"{"time":1,"level":50,"msg":"pino"}"#, Some(Error)),
             (r#"{"name":"bunyan","level":30}"#, Some(Info)),
             (r#"{"severity": "WARNING"}"#, Some(Warn)),
-            (r#"{"lvl":"dbug","level":"trace"}"#, None),
+            (r#"{"lvl":"dbgx","level":"trace"}"#, None),
             (r#"{"short_message":"gelf","level":3}"#, Some(Error)),
             (r#"{"req":{"level":"error"},"level":"debug"}"#, Some(Debug)),
             (
@@ -313,6 +329,11 @@ mod tests {
             ("E0203 14:03:21.112 1 main.go:1] x", Some(Error)),
             ("I1123 14:03:21 x", Some(Info)),
             ("E0203x", None),
+            ("<34>Oct 11 22:14:15 host su: failed", Some(Fatal)),
+            ("<165>1 2003-10-11T22:14:15Z host app - - - x", Some(Info)),
+            ("<1999>x", None),
+            ("fail: Microsoft.Kestrel[13]", Some(Error)),
+            ("dbug: x", Some(Debug)),
             ("\x1b[32mINFO\x1b[0m: Uvicorn running", Some(Info)),
             ("\x1b[2m2026\x1b[0m \x1b[31mERROR\x1b[0m x", Some(Error)),
             ("error[E0308]: mismatched types", Some(Error)),

@@ -20,6 +20,7 @@ pub mod grpc;
 mod held;
 mod join;
 mod level;
+pub mod line;
 mod links;
 mod log;
 mod log_query;

@@ -99,6 +99,22 @@ impl Styled {
         Cow::Owned(cut)
     }
 
+    /// A part of the text with its colours; the range is in bytes, on boundaries of letters.
+    #[must_use]
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let mut part = Self {
+            text: self.text[range.clone()].to_owned(),
+            spans: Vec::new(),
+        };
+        for span in &self.spans {
+            let (start, end) = (span.start.max(range.start), span.end.min(range.end));
+            if start < end {
+                part.cover(start - range.start, end - range.start, span.style);
+            }
+        }
+        part
+    }
+
     /// Adds a piece in this style.
     pub(super) fn push(&mut self, piece: &str, style: Style) {
         let start = self.text.len();
@@ -153,6 +169,17 @@ mod tests {
             1,
             "neighbours of one style are one span"
         );
+    }
+
+    #[test]
+    fn a_part_keeps_its_colours() {
+        let mut styled = Styled::default();
+        styled.push("ab", Style::default());
+        styled.push("cd", bold());
+        let part = styled.part(1..3);
+        assert_eq!(part.text, "bc");
+        assert_eq!((part.spans[0].start, part.spans[0].end), (1, 2));
+        assert_eq!(styled.part(0..2).spans, []);
     }
 
     #[test]

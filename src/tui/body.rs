@@ -112,7 +112,7 @@ fn safe(words: &str) -> String {
 }
 
 /// JSON with a line for each member, whether or not it is whole or right.
-fn json(words: &str) -> Vec<Told> {
+pub(super) fn json(words: &str) -> Vec<Told> {
     let mut lines: Vec<Told> = Vec::new();
     let mut line: Told = Vec::new();
     let mut depth = 0_usize;

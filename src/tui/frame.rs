@@ -58,7 +58,10 @@ fn render_pane(
     let service = ui.service(scene.state).map(|service| (place, service));
     let chosen = ui.chosen.as_ref();
     match pane {
-        Pane::Services => pane::services::render(frame, area, scene, place, ui.focus),
+        Pane::Services => {
+            let marked = &ui.logs.marked;
+            pane::services::render(frame, area, scene, place, marked, ui.focus);
+        }
         Pane::Health => {
             pane::health::render(frame, area, scene, service, ui.health_scrolled, ui.focus);
         }

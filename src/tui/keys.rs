@@ -35,6 +35,17 @@ pub(super) enum Action {
     MarkOrCompare,
     BeforeAndAfter,
     Probes,
+    Turn,
+    Raw,
+    Times,
+    NextError,
+    PreviousError,
+    NextMark,
+    PreviousMark,
+    MarkLine,
+    Choose,
+    ToTime,
+    MarkService,
     Map,
     Merge,
     Wrap,
@@ -139,6 +150,7 @@ macro_rules! keys {
 pub(super) const KEYS: &[Binding] = keys! {
     Services {
         ["enter"] Action::Open, "to its logs, or to its failed build", "open";
+        ["space"] Action::MarkService, "read its logs together with those of other marked services", "mark";
     }
     Logs {
         ["/"] Action::Search, "search in the logs", "search";
@@ -146,12 +158,24 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["N"] Action::PreviousHit, "hit before";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["e"] Action::Problems, "only warnings and errors, or all", "problems";
-        ["l"] Action::Merge, "all services, or the chosen one", "merge";
+        ["}"] Action::NextError, "next error";
+        ["{"] Action::PreviousError, "error before";
+        ["o"] Action::Turn, "unfold the lines of a message or its JSON, or fold them", "unfold";
+        ["]"] Action::UnfoldAll, "unfold everything";
+        ["["] Action::FoldAll, "fold everything";
+        ["x"] Action::Raw, "lines as they came, or set out for reading", "raw";
+        ["l"] Action::Merge, "all services or the marked ones, or the chosen one", "merge";
+        ["d"] Action::Times, "when each line came, how long after the one above it, or neither";
+        ["@"] Action::ToTime, "go to a time";
+        ["M"] Action::MarkLine, "mark the line, or take its mark away";
+        [">"] Action::NextMark, "next mark: of a run, a build, or made by hand";
+        ["<"] Action::PreviousMark, "mark before";
         ["w"] Action::Wrap, "wrap long lines, or cut them";
         ["left" "H"] Action::Left, "scroll left";
         ["right" "L"] Action::Right, "scroll right";
         ["enter"] Action::Open, "to the trace of the line", "trace";
-        ["y"] Action::Copy, "copy the line", "copy";
+        ["v"] Action::Choose, "choose several lines, to be copied";
+        ["y"] Action::Copy, "copy the line, or those that are chosen", "copy";
     }
     Trace {
         ["esc"] Action::Back, "back to where you came from", "back";

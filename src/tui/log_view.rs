@@ -1,10 +1,12 @@
 //! What the screen knows of the log pane: whose lines, where in them, filtered how, searched for what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::log_entries::{Entry, Folding, Reader};
 use crate::stack::ServiceName;
-use crate::telemetry::{Direction, Filter, LogLine, Position, Search, Select, Telemetry};
+use crate::telemetry::{Filter, LogLine, Position, Search, Select, Telemetry};
 
 /// Whose lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,7 +14,7 @@ pub(super) enum Scope {
     /// Those of the chosen service.
     #[default]
     Chosen,
-    /// Those of all, in the order of time.
+    /// Those of the marked services, or of all if none is marked, in the order of time.
     Merged,
 }
 
@@ -24,9 +26,11 @@ pub(super) enum Place {
     Following,
     /// Those around a line.
     Paused {
-        /// The line the person is at.
+        /// Where the entry stands that the person is at.
         cursor: Position,
-        /// How many lines are shown below it.
+        /// Which of its rows.
+        row: usize,
+        /// How many rows are shown below it.
         below: usize,
         /// The newest line there was when following ended.
         newest: Position,
@@ -43,6 +47,28 @@ pub(super) enum Fold {
     Wrap,
 }
 
+/// How what a line says is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Form {
+    /// Message first, then the fields, where the line's form is known.
+    #[default]
+    Read,
+    /// As it came.
+    Raw,
+}
+
+/// What stands before a line of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Times {
+    /// When it came.
+    #[default]
+    Clock,
+    /// How long after the one above it.
+    Since,
+    /// Nothing.
+    Hidden,
+}
+
 /// A search, and what it finds.
 #[derive(Debug, Clone)]
 pub(super) struct Searching {
@@ -54,18 +80,28 @@ pub(super) struct Searching {
     /// Whether all lines were looked at.
     pub(super) complete: bool,
     /// Which lines were counted: the next number there was, and when.
-    counted: Option<(u64, Instant)>,
+    pub(super) counted: Option<(u64, Instant)>,
 }
 
 /// The state of the log pane.
 #[derive(Debug)]
 pub(super) struct LogView {
     pub(super) scope: Scope,
+    /// The services that were marked to be read together.
+    pub(super) marked: Vec<ServiceName>,
     pub(super) place: Place,
     pub(super) fold: Fold,
+    pub(super) form: Form,
+    pub(super) times: Times,
+    /// Which messages of several lines are shown in full.
+    pub(super) folding: Folding,
     /// Columns scrolled to the right.
     pub(super) left: usize,
     pub(super) searching: Option<Searching>,
+    /// Lines that were marked by hand.
+    pub(super) marks: BTreeSet<Position>,
+    /// Where the choice of several entries began.
+    pub(super) anchor: Option<Position>,
     /// The filter as typed; empty: none.
     pub(super) filtered: String,
     /// The filter as it is asked: builds have a pane of their own, and marks are seen whatever is filtered.
@@ -76,10 +112,16 @@ impl Default for LogView {
     fn default() -> Self {
         Self {
             scope: Scope::default(),
+            marked: Vec::new(),
             place: Place::default(),
             fold: Fold::default(),
+            form: Form::default(),
+            times: Times::default(),
+            folding: Folding::default(),
             left: 0,
             searching: None,
+            marks: BTreeSet::new(),
+            anchor: None,
             filtered: String::new(),
             filter: Filter::parse(NO_BUILDS).ok(),
         }
@@ -89,26 +131,35 @@ impl Default for LogView {
 /// What is always filtered.
 const NO_BUILDS: &str = "stream!=build";
 
-/// The lines to be drawn.
+/// What is to be drawn.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    pub(super) lines: Vec<Arc<LogLine>>,
-    /// Which of them the person is at.
-    pub(super) cursor: Option<usize>,
-    /// How many came since following ended.
+    /// The oldest first; they may take more rows than there are.
+    pub(super) entries: Vec<Entry>,
+    /// Which of them the person is at, in which of its rows, and how many rows are wanted below.
+    pub(super) cursor: Option<Cursor>,
+    /// How many lines came since following ended.
     pub(super) new: usize,
     /// Whether there are more lines than were looked at, so that some may be missing.
     pub(super) partial: bool,
 }
 
+/// Where in a window the person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) entry: usize,
+    pub(super) row: usize,
+    pub(super) below: usize,
+}
+
 /// More new lines than this are not counted out: "999+" says enough.
 const MANY: usize = 1000;
 /// Lines that one question of a frame looks at, at most: a few milliseconds.
-const PATIENCE: usize = 50_000;
+pub(super) const PATIENCE: usize = 50_000;
 /// The hits of a search are counted at most this often.
 pub(super) const COUNTED_AGAIN: Duration = Duration::from_millis(300);
 /// Lines that one search, asked for by a key, looks at.
-const LONG_PATIENCE: usize = 2_000_000;
+pub(super) const LONG_PATIENCE: usize = 2_000_000;
 
 /// The lines a view looks at.
 #[derive(Debug, Clone, Copy)]
@@ -123,133 +174,88 @@ impl LogView {
     pub(super) fn services(&self, chosen: Option<&ServiceName>) -> Vec<ServiceName> {
         match self.scope {
             Scope::Chosen => chosen.cloned().into_iter().collect(),
-            Scope::Merged => Vec::new(),
+            Scope::Merged => self.marked.clone(),
         }
     }
 
-    /// The lines to be drawn in so many rows.
+    /// Marks a service to be read with the other marked ones, or takes the mark away.
+    pub(super) fn mark_service(&mut self, name: &ServiceName) {
+        match self.marked.iter().position(|marked| marked == name) {
+            Some(at) => drop(self.marked.remove(at)),
+            None => self.marked.push(name.clone()),
+        }
+        self.scope = if self.marked.is_empty() {
+            Scope::Chosen
+        } else {
+            Scope::Merged
+        };
+        self.follow();
+    }
+
+    /// What is to be drawn in so many rows.
     pub(super) fn window(&self, source: Source<'_>, rows: usize) -> Window {
-        let select = self.select(source, PATIENCE);
-        let Place::Paused {
-            cursor,
-            below,
-            newest,
-        } = self.place
+        let reader = self.reader(source, PATIENCE);
+        let (Place::Paused { newest, .. }, Some((entry, row, below))) =
+            (self.place, self.at(&reader))
         else {
-            let page = source.telemetry.latest(select, rows);
-            let partial = page.lines.len() < rows && page.reached.is_some();
+            let read = reader.before(Position::LAST, rows);
             return Window {
-                lines: page.lines,
-                partial,
+                partial: read.partial && read.entries.len() < rows,
+                entries: read.entries,
                 ..Window::default()
             };
         };
+        let row = row.min(entry.rows() - 1);
         let below = below.min(rows.saturating_sub(1));
-        let after = source.telemetry.page_after(select, cursor, below).lines;
+        let after = reader.after(entry.at, below).entries;
         // What is missing below is made good above, so that the window is always full.
-        let above = rows.saturating_sub(after.len());
-        let mut lines = source
-            .telemetry
-            .page_before(select, just_after(cursor), above)
-            .lines;
-        let at = lines.len().checked_sub(1);
-        lines.extend(after);
-        let missing = rows.saturating_sub(lines.len());
-        if let Some(last) = lines.last().filter(|_| missing > 0) {
-            let last = last.position();
-            lines.extend(source.telemetry.page_after(select, last, missing).lines);
+        let above = rows.saturating_sub(after.len() + entry.rows().min(row + 1));
+        let mut entries = reader.before(entry.at, above).entries;
+        let at = entries.len();
+        entries.push(entry);
+        entries.extend(after);
+        let missing = rows.saturating_sub(entries.len());
+        if let Some(last) = entries.last().map(|last| last.at).filter(|_| missing > 0) {
+            entries.extend(reader.after(last, missing).entries);
         }
-        let new = source
-            .telemetry
-            .page_after(select, newest, MANY)
-            .lines
-            .len();
+        let select = self.select(source, PATIENCE);
+        let new = source.telemetry.page_after(select, newest, MANY);
         Window {
-            lines,
-            cursor: at,
-            new,
+            entries,
+            cursor: Some(Cursor {
+                entry: at,
+                row,
+                below,
+            }),
+            new: new.lines.len(),
             partial: false,
         }
     }
 
+    /// The entry the person is at, the row in it, and the rows below; the newest entry while following.
+    pub(super) fn at(&self, reader: &Reader<'_>) -> Option<(Entry, usize, usize)> {
+        let (before, row, below) = match self.place {
+            Place::Following => (Position::LAST, 0, 0),
+            Place::Paused {
+                cursor, row, below, ..
+            } => (just_after(cursor), row, below),
+        };
+        let nearest = reader.before(before, 1).entries.pop();
+        // Nothing above: the filter was changed, and only later lines pass it.
+        let nearest = nearest.or_else(|| reader.after(before, 1).entries.into_iter().next())?;
+        Some((nearest, row, below))
+    }
+
     /// The line the person is at: the newest while following.
     pub(super) fn current(&self, source: Source<'_>) -> Option<Arc<LogLine>> {
-        let select = self.select(source, PATIENCE);
-        let before = match self.place {
-            Place::Following => Position::LAST,
-            Place::Paused { cursor, .. } => just_after(cursor),
-        };
-        source.telemetry.page_before(select, before, 1).lines.pop()
-    }
-
-    /// Goes up by so many lines; the window moves along if `scroll`, else only when its edge is reached.
-    pub(super) fn up(&mut self, source: Source<'_>, lines: usize, rows: usize, scroll: bool) {
-        let Some((cursor, below, newest)) = self.pause(source) else {
-            return;
-        };
-        let select = self.select(source, PATIENCE);
-        let page = source.telemetry.page_before(select, cursor, lines);
-        let Some(first) = page.lines.first() else {
-            self.place = paused(cursor, rows.saturating_sub(1), newest);
-            return;
-        };
-        let below = if scroll {
-            below
-        } else {
-            below + page.lines.len()
-        };
-        self.place = paused(first.position(), below.min(rows.saturating_sub(1)), newest);
-    }
-
-    /// Goes down by so many lines; at the end it follows again.
-    pub(super) fn down(&mut self, source: Source<'_>, lines: usize, rows: usize, scroll: bool) {
-        let Place::Paused {
-            cursor,
-            below,
-            newest,
-        } = self.place
-        else {
-            return;
-        };
-        let select = self.select(source, PATIENCE);
-        let page = source.telemetry.page_after(select, cursor, lines);
-        match page.lines.last() {
-            Some(last) if page.lines.len() == lines || page.reached.is_some() => {
-                let below = if scroll {
-                    below
-                } else {
-                    below.saturating_sub(page.lines.len())
-                };
-                self.place = paused(last.position(), below.min(rows.saturating_sub(1)), newest);
-            }
-            _ => self.place = Place::Following,
-        }
-    }
-
-    /// Goes to the oldest line.
-    pub(super) fn top(&mut self, source: Source<'_>, rows: usize) {
-        let Some((cursor, _, newest)) = self.pause(source) else {
-            return;
-        };
-        let select = self.select(source, LONG_PATIENCE);
-        let first = source
-            .telemetry
-            .page_after(select, Position::FIRST, 1)
-            .lines;
-        let cursor = first.first().map_or(cursor, |line| line.position());
-        self.place = paused(cursor, rows.saturating_sub(1), newest);
+        let (entry, row, _) = self.at(&self.reader(source, PATIENCE))?;
+        Some(entry.line(row).clone())
     }
 
     /// Follows again.
     pub(super) fn follow(&mut self) {
         self.place = Place::Following;
-    }
-
-    /// Puts the cursor at a row of the window as it is drawn.
-    pub(super) fn point_at(&mut self, source: Source<'_>, line: &LogLine, below: usize) {
-        if let Some((_, _, newest)) = self.pause(source) {
-            self.place = paused(line.position(), below, newest);
-        }
+        self.anchor = None;
     }
 
     /// Searches for what was typed, from the line the person is at back to older ones.
@@ -277,7 +283,7 @@ impl LogView {
         self.count(source);
         let on_it = self.current(source).is_some_and(|line| self.is_hit(&line));
         if !on_it {
-            self.go_to_hit(source, Direction::Back, rows);
+            self.go_to_hit(source, crate::telemetry::Direction::Back, rows);
         }
         Ok(())
     }
@@ -302,44 +308,16 @@ impl LogView {
         false
     }
 
-    /// Goes to the next hit in this direction; whether there is one.
-    pub(super) fn go_to_hit(
-        &mut self,
-        source: Source<'_>,
-        direction: Direction,
-        rows: usize,
-    ) -> bool {
-        let Some(searching) = &self.searching else {
-            return false;
-        };
-        let from = match self.place {
-            Place::Following => Position::LAST,
-            Place::Paused { cursor, .. } => cursor,
-        };
-        let select = self.select(source, LONG_PATIENCE);
-        let page = source
-            .telemetry
-            .search(select, &searching.search, from, direction);
-        let Some(found) = page.lines.first() else {
-            return false;
-        };
-        let found = found.position();
-        if let Some((_, _, newest)) = self.pause(source) {
-            self.place = paused(found, rows / 2, newest);
-        }
-        true
-    }
-
     /// Sets the filter; nothing typed takes it away.
     ///
     /// # Errors
     /// What is wrong with it, in one line. The old filter stays.
     pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
+        // First alone, so that a message tells the place in what was typed.
+        Filter::parse(text).map_err(|wrong| wrong.to_string())?;
         let asked = if text.trim().is_empty() {
             NO_BUILDS.to_owned()
         } else {
-            // First alone, so that a message tells the place in what was typed.
-            Filter::parse(text).map_err(|wrong| wrong.to_string())?;
             format!("{NO_BUILDS} and (({text}) or stream=mark)")
         };
         self.filter = Some(Filter::parse(&asked).map_err(|wrong| wrong.to_string())?);
@@ -350,13 +328,19 @@ impl LogView {
         Ok(())
     }
 
+    /// A filter that lets only those shown lines pass that pass this one too.
+    pub(super) fn narrowed(&self, to: &str) -> Option<Filter> {
+        let shown = self.filter.as_ref().map_or("", Filter::text);
+        Filter::parse(&format!("({shown}) and ({to})")).ok()
+    }
+
     fn is_hit(&self, line: &LogLine) -> bool {
         let text = crate::text::readable(&line.line.bytes);
         let searching = self.searching.as_ref();
         searching.is_some_and(|searching| searching.search.is_in(&text))
     }
 
-    fn select<'a>(&'a self, source: Source<'a>, patience: usize) -> Select<'a> {
+    pub(super) fn select<'a>(&'a self, source: Source<'a>, patience: usize) -> Select<'a> {
         Select {
             services: source.services,
             filter: self.filter.as_ref(),
@@ -364,32 +348,17 @@ impl LogView {
         }
     }
 
-    /// Where the person is, after following has ended; `None` if there is no line.
-    fn pause(&self, source: Source<'_>) -> Option<(Position, usize, Position)> {
-        match self.place {
-            Place::Paused {
-                cursor,
-                below,
-                newest,
-            } => Some((cursor, below, newest)),
-            Place::Following => {
-                let newest = self.current(source)?.position();
-                Some((newest, 0, newest))
-            }
+    pub(super) fn reader<'a>(&'a self, source: Source<'a>, patience: usize) -> Reader<'a> {
+        Reader {
+            telemetry: source.telemetry,
+            select: self.select(source, patience),
+            folding: &self.folding,
         }
     }
 }
 
-fn paused(cursor: Position, below: usize, newest: Position) -> Place {
-    Place::Paused {
-        cursor,
-        below,
-        newest,
-    }
-}
-
 /// The position before which a line and all older ones stand.
-fn just_after(position: Position) -> Position {
+pub(super) fn just_after(position: Position) -> Position {
     Position {
         seq: position.seq.saturating_add(1),
         ..position

@@ -262,7 +262,11 @@ mod tests {
         for (name, _) in BUILT_IN {
             let theme = Theme::named(name, Depth::True).unwrap();
             let roles = &theme.file.roles;
-            let wished = if *name == "beacon" { 7.0 } else { 4.5 };
+            let wished = if matches!(*name, "beacon" | "daymark") {
+                7.0
+            } else {
+                4.5
+            };
             let words = WORDS.map(|role| (format!("{role:?}"), theme.file.colour(role)));
             let series = theme.file.series.iter().enumerate();
             let series = series.map(|(at, colour)| (format!("series {at}"), *colour));

@@ -41,6 +41,8 @@ pub(super) enum Asked {
     Search,
     /// Which log lines to show.
     LogFilter,
+    /// Which time to go to in the logs.
+    Time,
     /// Which traces to show.
     TraceFilter,
     /// What to search a trace for.
@@ -94,6 +96,8 @@ pub(super) struct Ui {
     pub(super) zoom_before_map: Zoom,
     /// The pane from which a jump led here, to return to.
     pub(super) came_from: Option<Pane>,
+    /// Whether the mouse is being drawn over lines of the log.
+    pub(super) dragging: bool,
     /// What was just done, in words; until the next key.
     pub(super) said: Option<String>,
     /// Where everything stands on the screen as it was drawn last.
@@ -116,6 +120,7 @@ impl Ui {
             health_scrolled: 0,
             zoom_before_map: Zoom::default(),
             came_from: None,
+            dragging: false,
             said: None,
             layout: Layout::default(),
         }

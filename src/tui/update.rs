@@ -2,6 +2,7 @@
 
 mod edits;
 mod faults;
+mod logs;
 mod mouse;
 mod repeat;
 mod traces;
@@ -12,6 +13,7 @@ pub(super) use repeat::heard;
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
 use crate::engine::{BuildState, Command, Phase, State, Wanted};
+use crate::runtime::Clock;
 use crate::telemetry::{Direction, Telemetry};
 
 use super::keys::{self, Action};
@@ -46,16 +48,14 @@ pub(super) enum Wish {
 pub(super) struct Known<'a> {
     pub(super) state: &'a State,
     pub(super) telemetry: &'a Telemetry,
+    pub(super) clock: &'a Clock,
 }
 
 /// Takes in an event of the terminal.
 pub(super) fn event(ui: &mut Ui, known: Known<'_>, event: &Event) -> Option<Wish> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => self::key(ui, known, *key),
-        Event::Mouse(mouse) => {
-            mouse::answer(ui, known, *mouse);
-            None
-        }
+        Event::Mouse(mouse) => mouse::answer(ui, known, *mouse),
         Event::Paste(text) => {
             paste(ui, known, text);
             None
@@ -123,6 +123,20 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::PreviousHit => hit(ui, known, Direction::Back),
         Action::Filter => typing::filter(ui),
         Action::Problems => problems(ui),
+        Action::FoldAll | Action::UnfoldAll if ui.focus == Pane::Logs => {
+            logs::act(ui, known, action);
+        }
+        Action::Turn
+        | Action::Raw
+        | Action::Times
+        | Action::NextError
+        | Action::PreviousError
+        | Action::NextMark
+        | Action::PreviousMark
+        | Action::MarkLine
+        | Action::Choose => logs::act(ui, known, action),
+        Action::ToTime => logs::ask_time(ui),
+        Action::MarkService => logs::mark_service(ui),
         Action::Fold
         | Action::Unfold
         | Action::FoldAll
@@ -269,7 +283,9 @@ fn back_in_panes(ui: &mut Ui) {
     }
     if ui.zoom == Zoom::Alone {
         ui.zoom = Zoom::Overview;
-    } else if ui.focus == Pane::Logs && ui.logs.searching.take().is_some() {
+    } else if ui.focus == Pane::Logs
+        && (ui.logs.anchor.take().is_some() || ui.logs.searching.take().is_some())
+    {
     } else if ui.focus == Pane::Logs && ui.logs.place != super::log_view::Place::Following {
         ui.logs.follow();
     } else {
@@ -375,17 +391,11 @@ fn wrap(ui: &mut Ui) {
     };
 }
 
-/// Terminals refuse longer pieces for their clipboard (xterm takes 100,000 bytes of base 64), so no more is sent.
-const MOST_COPIED: usize = 70_000;
-
 fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     let text = if ui.focus == Pane::Traces {
         ui.traces.current()?.to_string()
     } else {
-        let services = ui.logs.services(ui.chosen.as_ref());
-        let line = ui.logs.current(log_source(known, &services))?;
-        let bytes = &line.line.bytes;
-        crate::text::plain(&bytes[..bytes.len().min(MOST_COPIED)])
+        return logs::copy(ui, known);
     };
     ui.said = Some(format!(
         "copied: {}",

@@ -235,6 +235,7 @@ impl<B: Backend> Workbench<B> {
         let known = Known {
             state,
             telemetry: &self.telemetry,
+            clock: &self.clock,
         };
         match update::event(&mut self.ui, known, event)? {
             Wish::Command(command) => return Some(command),

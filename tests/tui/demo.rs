@@ -19,6 +19,7 @@ async fn main() -> std::io::Result<()> {
         Some("edited") => fixture::edited(),
         Some("on-hold") => fixture::on_hold(),
         Some("instrumented") => fixture::instrumented(),
+        Some("said-much") => fixture::said_much(),
         Some("refused") => fixture::refused(),
         _ => fixture::ready(),
     };

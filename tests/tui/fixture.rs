@@ -2,10 +2,12 @@
 
 mod changes;
 mod instrumented;
+mod logs;
 mod telemetry;
 
 pub(crate) use changes::{edited, on_hold};
 pub(crate) use instrumented::instrumented;
+pub(crate) use logs::said_much;
 
 use std::path::PathBuf;
 use std::sync::Arc;

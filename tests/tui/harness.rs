@@ -107,10 +107,13 @@ impl Desk {
             let mut covered = 0;
             for at in row.left()..row.right() {
                 let symbol = buffer[(at, row.y)].symbol();
-                if covered == 0 {
-                    text.push_str(symbol);
+                // What lies below a wide letter is not on the screen, whatever was there before.
+                if covered > 0 {
+                    covered -= 1;
+                    continue;
                 }
-                covered = covered.max(boatyard::text::width(symbol)).saturating_sub(1);
+                text.push_str(symbol);
+                covered = boatyard::text::width(symbol).saturating_sub(1);
             }
             text.trim_end().to_owned() + "\n"
         };

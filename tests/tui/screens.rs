@@ -24,6 +24,12 @@ const PICTURES: &[Picture] = &[
         "l f l e v e l > = w a r n enter",
     ),
     ("logs_paused", fixture::ready, "j 2 k k k"),
+    ("logs_set_out", fixture::said_much, "j 2 z"),
+    ("logs_raw", fixture::said_much, "j 2 z x"),
+    ("logs_unfolded", fixture::said_much, "j 2 z { o"),
+    ("logs_json", fixture::said_much, "j 2 z g j j o"),
+    ("logs_since", fixture::said_much, "j 2 z d"),
+    ("logs_of_two", fixture::said_much, "j space j space 2 z"),
     ("traces", fixture::ready, "3 j"),
     ("trace", fixture::ready, "3 j j enter j"),
     ("traces_of_spans", fixture::instrumented, "3 j"),
@@ -129,8 +135,8 @@ fn colour_follows_meaning() {
     assert_eq!(desk.cell("building 3/7").fg, busy);
     let mut desk = Desk::new(fixture::ready(), 120, 40);
     desk.press("j");
-    assert_eq!(desk.cell("ERROR order").fg, failed);
-    assert_eq!(desk.cell("DEBUG cache").fg, Color::Rgb(0x87, 0x95, 0xa7));
+    assert_eq!(desk.cell("order failed").fg, failed);
+    assert_eq!(desk.cell("cache ").fg, Color::Rgb(0x87, 0x95, 0xa7));
 }
 
 #[test]

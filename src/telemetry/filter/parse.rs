@@ -1,9 +1,12 @@
 //! Reads the filter language.
 
 use super::FilterError;
-use super::term::{FIELDS, NameField, Node, NumberField, Order};
+use super::term::{FIELDS, NameField, Node, NumberField, Order, Test, number};
 use crate::telemetry::level::Level;
 use crate::telemetry::search::Search;
+
+/// What stands before the name of a field that lines have of their own.
+const OWN: &str = "field.";
 
 /// How deep parentheses and negations may nest.
 const DEEPEST: usize = 64;
@@ -157,10 +160,15 @@ impl<'a> Parser<'a> {
     /// A field and an operator, if these come next.
     fn question(&mut self) -> Option<Question<'a>> {
         let rest = self.rest();
-        let length = rest
-            .bytes()
-            .take_while(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
-            .count();
+        let is_own = rest
+            .get(..OWN.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(OWN));
+        let belongs = |byte: &u8| {
+            byte.is_ascii_alphabetic()
+                || *byte == b'_'
+                || (is_own && (byte.is_ascii_digit() || b".-/@".contains(byte)))
+        };
+        let length = rest.bytes().take_while(belongs).count();
         let after = &rest[length..];
         let op = ["==", "!=", "=~", "!~", ">=", "<=", "=", "~", "<", ">"]
             .into_iter()
@@ -189,7 +197,9 @@ impl<'a> Parser<'a> {
             op => (op, false),
         };
         let field = question.field.to_ascii_lowercase();
-        let node = if let Some(name) = name_field(&field) {
+        let node = if field.starts_with(OWN) && field.len() > OWN.len() {
+            own_node(&question.field[OWN.len()..], op, &value).map_err(wrong)
+        } else if let Some(name) = name_field(&field) {
             name_node(name, op, &value).map_err(wrong)
         } else if let Some(number) = number_field(&field) {
             number_node(number, &field, op, &value).map_err(wrong)
@@ -347,6 +357,27 @@ fn number_node(field: NumberField, name: &str, op: &str, value: &str) -> Result<
     number
         .map(|number| Node::NumberIs(field, order, number))
         .ok_or_else(|| format!("{name} is a number, and {value:?} is none"))
+}
+
+/// A question about what is said under a name of its own.
+fn own_node(name: &str, op: &str, value: &str) -> Result<Node, String> {
+    let test = match (op, order(op)) {
+        ("=", _) => Test::Is(value.split(',').map(str::to_owned).collect()),
+        ("~", _) => Test::Has(Search::regex(value)?),
+        (_, Some(order)) => {
+            let number = number(value);
+            let number = number.ok_or_else(|| {
+                format!("only numbers are compared with {op}, and {value:?} is none")
+            })?;
+            Test::Compares(order, number)
+        }
+        _ => {
+            return Err(format!(
+                "a field is compared with = or ~ or < or >, not with {op}"
+            ));
+        }
+    };
+    Ok(Node::Field(name.to_owned(), test))
 }
 
 /// `5xx` is 500.

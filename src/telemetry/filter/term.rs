@@ -9,6 +9,7 @@ use crate::stack::ServiceName;
 use crate::telemetry::exchange::{Exchange, ExchangeStatus};
 use crate::telemetry::grpc;
 use crate::telemetry::level::Level;
+use crate::telemetry::line;
 use crate::telemetry::log::LogLine;
 use crate::telemetry::search::Search;
 use crate::telemetry::span::{Span, SpanStatus};
@@ -34,6 +35,10 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
     ("held", "time held: 100, 1.5s"),
     ("bytes", "size of the answer's body"),
     ("trace", "id of the trace, or its beginning"),
+    (
+        "field.NAME",
+        "what a line of a known form, or a span, says under that name: field.user.id=17, field.ms>100",
+    ),
 ];
 
 /// The caller of what came through a front door.
@@ -64,6 +69,50 @@ pub(super) enum Node {
     Level(Order, Level),
     /// A trace whose id begins so.
     Trace(String),
+    /// What is said under a name of its own.
+    Field(String, Test),
+}
+
+/// What is asked of a value that may be anything.
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    /// It is one of these, as a number or as a text of any case.
+    Is(Vec<String>),
+    /// It has this in it.
+    Has(Search),
+    /// It is a number beyond this one.
+    Compares(Order, f64),
+}
+
+impl Test {
+    fn holds(&self, value: &str) -> bool {
+        match self {
+            Self::Is(wanted) => wanted.iter().any(|wanted| {
+                wanted.eq_ignore_ascii_case(value)
+                    || matches!((number(wanted), number(value)), (Some(one), Some(other)) if one.total_cmp(&other).is_eq())
+            }),
+            Self::Has(search) => search.is_in(value),
+            Self::Compares(order, wanted) => {
+                order.holds(number(value).and_then(|value| value.partial_cmp(wanted)))
+            }
+        }
+    }
+}
+
+/// A number; with a unit of time, in milliseconds.
+pub(super) fn number(value: &str) -> Option<f64> {
+    let digits = value.trim_end_matches(|letter: char| letter.is_alphabetic());
+    let factor = match &value[digits.len()..] {
+        "" | "ms" => 1.0,
+        "ns" => 1e-6,
+        "us" | "µs" => 1e-3,
+        "s" => 1e3,
+        "m" => 6e4,
+        "h" => 3.6e6,
+        _ => return None,
+    };
+    let number: f64 = digits.trim_end().parse().ok()?;
+    number.is_finite().then_some(number * factor)
 }
 
 /// How what is found must compare with what is asked.
@@ -123,6 +172,8 @@ pub(super) trait Subject {
     fn level(&self) -> Option<Level>;
     /// Whether it belongs to a trace whose id begins so.
     fn is_of_trace(&self, beginning: &str) -> bool;
+    /// What it says under a name of its own.
+    fn field(&self, name: &str) -> Option<Cow<'_, str>>;
 }
 
 impl Node {
@@ -150,6 +201,7 @@ impl Node {
             }
             Self::Level(order, level) => order.holds(subject.level().map(|found| found.cmp(level))),
             Self::Trace(beginning) => subject.is_of_trace(beginning),
+            Self::Field(name, test) => subject.field(name).is_some_and(|value| test.holds(&value)),
         }
     }
 
@@ -226,6 +278,12 @@ impl Subject for Line<'_> {
         told.is_some_and(|of| of.0.to_string().starts_with(beginning))
             || self.text().to_ascii_lowercase().contains(beginning)
     }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        let text = self.text();
+        let found = line::field(&text, name)?;
+        Some(Cow::Owned(found.into_owned()))
+    }
 }
 
 impl Subject for Exchange {
@@ -288,6 +346,10 @@ impl Subject for Exchange {
     fn is_of_trace(&self, beginning: &str) -> bool {
         self.trace.to_string().starts_with(beginning)
     }
+
+    fn field(&self, _: &str) -> Option<Cow<'_, str>> {
+        None
+    }
 }
 
 impl Subject for Span {
@@ -337,6 +399,11 @@ impl Subject for Span {
     fn is_of_trace(&self, beginning: &str) -> bool {
         self.trace.to_string().starts_with(beginning)
     }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        let (_, value) = self.attributes.iter().find(|(known, _)| *known == name)?;
+        Some(Cow::Owned(value.to_string()))
+    }
 }
 
 impl Subject for What {
@@ -374,5 +441,12 @@ impl Subject for What {
 
     fn is_of_trace(&self, beginning: &str) -> bool {
         self.trace().to_string().starts_with(beginning)
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Exchange(one) => one.field(name),
+            Self::Span(one) => one.field(name),
+        }
     }
 }

@@ -49,6 +49,39 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
 }
 
 #[test]
+fn fields_of_lines_are_asked_for_by_name() {
+    let json =
+        r#"{"level":"info","msg":"paid","user":{"id":17,"name":"Ann Lee"},"took":"1.5s","ms":120}"#;
+    let access = r#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.1" 503 17"#;
+    for (text, filter, passes) in [
+        (json, "field.user.id=17", true),
+        (json, "field.user.id=17.0", true),
+        (json, "field.user.id=16,17", true),
+        (json, "field.user.id!=17", false),
+        (json, "field.user.name=\"ann lee\"", true),
+        (json, "field.user.name~^Ann", true),
+        (json, "field.ms>100", true),
+        (json, "field.ms>=120 and field.ms<120.5", true),
+        (json, "field.ms>1s", false),
+        (json, "field.took>1000", true),
+        (json, "field.nobody=1", false),
+        (json, "not field.nobody=1", true),
+        (json, "field.message=paid", true),
+        (access, "field.status>=500", true),
+        (access, "field.client=10.0.0.1", true),
+        ("level=info msg=x order-id=7", "field.order-id=7", true),
+        ("no field here", "field.order-id=7", false),
+    ] {
+        let line = line("web", Stream::Stdout, text);
+        let asked = Filter::parse(filter).unwrap_or_else(|wrong| panic!("{filter}: {wrong}"));
+        assert_eq!(asked.matches_line(&line), passes, "{filter}");
+    }
+    for wrong in ["field.x>many", "field.=1", "field.x~("] {
+        assert!(Filter::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn lines_pass_or_not() {
     let warn = line(
         "orders",

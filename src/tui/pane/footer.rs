@@ -12,6 +12,7 @@ use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
 use crate::tui::keys::{Binding, working};
 use crate::tui::theme::{Role, Theme};
+use crate::tui::time_of_day;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
 use crate::tui::words;
 
@@ -43,6 +44,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
     let sign = match &typing.what {
         Asked::Search | Asked::TraceSearch => " / ".to_owned(),
         Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
+        Asked::Time => " go to ".to_owned(),
         Asked::Faults { service } => format!(" faults of {service}: "),
     };
     let (before, after) = typing.line.parts();
@@ -64,6 +66,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
             super::logs::hits(searching.hits, searching.complete),
             Role::Dim,
         ),
+        (None, _, Asked::Time) => (time_of_day::EXAMPLE.to_owned(), Role::Dim),
         (None, _, Asked::LogFilter) if typing.line.text().is_empty() => (
             "level>=warn  service=web  ~regex  text".to_owned(),
             Role::Dim,

@@ -1,24 +1,26 @@
 //! What services say: the visible window of the log store, with times, levels, marks and hits.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
 use super::Scene;
+use super::log_line::{message, said, wrapped};
 use crate::engine::TerminalSize;
 use crate::stack::ServiceName;
-use crate::telemetry::{Level, LogLine, MarkKind, Search, Stream};
-use crate::text::{self, Styled};
+use crate::telemetry::{Level, LogLine, MarkKind, Position, Stream, line};
+use crate::text;
+use crate::tui::body;
 use crate::tui::draw::{Title, clip, empty, spans_width, title};
 use crate::tui::layout::Pane;
-use crate::tui::log_view::{Fold, LogView, Place, Scope, Source, Window};
+use crate::tui::log_entries::{Entry, json_of};
+use crate::tui::log_rows::{self, Slot};
+use crate::tui::log_view::{Fold, Form, LogView, Place, Scope, Source, Times, Window};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
-
-/// Of a line longer than this only the beginning is drawn, in bytes; the store keeps all of it.
-const DRAWN: usize = 16 << 10;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -37,7 +39,7 @@ pub(in crate::tui) fn render(
     let window = view.window(source, rows);
     let head = head(scene, view, chosen, &window);
     let body = title(frame, area, Pane::Logs, head, focus, scene.theme);
-    if window.lines.is_empty() {
+    if window.entries.is_empty() {
         let words = why_empty(scene, view, chosen, window.partial);
         empty(frame, body, &words, scene.theme);
         return;
@@ -52,23 +54,30 @@ pub(in crate::tui) fn render(
         view,
         room: usize::from(body.width),
     };
-    let drawn = lines.fitting(&window, usize::from(body.height));
-    for ((line, is_cursor), row) in drawn.into_iter().zip(body.rows()) {
-        if is_cursor {
-            let whole = Rect {
-                x: area.x,
-                width: area.width,
-                ..row
-            };
+    for (drawn, row) in lines
+        .fitting(&window, usize::from(body.height))
+        .into_iter()
+        .zip(body.rows())
+    {
+        let whole = Rect {
+            x: area.x,
+            width: area.width,
+            ..row
+        };
+        if drawn.is_chosen {
             frame.render_widget(Block::new().style(scene.theme.selection()), whole);
-            let mark = Span::styled("▸", scene.theme.style(Role::Accent));
-            let first = Rect {
-                width: 1.min(whole.width),
-                ..whole
-            };
-            frame.render_widget(mark, first);
         }
-        frame.render_widget(line, row);
+        let sign = match (drawn.is_marked, drawn.is_cursor) {
+            (true, _) => "◆",
+            (false, true) => "▸",
+            (false, false) => "",
+        };
+        let first = Rect {
+            width: 1.min(whole.width),
+            ..whole
+        };
+        frame.render_widget(drawn.line, row);
+        frame.render_widget(Span::styled(sign, scene.theme.style(Role::Accent)), first);
     }
 }
 
@@ -84,7 +93,10 @@ fn head<'a>(
             let place = scene.state.services.get_index_of(name).unwrap_or(0);
             vec![Span::styled(name.as_str(), theme.series(place).bold())]
         }
-        _ => vec![Span::styled("all services", theme.style(Role::Strong))],
+        _ if view.marked.is_empty() => {
+            vec![Span::styled("all services", theme.style(Role::Strong))]
+        }
+        _ => marked(scene, view),
     };
     if !view.filtered.is_empty() {
         of.push(Span::styled("  only ", theme.style(Role::Dim)));
@@ -124,6 +136,20 @@ fn head<'a>(
         }
     });
     Title { of, note }
+}
+
+/// The names of the marked services, each in its colour.
+fn marked<'a>(scene: Scene<'a>, view: &'a LogView) -> Vec<Span<'a>> {
+    let theme = scene.theme;
+    let mut names = Vec::new();
+    for name in &view.marked {
+        if !names.is_empty() {
+            names.push(Span::styled(" + ", theme.style(Role::Dim)));
+        }
+        let place = scene.state.services.get_index_of(name).unwrap_or(0);
+        names.push(Span::styled(name.as_str(), theme.series(place).bold()));
+    }
+    names
 }
 
 /// How many lines a search is in.
@@ -194,43 +220,147 @@ struct Lines<'a> {
     room: usize,
 }
 
+/// A row as it is drawn.
+struct Drawn {
+    line: Line<'static>,
+    is_cursor: bool,
+    /// Whether its ground is that of what is chosen.
+    is_chosen: bool,
+    /// Whether it was marked by hand.
+    is_marked: bool,
+}
+
 impl Lines<'_> {
     /// The rows that fit, so that the cursor (or else the end) is seen.
-    fn fitting(&self, window: &Window, height: usize) -> Vec<(Line<'static>, bool)> {
-        let mut rows = Vec::new();
-        let mut cursor_end = None;
-        for (at, line) in window.lines.iter().enumerate() {
-            let is_cursor = window.cursor == Some(at);
-            let drawn = self.rows(line);
-            rows.extend(drawn.into_iter().map(|row| (row, is_cursor)));
-            if is_cursor {
-                cursor_end = Some(rows.len());
+    fn fitting(&self, window: &Window, height: usize) -> Vec<Drawn> {
+        let slots = log_rows::slots(window);
+        let cursor = log_rows::of_cursor(&slots, window);
+        let chosen = self.chosen(window);
+        let mut drawn = Vec::new();
+        let mut rows_of_cursor = None;
+        for (at, slot) in slots.iter().enumerate() {
+            let first = drawn.len();
+            match *slot {
+                Slot::Gap(gap) => drawn.push(Drawn {
+                    line: self.gap(gap),
+                    is_cursor: false,
+                    is_chosen: false,
+                    is_marked: false,
+                }),
+                Slot::Row { entry, row } => {
+                    let above = entry.checked_sub(1).map(|above| &window.entries[above]);
+                    let entry = &window.entries[entry];
+                    let is_cursor = Some(at) == cursor;
+                    let is_chosen = is_cursor
+                        || chosen.is_some_and(|(from, to)| (from..=to).contains(&entry.at));
+                    let is_marked = row == 0 && self.view.marks.contains(&entry.at);
+                    drawn.extend(self.row(entry, row, above).into_iter().map(|line| Drawn {
+                        line,
+                        is_cursor,
+                        is_chosen,
+                        is_marked,
+                    }));
+                }
+            }
+            if Some(at) == cursor {
+                let below = window.cursor.map_or(0, |cursor| cursor.below);
+                rows_of_cursor = Some((first, drawn.len() - 1, below));
             }
         }
-        // Wrapped lines take more rows than there are: what is farthest from the cursor goes.
-        let surplus = rows.len().saturating_sub(height);
-        let last_start = cursor_end.map_or(surplus, |end| surplus.min(end.saturating_sub(1)));
-        rows.drain(..last_start);
-        rows.truncate(height);
-        rows
+        let first = log_rows::first(drawn.len(), height, rows_of_cursor);
+        drawn.drain(..first);
+        drawn.truncate(height);
+        drawn
     }
 
-    fn rows(&self, line: &LogLine) -> Vec<Line<'static>> {
+    /// From where to where entries are chosen to be copied.
+    fn chosen(&self, window: &Window) -> Option<(Position, Position)> {
+        let anchor = self.view.anchor?;
+        let cursor = window.entries.get(window.cursor?.entry)?.at;
+        Some((anchor.min(cursor), anchor.max(cursor)))
+    }
+
+    fn row(&self, entry: &Entry, row: usize, above: Option<&Entry>) -> Vec<Line<'static>> {
+        let line = entry.head();
         if let Stream::Mark(kind) = line.line.stream {
             return vec![self.mark(line, kind)];
         }
-        let before = self.before(line);
-        let said = self.said(line);
+        if row > 0 {
+            return self.below(entry, row);
+        }
+        let before = self.before(entry, above);
+        let told = match (entry.lines.len(), entry.open) {
+            (1, _) | (_, true) => said(line, self.view, self.view.form, self.scene.theme),
+            (_, false) => self.told(entry),
+        };
+        let after = match entry.lines.len() {
+            1 => Vec::new(),
+            _ if entry.open => Vec::new(),
+            lines => {
+                let words = format!("  +{} lines", lines - 1);
+                vec![Span::styled(words, self.scene.theme.style(Role::Dim))]
+            }
+        };
+        self.folded(before, told, after)
+    }
+
+    /// What tells most of several lines.
+    fn told(&self, entry: &Entry) -> Vec<Span<'static>> {
+        let lines: Vec<_> = entry
+            .lines
+            .iter()
+            .map(|line| text::readable(&line.line.bytes))
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+        let mut told = Vec::new();
+        for at in line::telling(&lines) {
+            if !told.is_empty() {
+                told.push(Span::styled(" · ", self.scene.theme.style(Role::Dim)));
+            }
+            told.extend(message(&entry.lines[at], self.view, self.scene.theme));
+        }
+        told
+    }
+
+    /// A row of an entry that is shown in full, below its first.
+    fn below(&self, entry: &Entry, row: usize) -> Vec<Line<'static>> {
+        let theme = self.scene.theme;
+        let indent = spans_width(&self.before(entry, None)).saturating_sub(2);
+        let before = vec![
+            Span::raw(" ".repeat(indent)),
+            Span::styled("│ ", theme.style(Role::Border)),
+        ];
+        let told = if let Some(line) = entry.lines.get(row) {
+            said(line, self.view, Form::Raw, theme)
+        } else {
+            let json = json_of(entry.head());
+            let pieces = json.and_then(|json| body::json(&json).into_iter().nth(row - 1));
+            let pieces = pieces.unwrap_or_default().into_iter();
+            let styled = |(role, piece)| Span::styled(piece, theme.style(role));
+            pieces.map(styled).collect()
+        };
+        self.folded(before, told, Vec::new())
+    }
+
+    /// What is said, cut or wrapped behind what stands before it; what stands after it is always seen.
+    fn folded(
+        &self,
+        before: Vec<Span<'static>>,
+        told: Vec<Span<'static>>,
+        after: Vec<Span<'static>>,
+    ) -> Vec<Line<'static>> {
         let room = self.room.saturating_sub(spans_width(&before)).max(1);
         match self.view.fold {
             Fold::Cut => {
                 let mut spans = before;
-                spans.extend(clip(said, room));
+                spans.extend(clip(told, room.saturating_sub(spans_width(&after))));
+                spans.extend(clip(after, room));
                 vec![Line::from(spans)]
             }
             Fold::Wrap => {
                 let indent = Span::raw(" ".repeat(spans_width(&before)));
-                let mut wrapped = wrapped(said, room).into_iter();
+                let told = told.into_iter().chain(after).collect();
+                let mut wrapped = wrapped(told, room).into_iter();
                 let mut first = before;
                 first.extend(wrapped.next().unwrap_or_default());
                 let rest = wrapped.map(|spans| {
@@ -243,15 +373,24 @@ impl Lines<'_> {
         }
     }
 
+    /// A silence.
+    fn gap(&self, gap: Duration) -> Line<'static> {
+        let words = format!("— {} —", text::duration(gap));
+        let before = (self.room.saturating_sub(text::width(&words))) / 2;
+        let spans = vec![
+            Span::raw(" ".repeat(before)),
+            Span::styled(words, self.scene.theme.style(Role::Dim)),
+        ];
+        Line::from(clip(spans, self.room))
+    }
+
     /// Time, service and level, as far as there is room.
-    fn before(&self, line: &LogLine) -> Vec<Span<'static>> {
-        let theme = self.scene.theme;
-        let at = self.scene.clock.local(line.line.at);
-        let (form, _) = time_form(u16::try_from(self.room).unwrap_or(u16::MAX));
-        let mut spans: Vec<Span<'static>> = (!form.is_empty())
-            .then(|| Span::styled(at.strftime(form).to_string(), theme.style(Role::Dim)))
-            .into_iter()
-            .collect();
+    fn before(&self, entry: &Entry, above: Option<&Entry>) -> Vec<Span<'static>> {
+        let (theme, line) = (self.scene.theme, entry.head());
+        let mut spans = Vec::new();
+        if let Some(time) = self.time(line, above) {
+            spans.push(Span::styled(time, theme.style(Role::Dim)));
+        }
         if self.view.scope == Scope::Merged {
             let name = &line.line.service;
             let place = self.scene.state.services.get_index_of(name).unwrap_or(0);
@@ -259,37 +398,35 @@ impl Lines<'_> {
             let name = format!("{} ", text::pad(name.as_str(), columns));
             spans.push(Span::styled(name, theme.series(place)));
         }
-        spans.push(sign(line, theme));
+        spans.push(sign(entry, theme));
         spans.push(Span::raw(" "));
         spans
     }
 
-    fn said(&self, line: &LogLine) -> Vec<Span<'static>> {
-        let theme = self.scene.theme;
-        let bytes = &line.line.bytes;
-        let drawn = &bytes[..bytes.len().min(DRAWN + self.view.left * 4)];
-        let whole = text::sanitize(drawn);
-        let shown = whole.from_column(self.view.left);
-        let own = match line.level {
-            Some(Level::Error | Level::Fatal) => theme.style(Role::Error),
-            Some(Level::Warn) => theme.style(Role::Warn),
-            Some(Level::Debug | Level::Trace) => theme.style(Role::Debug),
-            Some(Level::Info) | None => theme.style(Role::Text),
-        };
-        let search = self
-            .view
-            .searching
-            .as_ref()
-            .map(|searching| &searching.search);
-        let mut spans = spans(&shown, own, search, theme);
-        if drawn.len() < bytes.len() {
-            let size = text::bytes(bytes.len() as u64);
-            spans.push(Span::styled(
-                format!(" … {size} in all"),
-                theme.style(Role::Dim),
-            ));
+    /// When it was said, or how long after what is above.
+    fn time(&self, line: &LogLine, above: Option<&Entry>) -> Option<String> {
+        let (form, columns) = time_form(u16::try_from(self.room).unwrap_or(u16::MAX));
+        match self.view.times {
+            Times::Clock if form.is_empty() => None,
+            Times::Clock => Some(
+                self.scene
+                    .clock
+                    .local(line.line.at)
+                    .strftime(form)
+                    .to_string(),
+            ),
+            Times::Since if columns == 0 => None,
+            Times::Since => {
+                let since = above.and_then(|above| {
+                    let last = above.lines.last()?.line.at;
+                    Duration::try_from(line.line.at.duration_since(last)).ok()
+                });
+                let words =
+                    since.map_or(String::new(), |since| format!("+{}", text::duration(since)));
+                Some(format!("{words:>8} "))
+            }
+            Times::Hidden => None,
         }
-        spans
     }
 
     /// A rule across the pane with what began or ended there.
@@ -335,121 +472,14 @@ impl Lines<'_> {
 }
 
 /// One letter for the level, so that colour is not needed to see it; a dot for standard error.
-fn sign(line: &LogLine, theme: &Theme) -> Span<'static> {
-    match (line.level, line.line.stream) {
+fn sign(entry: &Entry, theme: &Theme) -> Span<'static> {
+    let level = entry.lines.iter().filter_map(|line| line.level).max();
+    match (level, entry.head().line.stream) {
         (Some(Level::Fatal), _) => Span::styled("F", theme.style(Role::Error).bold()),
         (Some(Level::Error), _) => Span::styled("E", theme.style(Role::Error).bold()),
         (Some(Level::Warn), _) => Span::styled("W", theme.style(Role::Warn).bold()),
         (_, Stream::Stderr) => Span::styled("·", theme.style(Role::Dim)),
         (Some(Level::Info), _) => Span::styled(" ", theme.style(Role::Info)),
         _ => Span::raw(" "),
-    }
-}
-
-/// A line's text in its own colours where it has some, with hits of the search marked.
-fn spans(
-    styled: &Styled,
-    own: Style,
-    search: Option<&Search>,
-    theme: &Theme,
-) -> Vec<Span<'static>> {
-    let found: Vec<_> = search.map_or(Vec::new(), |search| search.all_in(&styled.text).collect());
-    let mut spans = Vec::new();
-    let mut at = 0;
-    for (piece, style) in styled.pieces() {
-        let style = own.patch(foreign(style, theme));
-        let end = at + piece.len();
-        let mut done = at;
-        for hit in found.iter().filter(|hit| hit.start < end && hit.end > at) {
-            let (from, to) = (hit.start.max(done), hit.end.min(end));
-            if from > done {
-                spans.push(Span::styled(styled.text[done..from].to_owned(), style));
-            }
-            if to > from {
-                let marked = theme.style(Role::Strong).patch(theme.found());
-                spans.push(Span::styled(styled.text[from..to].to_owned(), marked));
-            }
-            done = to.max(done);
-        }
-        if done < end {
-            spans.push(Span::styled(styled.text[done..end].to_owned(), style));
-        }
-        at = end;
-    }
-    spans
-}
-
-/// A style that a service chose, as far as it may be shown.
-fn foreign(style: text::Style, theme: &Theme) -> Style {
-    let colour = |colour: Option<text::Color>| {
-        let colour = match colour? {
-            text::Color::Indexed(index) => Color::Indexed(index),
-            text::Color::Rgb(red, green, blue) => Color::Rgb(red, green, blue),
-        };
-        theme.foreign(colour)
-    };
-    let mut shown = Style::new();
-    // A ground that a service chose may make any letter unreadable: it is shown as weight.
-    let heavy = style.bold || style.reverse || style.background.is_some();
-    if let Some(colour) = colour(style.foreground) {
-        shown = shown.fg(colour);
-    }
-    for (is_on, modifier) in [
-        (heavy, Modifier::BOLD),
-        (style.italic, Modifier::ITALIC),
-        (style.underline, Modifier::UNDERLINED),
-        (style.strike, Modifier::CROSSED_OUT),
-    ] {
-        if is_on {
-            shown = shown.add_modifier(modifier);
-        }
-    }
-    if style.dim && style.foreground.is_none() {
-        shown = shown.patch(theme.style(Role::Dim));
-    }
-    shown
-}
-
-/// The spans in rows of at most so many columns.
-fn wrapped(spans: Vec<Span<'static>>, room: usize) -> Vec<Vec<Span<'static>>> {
-    let mut rows = vec![Vec::new()];
-    let mut left = room;
-    for span in spans {
-        let mut rest = span.content.as_ref();
-        while !rest.is_empty() {
-            let mut piece = text::cut(rest, left);
-            if piece.is_empty() && left == room {
-                // Wider than a whole row: it is drawn anyhow, and cut by the pane.
-                piece = &rest[..rest.chars().next().map_or(rest.len(), char::len_utf8)];
-            }
-            if !piece.is_empty() {
-                if let Some(row) = rows.last_mut() {
-                    row.push(Span::styled(piece.to_owned(), span.style));
-                }
-                left = left.saturating_sub(text::width(piece));
-                rest = &rest[piece.len()..];
-            }
-            if !rest.is_empty() {
-                rows.push(Vec::new());
-                left = room;
-            }
-        }
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wrapping_loses_nothing() {
-        let spans = vec![Span::raw("abcdef"), Span::raw("日本語"), Span::raw("gh")];
-        let rows: Vec<String> = wrapped(spans, 4)
-            .iter()
-            .map(|row| row.iter().map(|span| span.content.as_ref()).collect())
-            .collect();
-        assert_eq!(rows, ["abcd", "ef日", "本語", "gh"]);
-        assert_eq!(wrapped(vec![Span::raw("日本")], 1).len(), 2);
     }
 }

@@ -9,7 +9,7 @@ use ratatui::widgets::Block;
 use super::Scene;
 use super::header::WINDOW;
 use crate::engine::{ServiceState, Status};
-use crate::stack::WatchMode;
+use crate::stack::{ServiceName, WatchMode};
 use crate::telemetry::Rates;
 use crate::text;
 use crate::tui::draw::{Title, empty, spread, title};
@@ -26,6 +26,7 @@ pub(in crate::tui) fn render(
     area: Rect,
     scene: Scene<'_>,
     chosen: usize,
+    marked: &[ServiceName],
     focus: Pane,
 ) {
     let services = &scene.state.services;
@@ -66,7 +67,10 @@ pub(in crate::tui) fn render(
         if at == chosen {
             frame.render_widget(Block::new().style(scene.theme.selection()), whole);
         }
-        let (left, right) = line(scene, service, at, name_width, row.width);
+        let (mut left, right) = line(scene, service, at, name_width, row.width);
+        if marked.contains(&service.service.name) {
+            left[1] = Span::styled("◆", scene.theme.style(Role::Accent));
+        }
         frame.render_widget(spread(left, right, row.width), row);
         if at == chosen {
             let mark = Span::styled("▸", scene.theme.style(Role::Accent));

@@ -17,7 +17,10 @@ pub(in crate::tui) const BUILT_IN: &[(&str, &str)] = &[
         "harbor-light",
         include_str!("../../../themes/harbor-light.toml"),
     ),
+    ("dusk", include_str!("../../../themes/dusk.toml")),
     ("beacon", include_str!("../../../themes/beacon.toml")),
+    ("daymark", include_str!("../../../themes/daymark.toml")),
+    ("lookout", include_str!("../../../themes/lookout.toml")),
 ];
 
 /// A theme as its file says it.

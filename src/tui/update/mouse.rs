@@ -2,20 +2,45 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Known, log_source, move_in, traces};
+use super::{Known, Wish, log_source, logs, move_in, traces};
 use crate::tui::layout::Pane;
-use crate::tui::log_view::Fold;
+use crate::tui::log_rows::{self, Slot};
+use crate::tui::log_view::{Fold, Place};
 use crate::tui::pane::tabs;
 use crate::tui::trace_view::first_shown;
 use crate::tui::ui::{Mode, Ui};
 
-/// Does what a click or the wheel asks for.
-pub(super) fn answer(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent) {
+/// Does what a click, the wheel or drawing the mouse over lines asks for.
+pub(super) fn answer(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent) -> Option<Wish> {
     match mouse.kind {
+        MouseEventKind::Drag(MouseButton::Left) => drag(ui, known, mouse.column, mouse.row),
+        MouseEventKind::Up(MouseButton::Left) if ui.dragging => {
+            ui.dragging = false;
+            return logs::copy(ui, known);
+        }
         MouseEventKind::Down(MouseButton::Left) => click(ui, known, mouse.column, mouse.row),
         MouseEventKind::ScrollUp => wheel(ui, known, mouse, -3),
         MouseEventKind::ScrollDown => wheel(ui, known, mouse, 3),
         _ => {}
+    }
+    None
+}
+
+/// Chooses lines of the log from where the button went down to here.
+fn drag(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
+    let is_in_logs = ui.layout.pane_at(column, row) == Some(Pane::Logs);
+    if ui.focus != Pane::Logs || ui.mode != Mode::Panes || !is_in_logs {
+        return;
+    }
+    let Place::Paused { cursor, .. } = ui.logs.place else {
+        return;
+    };
+    let anchor = ui.logs.anchor.unwrap_or(cursor);
+    let area = ui.layout.area(Pane::Logs).unwrap_or_default();
+    if let Some(line) = usize::from(row - area.y).checked_sub(1) {
+        click_row(ui, known, Pane::Logs, line);
+        ui.logs.anchor = Some(anchor);
+        ui.dragging = true;
     }
 }
 
@@ -63,9 +88,15 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
             let services = ui.logs.services(ui.chosen.as_ref());
             let source = log_source(known, &services);
             let window = ui.logs.window(source, rows);
-            if let Some(clicked) = window.lines.get(line) {
-                let below = window.lines.len() - 1 - line;
-                ui.logs.point_at(source, clicked, below);
+            let slots = log_rows::slots(&window);
+            let cursor = log_rows::of_cursor(&slots, &window);
+            let below = window.cursor.map_or(0, |cursor| cursor.below);
+            let cursor = cursor.map(|at| (at, at, below));
+            let first = log_rows::first(slots.len(), rows, cursor);
+            if let Some(Slot::Row { entry, row }) = slots.get(first + line) {
+                let at = window.entries[*entry].at;
+                let below = rows.min(slots.len()).saturating_sub(line + 1);
+                ui.logs.point_at_row(source, at, *row, below);
             }
         }
         Pane::Logs | Pane::Health | Pane::Build => {}

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Known, MOST_COPIED, Wish};
+use super::logs::MOST_COPIED;
+use super::{Known, Wish};
 use crate::engine::{Command, Notice, TraceFormat};
 use crate::telemetry::{Exchange, Telemetry, check_of, curl, repeat};
 use crate::tui::keys::Action;

@@ -3,6 +3,7 @@
 use super::{Known, Wish, faults, log_source};
 use crate::tui::layout::Pane;
 use crate::tui::prompt::Line;
+use crate::tui::time_of_day;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
 
 pub(super) fn search(ui: &mut Ui) {
@@ -73,8 +74,22 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
     }
     match &typing.what {
         Asked::Faults { service } => faults::keep(known, service, typing.line.text()),
+        Asked::Time => {
+            go_to_time(ui, known, typing.line.text());
+            None
+        }
         Asked::Search | Asked::LogFilter | Asked::TraceFilter | Asked::TraceSearch => None,
     }
+}
+
+fn go_to_time(ui: &mut Ui, known: Known<'_>, typed: &str) {
+    let now = known.clock.zoned(known.clock.now());
+    let Ok(at) = time_of_day::read(typed, &now) else {
+        return;
+    };
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let rows = ui.rows(Pane::Logs);
+    ui.logs.go_to_time(log_source(known, &services), at, rows);
 }
 
 fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), String> {
@@ -90,7 +105,9 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
             Some(open) => open.search(text),
             None => Ok(()),
         },
-        // It is done when it is kept, not while it is typed.
+        // These are done when they are kept, not while they are typed.
+        Asked::Time if text.is_empty() => Ok(()),
+        Asked::Time => time_of_day::read(text, &known.clock.zoned(known.clock.now())).map(drop),
         Asked::Faults { .. } => faults::read(known, text).map(drop),
     }
 }

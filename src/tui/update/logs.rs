@@ -1,0 +1,168 @@
+//! What keys do in the logs alone.
+
+use super::{Known, Wish, log_source, typing};
+use crate::telemetry::{Direction, Position};
+use crate::text;
+use crate::tui::keys::Action;
+use crate::tui::layout::Pane;
+use crate::tui::log_view::{Form, PATIENCE, Place, Times};
+use crate::tui::prompt::Line;
+use crate::tui::ui::{Asked, Ui};
+
+/// Terminals refuse longer pieces for their clipboard (xterm takes 100,000 bytes of base 64), so no more is sent.
+pub(super) const MOST_COPIED: usize = 70_000;
+/// Entries that are copied at once, at most.
+const MANY: usize = 10_000;
+
+pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
+    if ui.focus != Pane::Logs {
+        ui.go_to(Pane::Logs);
+    }
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let (source, rows) = (log_source(known, &services), ui.rows(Pane::Logs));
+    let said = match action {
+        Action::Turn => {
+            let turned = ui.logs.turn(source, rows);
+            (!turned).then_some("nothing to unfold here: it is one line, and no JSON")
+        }
+        Action::FoldAll | Action::UnfoldAll => {
+            ui.logs.folding.set_all(action == Action::UnfoldAll);
+            None
+        }
+        Action::Raw => {
+            ui.logs.form = match ui.logs.form {
+                Form::Read => Form::Raw,
+                Form::Raw => Form::Read,
+            };
+            Some(match ui.logs.form {
+                Form::Read => "lines are set out for reading",
+                Form::Raw => "lines are shown as they came",
+            })
+        }
+        Action::Times => {
+            ui.logs.times = match ui.logs.times {
+                Times::Clock => Times::Since,
+                Times::Since => Times::Hidden,
+                Times::Hidden => Times::Clock,
+            };
+            Some(match ui.logs.times {
+                Times::Clock => "when each line came",
+                Times::Since => "how long after the line above it each line came",
+                Times::Hidden => "no times",
+            })
+        }
+        Action::NextError | Action::PreviousError => {
+            let to = direction(action == Action::NextError);
+            let found = ui.logs.go_to_passing(source, "level>=error", to, rows);
+            (!found).then_some(match to {
+                Direction::Forward => "no later error",
+                Direction::Back => "no earlier error",
+            })
+        }
+        Action::NextMark | Action::PreviousMark => {
+            let to = direction(action == Action::NextMark);
+            let found = ui.logs.go_to_mark(source, to, rows);
+            (!found).then_some(match to {
+                Direction::Forward => "no later mark",
+                Direction::Back => "no earlier mark",
+            })
+        }
+        Action::MarkLine => ui.logs.turn_mark(source).map(|is_new| {
+            if is_new {
+                "marked; < and > go from mark to mark"
+            } else {
+                "no longer marked"
+            }
+        }),
+        Action::Choose => choose(ui, known),
+        _ => None,
+    };
+    if let Some(said) = said {
+        ui.said = Some(said.into());
+    }
+}
+
+fn direction(forward: bool) -> Direction {
+    if forward {
+        Direction::Forward
+    } else {
+        Direction::Back
+    }
+}
+
+/// Begins to choose several entries at the one the person is at, or ends that.
+fn choose(ui: &mut Ui, known: Known<'_>) -> Option<&'static str> {
+    if ui.logs.anchor.take().is_some() {
+        return Some("one line is chosen");
+    }
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let source = log_source(known, &services);
+    let (entry, row, below) = ui.logs.at(&ui.logs.reader(source, PATIENCE))?;
+    if ui.logs.place == Place::Following {
+        ui.logs.point_at_row(source, entry.at, row, below);
+    }
+    ui.logs.anchor = Some(entry.at);
+    Some("move to choose more lines; y copies them")
+}
+
+/// Asks which time to go to.
+pub(super) fn ask_time(ui: &mut Ui) {
+    ui.go_to(Pane::Logs);
+    typing::ask(ui, Asked::Time, String::new(), Line::default());
+}
+
+/// Marks the chosen service, so that its lines are read with those of the other marked ones.
+pub(super) fn mark_service(ui: &mut Ui) {
+    let Some(name) = ui.chosen.clone() else {
+        return;
+    };
+    ui.logs.mark_service(&name);
+    ui.said = Some(match ui.logs.marked.len() {
+        0 => "no service is marked; the logs are those of the chosen one".into(),
+        1 => format!(
+            "the logs are those of {}; mark more to read them together",
+            ui.logs.marked[0]
+        ),
+        count => format!("the logs of {count} services, in the order of time"),
+    });
+}
+
+/// The chosen entries as text, without times and names; else the line, or the folded message, the person is at.
+pub(super) fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let source = log_source(known, &services);
+    let reader = ui.logs.reader(source, PATIENCE);
+    let (entry, row, _) = ui.logs.at(&reader)?;
+    let lines = match ui.logs.anchor {
+        Some(anchor) => {
+            let (from, to) = (anchor.min(entry.at), anchor.max(entry.at));
+            let before = Position {
+                seq: from.seq.saturating_sub(1),
+                ..from
+            };
+            let from_first = reader.after(before, MANY).entries.into_iter();
+            let chosen = from_first.filter(|entry| (from..=to).contains(&entry.at));
+            chosen.flat_map(|entry| entry.lines).collect()
+        }
+        None if entry.open => vec![entry.line(row).clone()],
+        None => entry.lines,
+    };
+    let mut text = String::new();
+    for line in &lines {
+        let bytes = &line.line.bytes;
+        let room = MOST_COPIED.saturating_sub(text.len());
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&text::plain(&bytes[..bytes.len().min(room)]));
+    }
+    ui.logs.anchor = None;
+    ui.said = Some(match lines.len() {
+        1 => format!("copied: {}", text::truncate(&text, 200, "…")),
+        count if text.len() >= MOST_COPIED => {
+            format!("copied the beginning of {count} lines: a terminal takes no more")
+        }
+        count => format!("copied {count} lines"),
+    });
+    Some(Wish::Copy(text))
+}

@@ -1,0 +1,238 @@
+//! What keys and the mouse do in the logs.
+
+use boatyard::telemetry::{Stream, Telemetry};
+use crossterm::event::{MouseButton, MouseEventKind};
+
+use crate::fixture::{self, Scene};
+use crate::harness::Desk;
+
+fn desk() -> Desk {
+    Desk::new(fixture::said_much(), 120, 40)
+}
+
+/// The line of the screen on which the cursor is.
+fn at(desk: &Desk) -> String {
+    let text = desk.text();
+    let at = text.lines().skip(2).find(|line| line.starts_with('▸'));
+    at.unwrap_or_else(|| panic!("no cursor on\n{text}"))
+        .to_owned()
+}
+
+#[test]
+fn messages_of_several_lines_are_one_until_unfolded() {
+    let mut desk = desk();
+    desk.press("j 2 z {");
+    assert!(
+        at(&desk).contains("ValueError: card \"visa 42\" was refused  +6 lines"),
+        "{}",
+        at(&desk)
+    );
+    assert!(desk.find("Traceback").is_none());
+    desk.press("j");
+    assert!(
+        at(&desk).contains("POST /orders HTTP/1.1"),
+        "it is moved over as one"
+    );
+    desk.press("k o");
+    assert!(desk.find("│ Traceback (most recent call last):").is_some());
+    assert!(desk.find("│     raise Refused(order.card)").is_some());
+    desk.press("j j");
+    assert!(
+        at(&desk).contains("File \"/app/app.py\", line 41"),
+        "{}",
+        at(&desk)
+    );
+    desk.press("o");
+    assert!(
+        at(&desk).contains("+6 lines"),
+        "folded from any of its rows"
+    );
+    desk.press("]");
+    assert!(desk.find("│ Traceback").is_some());
+    desk.press("[");
+    assert!(desk.find("│ Traceback").is_none());
+}
+
+#[test]
+fn errors_are_gone_to_message_by_message() {
+    let mut desk = desk();
+    desk.press("l 2 z {");
+    assert!(at(&desk).contains("order failed"), "{}", at(&desk));
+    desk.press("{");
+    assert!(desk.find("no earlier error").is_some());
+    desk.press("}");
+    assert!(desk.find("no later error").is_some());
+    desk.press("g }");
+    assert!(at(&desk).contains("order failed"), "{}", at(&desk));
+}
+
+#[test]
+fn a_filter_finds_whole_messages() {
+    let mut desk = desk();
+    desk.press("j 2 z f V a l u e E r r o r enter");
+    assert!(
+        desk.find("order failed · ValueError").is_some(),
+        "{}",
+        desk.text()
+    );
+    assert!(desk.find("POST /orders").is_none());
+    desk.press("f ctrl-u f i e l d . u s e r . i d = 1 7 enter");
+    assert!(desk.find("order placed").is_some(), "{}", desk.text());
+    assert!(desk.find("listening").is_none());
+}
+
+#[test]
+fn a_hit_within_a_message_unfolds_it() {
+    let mut desk = desk();
+    desk.press("j 2 z / R e f u s e d enter");
+    assert!(
+        at(&desk).contains("raise Refused(order.card)"),
+        "{}",
+        at(&desk)
+    );
+    assert!(desk.find("1 line has it").is_some());
+}
+
+#[test]
+fn a_hit_in_what_is_not_set_out_shows_the_line_as_it_came() {
+    let mut desk = desk();
+    desk.press("j 2 z / \" m s g");
+    assert!(
+        desk.find("\"msg\":\"order placed\"").is_some(),
+        "{}",
+        desk.text()
+    );
+}
+
+#[test]
+fn json_unfolds_in_place_and_is_walked_through() {
+    let mut desk = Desk::new(fixture::said_much(), 80, 12);
+    desk.press("j 2 z g j j o");
+    assert!(at(&desk).contains("order placed"));
+    for _ in 0..5 {
+        desk.press("j");
+    }
+    assert!(at(&desk).contains("\"user\": {"), "{}", at(&desk));
+    for _ in 0..30 {
+        desk.press("j");
+        if at(&desk).contains("POST /orders") {
+            break;
+        }
+    }
+    desk.press("k");
+    assert!(at(&desk).trim_end().ends_with('}'), "{}", at(&desk));
+}
+
+#[test]
+fn lines_are_shown_as_they_came_on_a_key() {
+    let mut desk = desk();
+    desk.press("j 2 z x");
+    assert!(desk.find("\"msg\":\"order placed\"").is_some());
+    desk.press("x");
+    assert!(desk.find("order placed  user=").is_some());
+}
+
+#[test]
+fn marked_services_are_read_together() {
+    let mut desk = desk();
+    desk.press("j space");
+    assert!(desk.find("Logs  orders").is_some());
+    assert!(desk.find("●◆orders").is_some());
+    desk.press("j space");
+    assert!(
+        desk.find("Logs  orders + payments").is_some(),
+        "{}",
+        desk.text()
+    );
+    assert!(desk.find("charged").is_some() && desk.find("sku=tea").is_some());
+    desk.press("space k space");
+    assert!(
+        desk.find("Logs  orders ").is_some(),
+        "the last mark gone, it is the chosen one again"
+    );
+}
+
+#[test]
+fn marks_are_gone_to_and_times_too() {
+    let mut desk = desk();
+    desk.press("j 2 z k M k k");
+    assert!(desk.find("◆").is_some());
+    desk.press(">");
+    assert!(desk.find("◆").is_some());
+    desk.press("< <");
+    assert!(at(&desk).contains("run #2 begins"), "{}", at(&desk));
+    desk.press("<");
+    assert!(desk.find("no earlier mark").is_some());
+    desk.press("@ 1 x");
+    assert!(desk.find("is no time").is_some());
+    desk.press("esc @ 1 4 : 0 2 : 1 1 enter");
+    assert!(desk.find("is no time").is_none());
+}
+
+#[test]
+fn silence_is_told_and_times_can_be_differences() {
+    let mut desk = desk();
+    desk.press("j 2 z");
+    assert!(desk.find("— 1m11s —").is_some());
+    desk.press("d");
+    assert!(desk.find("+800 ms").is_some());
+    desk.press("d");
+    assert!(desk.find("14:03:22.400").is_none());
+}
+
+#[test]
+fn several_lines_are_chosen_and_copied() {
+    let mut desk = desk();
+    desk.press("j 2 z v k y");
+    assert!(desk.find("copied 2 lines").is_some(), "{}", desk.text());
+    desk.press("G { y");
+    assert!(
+        desk.find("copied 7 lines").is_some(),
+        "a folded message is copied whole"
+    );
+    let (column, row) = desk.find("POST /orders  sku").expect("a line");
+    desk.mouse(MouseEventKind::Down(MouseButton::Left), column, row);
+    desk.mouse(MouseEventKind::Drag(MouseButton::Left), column, row + 1);
+    desk.mouse(MouseEventKind::Up(MouseButton::Left), column, row + 1);
+    assert!(desk.find("copied 8 lines").is_some(), "{}", desk.text());
+}
+
+#[test]
+fn going_up_and_down_passes_every_row_once() {
+    let mut scene: Scene = fixture::ready();
+    scene.telemetry = Telemetry::default().into();
+    for number in 0..40 {
+        let at = f64::from(number) / 10.0;
+        scene.say(at, "web", Stream::Stdout, &format!("INFO line {number:02}"));
+        scene.say(at, "web", Stream::Stdout, &format!("  below {number:02}"));
+    }
+    let mut desk = Desk::new(scene, 80, 16);
+    desk.press("2 z ] g");
+    for number in 0..40 {
+        assert!(
+            at(&desk).contains(&format!("line {number:02}")),
+            "{}",
+            at(&desk)
+        );
+        desk.press("j");
+        assert!(
+            at(&desk).contains(&format!("below {number:02}")),
+            "{}",
+            at(&desk)
+        );
+        if number < 39 {
+            desk.press("j");
+        }
+    }
+    for number in (0..40).rev() {
+        desk.press("k");
+        assert!(
+            at(&desk).contains(&format!("line {number:02}")),
+            "{}",
+            at(&desk)
+        );
+        if number > 0 {
+            desk.press("k");
+        }
+    }
+}
