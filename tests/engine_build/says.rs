@@ -20,8 +20,10 @@ async fn steps_are_counted_and_told() {
     yard.write("a", format!("{:?}", Instant::now()));
     let outcome = yard.make_service(&yard.service("app"), true).await;
     assert_eq!(outcome.steps.len(), 3, "{:?}", outcome.steps);
+    // BuildKit does what several builds begin with once, under the number that the first of them gave it.
+    let first = outcome.steps[0].split_once(' ');
     assert!(
-        outcome.steps[0].starts_with("1/3 FROM "),
+        first.is_some_and(|(number, step)| number.starts_with("1/") && step.starts_with("FROM ")),
         "{:?}",
         outcome.steps
     );
