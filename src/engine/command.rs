@@ -36,6 +36,8 @@ pub enum Command {
         service: ServiceName,
         from: Option<Callers>,
     },
+    /// From now on front doors let one request in at a time, so that what belongs to it is certain; or as many as come.
+    Solo { on: bool },
     /// Send a recorded request again, edited or not, and compare the answer with that of the exchange with this trace and
     /// span (hexadecimal). The URL's host is the service.
     Replay {

@@ -51,6 +51,8 @@ pub enum Effect {
         service: ServiceName,
         faults: Vec<Fault>,
     },
+    /// Front doors let one request in at a time, or as many as come.
+    SetSolo { on: bool },
     /// Ask after a run's health until it ends: fast until `settle` is sent. Answered by `Probed`, again and again.
     Probe { run: RunId, service: Arc<Service> },
     /// From now on ask calmly, every `interval` (`calm`), or fast again.

@@ -12,6 +12,8 @@ pub(super) enum Intent {
     Resize,
     /// Tell the world what is done to requests on purpose.
     Faults,
+    /// Let one request in at a time, or as many as come.
+    Solo,
     /// Settle what a service runs as.
     Choose {
         service: ServiceName,

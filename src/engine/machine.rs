@@ -10,8 +10,8 @@ use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
     CheckProgress, CheckState, Effect, EngineLink, Event, Faults, Goal, Held, Hold, Moment, Notice,
-    Phase, RuntimeChoice, ServiceState, Smoke, State, TerminalSize, Verdict, apply, deadline,
-    route,
+    Phase, RuntimeChoice, ServiceState, Smoke, State, Switch, TerminalSize, Verdict, apply,
+    deadline, route,
 };
 use crate::stack::Stack;
 
@@ -175,6 +175,7 @@ fn first_state(stack: Arc<Stack>, options: Options) -> State {
         hold: None,
         waiting_stack: None,
         faults: Faults::default(),
+        solo: Switch::default(),
     }
 }
 

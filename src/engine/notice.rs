@@ -229,6 +229,8 @@ pub enum Notice {
     },
     /// Nothing is done to requests for the service on purpose any more.
     FaultsCleared { service: ServiceName },
+    /// Front doors let one request in at a time from now on, or as many as come.
+    Solo { on: bool },
     /// A request was sent again. Without `differences` the answer was the recorded one, but for what differs between any two.
     Replayed(Replay),
     /// A check was appended to the stack file, at this line.

@@ -36,6 +36,7 @@ pub(super) fn perform(
     match intent {
         Intent::Prepare => prepare(state, turn),
         Intent::Resize => resize(state, turn),
+        Intent::Solo => solo(state, turn),
         Intent::Faults => faults::tell(state, turn),
         Intent::Choose {
             service,
@@ -93,6 +94,13 @@ fn with(state: &mut State, name: &ServiceName, act: impl FnOnce(&mut ServiceStat
     if let Some(service) = state.services.get_mut(name) {
         act(service);
     }
+}
+
+fn solo(state: &mut State, turn: &mut Turn) {
+    let on = state.solo.on;
+    state.solo.told = on;
+    turn.ask(Effect::SetSolo { on });
+    turn.tell(Notice::Solo { on });
 }
 
 fn resize(state: &mut State, turn: &mut Turn) {

@@ -43,6 +43,17 @@ pub struct State {
     pub waiting_stack: Option<Arc<Stack>>,
     /// What is done to requests on purpose.
     pub faults: Faults,
+    /// Whether front doors are to let one request in at a time.
+    pub solo: Switch,
+}
+
+/// Something that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Switch {
+    /// Whether it is to be on.
+    pub on: bool,
+    /// Whether the world was told that it is on.
+    pub told: bool,
 }
 
 /// Where the session stands.

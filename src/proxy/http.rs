@@ -29,6 +29,7 @@ use super::record::{Opening, Recording};
 use super::relay::{Relay, Stage};
 use super::route::Route;
 use super::seek::{Refusal, Seeker};
+use super::solo::Inside;
 use super::target::Edge;
 use super::tunnel;
 use super::wire::{Phase, Wire, WireState};
@@ -118,7 +119,11 @@ impl Caller {
         let (mut head, body) = request.into_parts();
         let policy = self.route.policy();
         let injected = fault::draw(&policy, &self.edge, false);
-        let mut recording = policy.trace.then(|| self.begin(&mut head, policy.redact));
+        let mut recording = None;
+        if policy.trace {
+            let inside = self.relay.routes.enter(&self.edge).await;
+            recording = Some(self.begin(&mut head, policy.redact, inside));
+        }
         if let Some(injected) = &injected {
             let html = wants_html(&head.headers);
             if let Some(end) = self.suffer(injected, html, &mut recording).await {
@@ -219,7 +224,12 @@ impl Caller {
     }
 
     /// Continues the request's trace and begins to record it.
-    fn begin(&self, head: &mut request::Parts, redact: Arc<[String]>) -> Recording {
+    fn begin(
+        &self,
+        head: &mut request::Parts,
+        redact: Arc<[String]>,
+        inside: Option<Inside>,
+    ) -> Recording {
         let as_it_came = kept(&head.headers, &redact);
         let (context, parent) = continue_trace(&mut head.headers);
         let path = head.uri.path_and_query().map_or("", |path| path.as_str());
@@ -233,6 +243,7 @@ impl Caller {
                 path: path.to_owned(),
                 headers: as_it_came,
                 redact,
+                inside,
             },
         )
     }
@@ -354,6 +365,9 @@ impl Caller {
         let (mut head, body) = response.into_parts();
         if let Some(recording) = &mut passage.recording {
             recording.answered(&head.headers);
+            if head.status == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(&head.headers) {
+                recording.goes_on();
+            }
         }
         let upgraded_to = strip_hop_by_hop(&mut head.headers);
         head.version = Version::HTTP_11;

@@ -27,6 +27,7 @@ mod relay;
 mod route;
 mod seek;
 mod sockets;
+mod solo;
 mod splice;
 mod target;
 mod tunnel;

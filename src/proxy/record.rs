@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::bodies::Bodies;
 use super::headers::{kept, masked};
+use super::solo::Inside;
 use super::target::Edge;
 use crate::telemetry::{
     BodyHead, Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext, grpc,
@@ -68,6 +69,7 @@ pub(super) struct Opening<'a> {
     pub(super) path: String,
     pub(super) headers: Headers,
     pub(super) redact: Arc<[String]>,
+    pub(super) inside: Option<Inside>,
 }
 
 /// An exchange under way. Dropped, it is one whose caller left, or which the relay's end broke off.
@@ -78,6 +80,8 @@ pub(super) struct Recording {
     exchange: Option<Box<Exchange>>,
     began: Instant,
     redact: Arc<[String]>,
+    /// As long as it is inside, if it came through a front door.
+    inside: Option<Inside>,
     /// How long the caller of a gRPC call is willing to wait.
     deadline: Option<Duration>,
     /// What has passed of its bodies.
@@ -94,6 +98,7 @@ impl Recording {
             path,
             headers,
             redact,
+            inside,
         } = opening;
         let exchange = Exchange {
             trace: context.trace,
@@ -121,6 +126,7 @@ impl Recording {
             exchange: Some(Box::new(exchange)),
             began: Instant::now(),
             redact,
+            inside,
             deadline: None,
             bodies: Arc::default(),
         }
@@ -138,6 +144,11 @@ impl Recording {
             method.clone_into(&mut exchange.method);
             exchange.path = path;
         });
+    }
+
+    /// It may go on for ever, so nobody waits until it has left.
+    pub(super) fn goes_on(&mut self) {
+        self.inside = None;
     }
 
     /// It was held for this long.
@@ -193,6 +204,7 @@ impl Recording {
             exchange.response_bytes = answered.bytes();
             exchange.request_body = asked.take(&exchange.request_headers, &self.redact);
             exchange.response_body = answered.take(&exchange.response_headers, &self.redact);
+            self.inside = None;
             (self.recorder.record)(*exchange);
         }
     }

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::limits::{Limits, Policy};
 use super::live::{InFlight, Live};
-use super::target::{Target, Upstream};
+use super::solo::{Inside, Solo};
+use super::target::{Edge, Target, Upstream};
 use crate::stack::{Holding, ServiceName};
 use crate::telemetry::Telemetry;
 
@@ -27,6 +28,7 @@ pub struct Routes {
     lives: Mutex<HashMap<u64, Weak<Live>>>,
     /// Where held requests are counted for those who watch.
     telemetry: Option<Arc<Telemetry>>,
+    solo: Arc<Solo>,
 }
 
 /// The route of one service.
@@ -74,6 +76,19 @@ impl Routes {
                 live.set_retired(true);
             }
         }
+    }
+
+    /// From now on front doors let one request in at a time, or as many as come. What is under way goes on.
+    pub fn set_solo(&self, on: bool) {
+        self.solo.set(on);
+    }
+
+    /// Lets a request over this edge in, when it is its turn; `None` for one that comes through no front door.
+    pub(super) async fn enter(&self, edge: &Edge) -> Option<Inside> {
+        if edge.caller.is_some() {
+            return None;
+        }
+        Some(self.solo.enter(self.telemetry.as_ref()).await)
     }
 
     /// Sets what is done with requests for this service from now on.

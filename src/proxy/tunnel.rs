@@ -139,6 +139,7 @@ fn begin(relay: &Relay, edge: &Edge, redact: Arc<[String]>) -> Recording {
         path: String::new(),
         headers: Headers::default(),
         redact,
+        inside: None,
     };
     Recording::begin(&relay.recorder, opening)
 }

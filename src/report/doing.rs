@@ -21,6 +21,7 @@ pub(super) fn of(notice: &Notice) -> Option<Told> {
             let traces = counted(*traces as u64, "trace");
             of_session(format!("{traces} written to {}", file.display()))
         }
+        Notice::Solo { on } => of_session(solo(*on).to_owned()),
         Notice::FaultsSet { service, faults } => {
             let text = format!("faults on purpose: {}", faults.join("; "));
             told(service, Tone::Bad, text, vec![])
@@ -31,6 +32,14 @@ pub(super) fn of(notice: &Notice) -> Option<Told> {
         }
         _ => return None,
     })
+}
+
+fn solo(on: bool) -> &'static str {
+    if on {
+        "front doors let one request in at a time"
+    } else {
+        "front doors let all requests in at once again"
+    }
 }
 
 fn replayed(replay: &Replay) -> Told {

@@ -104,17 +104,15 @@ pub(super) fn open_front_doors(
         let opened = doors.lock().open(edge.clone(), address);
         if let Err(why) = opened {
             let next = any_port.then(|| next_free(doors, &edge, address));
-            match next.flatten() {
-                Some(to) => moved.push(Moved {
-                    service: edge.callee.clone(),
-                    to,
-                    why,
-                }),
-                None => {
-                    errors.push(why);
-                    continue;
-                }
-            }
+            let Some(to) = next.flatten() else {
+                errors.push(why);
+                continue;
+            };
+            moved.push(Moved {
+                service: edge.callee.clone(),
+                to,
+                why,
+            });
         }
         doors.asked().insert(edge.clone(), address);
         before.push((edge, stood, asked));

@@ -128,6 +128,7 @@ impl World for RealWorld {
             } => self.answers.wait(service, change, runs, Timestamp::now()),
             Effect::RunCheck { check, spec } => self.check(check, spec),
             Effect::Resize(size) => self.processes.resize(size),
+            Effect::SetSolo { on } => self.routes.set_solo(on),
             Effect::SetFaults { service, faults } => self.set_faults(&service, faults),
             Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::Export { .. } => {
                 self.do_with_recorded(effect);

@@ -95,6 +95,8 @@ pub struct Telemetry {
     joining: Mutex<Joining>,
     /// Services that are others now than those whose behaviour was learned.
     replaced: Mutex<Vec<ServiceName>>,
+    /// When one request alone was let in, as far as the joiner does not know of it yet.
+    alone: Mutex<Vec<(Timestamp, Timestamp)>>,
     changed: watch::Sender<u64>,
 }
 
@@ -109,6 +111,7 @@ impl Telemetry {
             held: Mutex::new(HeldRequests::default()),
             joining: Mutex::default(),
             replaced: Mutex::default(),
+            alone: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -159,6 +162,9 @@ impl Telemetry {
         for service in &replaced {
             joiner.forget(service);
         }
+        for (from, until) in std::mem::take(&mut *self.alone()) {
+            joiner.solo(from, until);
+        }
         loop {
             let since = self.exchanges().some_since(*read, PORTION);
             *read = since.cursor;
@@ -180,6 +186,15 @@ impl Telemetry {
         if !replaced.contains(service) {
             replaced.push(service.clone());
         }
+    }
+
+    /// From `from` until `until` only one request was let in: whatever began then belongs to it.
+    pub fn was_alone(&self, from: Timestamp, until: Timestamp) {
+        self.alone().push((from, until));
+    }
+
+    fn alone(&self) -> MutexGuard<'_, Vec<(Timestamp, Timestamp)>> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replaced(&self) -> MutexGuard<'_, Vec<ServiceName>> {

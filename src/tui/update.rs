@@ -145,6 +145,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Restart => return command(ui, |service| Command::Restart { service }),
         Action::Rebuild => return rebuild(ui, known.state),
         Action::StopOrStart => return stop_or_start(ui, known.state),
+        Action::Solo => {
+            let on = !known.state.solo.on;
+            return Some(Wish::Command(Command::Solo { on }));
+        }
         Action::Hold => return Some(edits::hold(ui, known.state)),
         Action::EditMode => return edits::mode(ui, known.state),
         Action::Apply => return edits::apply(ui, known.state),
@@ -407,6 +411,7 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         | Command::Flush { .. }
         | Command::SetFault { .. }
         | Command::ClearFaults { .. }
+        | Command::Solo { .. }
         | Command::Replay { .. }
         | Command::SaveCheck { .. }
         | Command::Export { .. }

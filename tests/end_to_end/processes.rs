@@ -296,7 +296,7 @@ fn a_second_session_points_at_the_first() {
 #[test]
 fn a_taken_port_is_named_with_who_has_it() {
     let copy = Copy::of("shop");
-    let listener = std::net::TcpListener::bind(("127.0.0.1", copy.port)).expect("the port is free");
+    let listener = TcpListener::bind(("127.0.0.1", copy.port)).expect("the port is free");
     let refused = copy
         .boatyard(&["watch"])
         .args(PROCESS)

@@ -19,6 +19,7 @@ mod holding;
 mod http2;
 mod messages;
 mod smuggling;
+mod solo;
 mod tracing;
 #[path = "../support/until.rs"]
 mod until;

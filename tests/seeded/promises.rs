@@ -49,6 +49,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         | Effect::PaceProbe { .. }
         | Effect::Resize(_)
         | Effect::SetFaults { .. }
+        | Effect::SetSolo { .. }
         | Effect::Replay { .. }
         | Effect::SaveCheck { .. }
         | Effect::Export { .. }

@@ -432,6 +432,7 @@ impl World {
             Effect::UseRuntime { .. }
             | Effect::Resize(_)
             | Effect::SetFaults { .. }
+            | Effect::SetSolo { .. }
             | Effect::Replay { .. }
             | Effect::SaveCheck { .. }
             | Effect::Export { .. } => {}

@@ -45,6 +45,8 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
             service: (*service).into(),
             fault: late(ms.parse().unwrap()).unwrap_or_default(),
         }),
+        ["solo"] => command(Command::Solo { on: true }),
+        ["no-solo"] => command(Command::Solo { on: false }),
         ["clear", service] => command(Command::ClearFaults {
             service: (*service).into(),
             from: None,
@@ -342,6 +344,8 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Export { traces, file, .. } => {
             format!("export {} to {}", traces.len(), file.display())
         }
+        Effect::SetSolo { on: true } => "solo".into(),
+        Effect::SetSolo { on: false } => "no-solo".into(),
         Effect::SetFaults { service, faults } if faults.is_empty() => {
             format!("no-faults {service}")
         }

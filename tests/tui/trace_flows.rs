@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boatyard::engine::Command;
+use boatyard::engine::{Command, Switch};
 use boatyard::telemetry::{SpanId, Stream, TraceId};
 
 use crate::fixture::{self, Scene};
@@ -227,6 +227,21 @@ fn a_request_is_copied_sent_again_saved_and_written_to_a_file() {
         panic!("{saved:?}: {}", desk.text());
     };
     assert!(desk.find(&check.name).is_some(), "{}", desk.text());
+}
+
+#[test]
+fn one_request_at_a_time_is_asked_for_and_told() {
+    let mut desk = desk(fixture::ready());
+    let asked = desk.press("3 o");
+    assert_eq!(asked, Some(Command::Solo { on: true }));
+    assert!(desk.find("one request at a time").is_none());
+    desk.scene.state.solo = Switch {
+        on: true,
+        told: true,
+    };
+    desk.redraw();
+    assert!(desk.find("one request at a time").is_some());
+    assert_eq!(desk.press("o"), Some(Command::Solo { on: false }));
 }
 
 #[test]

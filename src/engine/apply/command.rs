@@ -36,6 +36,7 @@ pub(super) fn given(state: &mut State, now: Moment, command: Command, turn: &mut
         }),
         Command::Hold { on } => mode::hold(state, now, on, turn),
         Command::SetMode { service, mode } => mode::set(state, now, &service, mode, turn),
+        Command::Solo { on } => state.solo.on = on && state.is_running(),
         Command::SetFault { service, fault } => faults::set(state, &service, fault),
         Command::ClearFaults { service, from } => faults::clear(state, &service, from),
         Command::Replay {

@@ -45,6 +45,9 @@ pub(super) fn next(state: &State, now: Moment) -> Next {
     if !state.terminal_told {
         return Next::Do(Intent::Resize);
     }
+    if state.solo.on != state.solo.told {
+        return Next::Do(Intent::Solo);
+    }
     if !faults::are_told(state) {
         return Next::Do(Intent::Faults);
     }

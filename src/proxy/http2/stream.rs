@@ -23,6 +23,7 @@ use crate::proxy::passage::root_cause;
 use crate::proxy::record::{Opening, Recording};
 use crate::proxy::relay::Stage;
 use crate::proxy::seek::{Refusal, Seeker};
+use crate::proxy::solo::Inside;
 use crate::telemetry::ExchangeStatus;
 use crate::telemetry::grpc::UNAVAILABLE;
 
@@ -95,7 +96,10 @@ pub(super) async fn relay(
         stream.say(in_words(405, &words, stream.html));
         return;
     }
-    if let Some(injected) = stream.begin(&mut head)
+    let Some(inside) = stream.enters().await else {
+        return;
+    };
+    if let Some(injected) = stream.begin(&mut head, inside)
         && stream.suffers(&injected).await
     {
         return;
@@ -104,8 +108,23 @@ pub(super) async fn relay(
 }
 
 impl Stream {
+    /// Waits until it is let in; `None` if the caller left before that.
+    async fn enters(&mut self) -> Option<Option<Inside>> {
+        let Self {
+            shared, respond, ..
+        } = self;
+        if !shared.route.policy().trace {
+            return Some(None);
+        }
+        tokio::select! {
+            biased;
+            _ = poll_fn(|cx| respond.poll_reset(cx)) => None,
+            inside = shared.relay.routes.enter(&shared.edge) => Some(inside),
+        }
+    }
+
     /// Continues the request's trace and begins to record it, if that is wanted; what is done to it on purpose.
-    fn begin(&mut self, head: &mut request::Parts) -> Option<Injected> {
+    fn begin(&mut self, head: &mut request::Parts, inside: Option<Inside>) -> Option<Injected> {
         let policy = self.shared.route.policy();
         let injected = fault::draw(&policy, &self.shared.edge, false);
         // h2 writes the `Host` of a request without `:authority` only into one that has come from elsewhere.
@@ -131,6 +150,7 @@ impl Stream {
             path: path.to_owned(),
             headers: as_it_came,
             redact: policy.redact,
+            inside,
         };
         let mut recording = Recording::begin(&self.shared.relay.recorder, opening);
         if self.kind == Kind::Grpc {

@@ -36,6 +36,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
             theme.style(Role::Waiting),
         ));
     }
+    if scene.state.solo.told {
+        let style = theme.style(Role::Waiting).bold();
+        left.push(Span::styled("one request at a time   ", style));
+    }
     left.extend(faults(scene.state, theme));
     let mut right = Vec::new();
     if area.width >= 30 {

@@ -104,6 +104,8 @@ pub(in crate::tui) fn heard(notice: &Notice) -> Option<String> {
             )
         }
         Notice::TracesExported { file, .. } => format!("written to {}", file.display()),
+        Notice::Solo { on: true } => "one request at a time from now on".to_owned(),
+        Notice::Solo { on: false } => "as many requests at a time as come".to_owned(),
         Notice::FaultsSet { service, faults } => {
             format!("{service}: faults on purpose: {}", faults.join("; "))
         }
