@@ -89,7 +89,7 @@ fn ingest(store: &Telemetry, folder: &Path, lines: u64) -> Duration {
         memory: 32 << 20,
         disk: 64 << 30,
     };
-    let begun = store.logs().keep_on_disk(spill, |error| panic!("{error}"));
+    let begun = store.logs().keep_on_disk(&spill, |error| panic!("{error}"));
     begun.expect("a thread");
     let batch: Vec<Vec<u8>> = (0..BATCH).map(line).collect();
     let service = "loud".into();
