@@ -276,8 +276,8 @@ const TEXT: &[Case] = {
         (
             "time and level",
             "2026-01-01 10:00:00 [error] no",
-            None,
-            "[error] no",
+            Some(Error),
+            "no",
             "",
         ),
         (
