@@ -144,6 +144,16 @@ A copy's front doors are at free ports; which is told first, as lines that a she
 The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2; which of them is found out. Here
 --file names it, and no stack file is read. Without a terminal on standard output a list is printed.")]
     Traces(Traces),
+    /// Print what the services said in the last session, or so far in the one that runs
+    #[command(after_help = "Examples:
+  boatyard logs --last                       everything that the services printed
+  boatyard logs --last orders --tail 100     the last lines of one of them
+  boatyard logs --last --grep 'timeout|5\\d\\d'  only lines that match
+  boatyard logs --last --since 10m -t        the last ten minutes of the session, with times
+  boatyard logs --last --json                one JSON object a line, builds too; docs/notices.md describes it
+
+Sessions are kept in $XDG_STATE_HOME/boatyard: the last ten of a stack, and at most 2 GiB of them beside the last.")]
+    Logs(Logs),
     /// Read the stack file and print every problem with its place
     Check,
     /// Print the graph of the services
@@ -286,6 +296,45 @@ pub struct Smoke {
     pub copy: Isolated,
 }
 
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Those of the last session
+    #[arg(long, required = true)]
+    pub last: bool,
+    /// Only lines in which this regular expression is found; upper and lower case are told apart if it has an upper-case
+    /// letter
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Only the last N lines
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Only lines from this time on: a time as 2026-01-31T14:03:00Z, or as 10m before the session's last line
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// With the time of day in front of each line
+    #[arg(short, long)]
+    pub timestamps: bool,
+    /// Whether it is a copy.
+    #[command(flatten)]
+    pub copy: Isolated,
+}
+
+/// From when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So long before the last line.
+    Before(Duration),
+    /// From this moment.
+    At(jiff::Timestamp),
+}
+
 /// Arguments of `down`.
 #[derive(Debug, Clone, Args)]
 pub struct Down {
@@ -340,6 +389,15 @@ pub enum ConfigFormat {
     Yaml,
 }
 
+/// A moment, or a time before the end.
+fn parse_since(text: &str) -> Result<Since, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(Since::At(at));
+    }
+    let wrong = |_| format!("`{text}` is no time; write it as 2026-01-31T14:03:00Z, 10m or 1h30m");
+    parse_time(text).map(Since::Before).map_err(wrong)
+}
+
 /// A time as `90s`, `5m`, `1m30s`, `500ms` or `2h`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time; write it as 90s, 5m, 1m30s or 500ms");
@@ -387,6 +445,17 @@ mod tests {
         for wrong in ["", "5", "m", "5x", "-1s", "99999999999999999999s", "0s"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn since_is_a_moment_or_a_time_before_the_end() {
+        assert_eq!(
+            parse_since("10m"),
+            Ok(Since::Before(Duration::from_secs(600)))
+        );
+        let at = "2026-01-31T14:03:00Z".parse().unwrap();
+        assert_eq!(parse_since("2026-01-31T15:03:00+01:00"), Ok(Since::At(at)));
+        assert!(parse_since("yesterday").is_err());
     }
 
     #[test]

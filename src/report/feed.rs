@@ -18,6 +18,10 @@ const GAP: Duration = Duration::from_millis(20);
 /// Lines that are taken at once, so that one showing stays short.
 const AT_ONCE: usize = 4000;
 
+/// Lines that are told at the end of a session at most, for a reader that was slow: what is told waits in memory. All of
+/// them are on disk.
+const AT_END: usize = 250_000;
+
 /// Follows the stores from the beginning of the session.
 #[derive(Debug)]
 pub(super) struct Feed {
@@ -72,8 +76,12 @@ impl Feed {
             return News::default();
         }
         self.changes.mark_unchanged();
-        let limit = if is_end { usize::MAX } else { AT_ONCE };
-        let followed = self.telemetry.logs().since(self.next_line, limit);
+        let limit = if is_end { AT_END } else { AT_ONCE };
+        let mut followed = self.telemetry.logs().since(self.next_line, limit);
+        if is_end {
+            let end = self.telemetry.logs().next_seq();
+            followed.missed += end.saturating_sub(followed.next);
+        }
         let since = self.telemetry.exchanges().since(self.next_exchange);
         let spans = self.telemetry.spans().since(self.next_span);
         self.next_span = spans.cursor;

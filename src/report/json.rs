@@ -149,6 +149,15 @@ fn of_notice(notice: &Notice, clock: &Clock) -> Value {
     value
 }
 
+/// The row of a log line, secrets masked.
+pub(super) fn log_row(line: &LogLine, redactor: &Redactor) -> Vec<u8> {
+    let mut value = log(line);
+    mask(&mut value, redactor);
+    let mut row = Vec::new();
+    write_row(&mut row, line.line.at, value);
+    row
+}
+
 fn log(line: &LogLine) -> Value {
     json!({
         "notice": "log",

@@ -61,7 +61,7 @@ impl Lines {
     /// The same with the time of day in front of each line.
     #[must_use]
     pub fn with_time(mut self) -> Self {
-        self.printer.with_time = true;
+        self.printer = self.printer.with_time();
         self
     }
 }
@@ -108,7 +108,7 @@ impl View for Lines {
 }
 
 /// Whether a program said it: builds and marks are told as notices.
-fn is_said(line: &LogLine) -> bool {
+pub(super) fn is_said(line: &LogLine) -> bool {
     matches!(
         line.line.stream,
         Stream::Stdout | Stream::Stderr | Stream::Otlp
@@ -140,12 +140,23 @@ impl Printer {
 
     /// Takes note of services that it has not met; those that it knows keep their colour.
     pub(super) fn learn(&mut self, state: &State) {
-        for name in state.services.keys() {
+        self.learn_names(state.services.keys());
+    }
+
+    pub(super) fn learn_names<'a>(&mut self, names: impl Iterator<Item = &'a ServiceName>) {
+        for name in names {
             if !self.services.contains(name) {
                 self.columns = self.columns.max(width(name.as_str()).min(WIDEST_NAME));
                 self.services.push(name.clone());
             }
         }
+    }
+
+    /// The same with the time of day in front of each line.
+    #[must_use]
+    pub(super) fn with_time(mut self) -> Self {
+        self.with_time = true;
+        self
     }
 
     /// A row, and one more for each line that belongs to it.

@@ -8,6 +8,12 @@ pub fn print(text: &str) {
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
+/// Prints a part of a long result. Tells whether the reader is still there.
+pub fn print_on(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).is_ok()
+}
+
 /// Prints a complaint or a remark on standard error, a line end behind it.
 pub fn complain(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));

@@ -23,11 +23,7 @@ pub(super) fn set(telemetry: &Telemetry, clock: &Clock, at: Moment, notices: &[N
     if marks.is_empty() {
         return;
     }
-    let mut logs = telemetry.logs();
-    for mark in marks {
-        logs.push(mark);
-    }
-    drop(logs);
+    telemetry.logs().push_all(marks);
     telemetry.touch();
 }
 

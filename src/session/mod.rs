@@ -11,6 +11,7 @@ mod exec;
 mod failure;
 mod inspect;
 mod isolation;
+mod logs;
 mod opening;
 mod otlp;
 mod policy;
@@ -74,6 +75,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Watch(watch) => serve::watch(&global, &watch),
         Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
         Command::Traces(wanted) => traces::traces(&global, &wanted),
+        Command::Logs(wanted) => logs::logs(&global, &wanted),
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format, explain } => inspect::config(&global, format, explain.as_deref()),

@@ -14,7 +14,7 @@ use super::between::Between;
 use super::engine_side::EngineSide;
 use super::otlp::Otlp;
 use super::world::RealWorld;
-use super::{Failure, inspect, isolation, reload};
+use super::{Failure, inspect, isolation, logs, reload};
 use crate::adapters::check::Checks;
 use crate::adapters::probe::Probes;
 use crate::adapters::process::{Processes, ShimProgram};
@@ -122,6 +122,7 @@ impl Opening {
             telemetry: Arc::clone(telemetry),
             clock: clock.clone(),
         };
+        logs::keep_on_disk(&self.identity, &wires);
         let routes = Arc::new(Routes::counted_in(Arc::clone(telemetry)));
         let answers = Arc::new(FirstAnswers::default());
         let record = recorder(&wires, &answers);

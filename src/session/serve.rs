@@ -117,7 +117,9 @@ pub(super) fn serve<V: View>(
         lock,
         ..
     } = opened;
+    let telemetry = Arc::clone(&parts.telemetry);
     let ended = runtime.block_on(run(parts, &mut world, view));
+    telemetry.logs().close();
     drop(lock);
     match world.missing {
         Some(what) => Err(Failure::Missing(what)),

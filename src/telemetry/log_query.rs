@@ -1,19 +1,16 @@
 //! Questions about log lines as views ask them: pages, searches, counts.
 //!
-//! A question looks at the store in short steps: a step takes some lines out under the lock, and they are judged after it
-//! was given back. So an expensive filter never makes a service's output wait.
+//! A question takes blocks of lines out of the store and looks at them after its lock was given back, so an expensive one
+//! never makes a service's output wait. A search looks at whole blocks at once; only what it finds becomes lines.
 
 use std::sync::Arc;
 
 use super::Telemetry;
 use super::filter::Filter;
 use super::log::{LogLine, Position};
+use super::log_store::{Met, Order, Walk};
 use super::search::Search;
 use crate::stack::ServiceName;
-use crate::text;
-
-/// Lines that one step takes at most.
-const STEP: usize = 4096;
 
 /// Which lines are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +19,8 @@ pub struct Select<'a> {
     pub services: &'a [ServiceName],
     /// Those that the filter lets pass.
     pub filter: Option<&'a Filter>,
-    /// How many lines may be looked at before the answer is given with what was found.
+    /// How many lines may be looked at before the answer is given with what was found. A search may look at some thousands
+    /// more, the rest of a block.
     pub patience: usize,
 }
 
@@ -62,14 +60,16 @@ impl Telemetry {
 
     /// The lines before this position that are nearest to it.
     pub fn page_before(&self, select: Select<'_>, before: Position, limit: usize) -> Page {
-        let mut page = self.walk(select, before, Direction::Back, limit, |_| true);
+        let walk = self.walk(select, before, Direction::Back);
+        let mut page = page(walk, select, before, limit);
         page.lines.reverse();
         page
     }
 
     /// The lines after this position that are nearest to it.
     pub fn page_after(&self, select: Select<'_>, after: Position, limit: usize) -> Page {
-        self.walk(select, after, Direction::Forward, limit, |_| true)
+        let walk = self.walk(select, after, Direction::Forward);
+        page(walk, select, after, limit)
     }
 
     /// The next line beyond this position that the search finds: none in the page if there is none, or if
@@ -81,65 +81,93 @@ impl Telemetry {
         from: Position,
         direction: Direction,
     ) -> Page {
-        self.walk(select, from, direction, 1, |line| found_in(search, line))
+        self.search_page(select, search, from, direction, 1)
+    }
+
+    /// At most `limit` lines beyond this position that the search finds, in the order in which they are met.
+    pub fn search_page(
+        &self,
+        select: Select<'_>,
+        search: &Search,
+        from: Position,
+        direction: Direction,
+        limit: usize,
+    ) -> Page {
+        let walk = self.walk(select, from, direction).searching(search);
+        page(walk, select, from, limit)
     }
 
     /// How many lines the search finds, and whether patience lasted to the end.
     pub fn count_matches(&self, select: Select<'_>, search: &Search) -> (usize, bool) {
-        let mut count = 0;
-        let counted = self.walk(select, Position::LAST, Direction::Back, 1, |line| {
-            count += usize::from(found_in(search, line));
-            false
-        });
-        (count, counted.reached.is_none())
+        let (count, reached) = self.count_before(select, search, Position::LAST);
+        (count, reached.is_none())
     }
 
-    /// Lines in the order in which they are met, until there are `limit` of them or patience ends.
-    fn walk(
+    /// How many lines before this position the search finds, as far as patience lasts; and from where one goes on counting, if
+    /// it did not last to the end.
+    pub fn count_before(
         &self,
         select: Select<'_>,
-        from: Position,
-        direction: Direction,
-        limit: usize,
-        mut wanted: impl FnMut(&LogLine) -> bool,
-    ) -> Page {
-        let mut page = Page {
-            lines: Vec::new(),
-            reached: Some(from),
-        };
-        let (mut at, mut patience) = (from, select.patience);
-        let mut step = limit.clamp(1, STEP);
-        while page.lines.len() < limit && patience > 0 {
-            step = step.min(patience);
-            let lines = match direction {
-                Direction::Back => self.logs().before(select.services, at, step),
-                Direction::Forward => self.logs().after(select.services, at, step),
-            };
-            patience -= step;
-            let was_last = lines.len() < step;
-            for line in lines {
-                if page.lines.len() == limit {
-                    return page;
+        search: &Search,
+        position: Position,
+    ) -> (usize, Option<Position>) {
+        let mut walk = self
+            .walk(select, position, Direction::Back)
+            .searching(search);
+        let (mut count, mut patience) = (0, select.patience);
+        loop {
+            match walk.step(patience > 0) {
+                Some(Met::Line(line)) => count += usize::from(passes(select, &line)),
+                Some(Met::Looked(lines)) => {
+                    patience = patience.saturating_sub(lines);
+                    if select.filter.is_none() {
+                        count += walk.count_wanted();
+                    }
                 }
-                at = line.position();
-                page.reached = Some(at);
-                let passes = select
-                    .filter
-                    .is_none_or(|filter| filter.matches_line(&line));
-                if passes && wanted(&line) {
-                    page.lines.push(line);
-                }
+                Some(Met::Unread(reached)) => return (count, Some(reached)),
+                None => return (count, None),
             }
-            if was_last {
-                page.reached = None;
-                return page;
-            }
-            step = (step * 4).min(STEP);
         }
-        page
+    }
+
+    fn walk<'a>(&'a self, select: Select<'_>, from: Position, direction: Direction) -> Walk<'a> {
+        let back = direction == Direction::Back;
+        Walk::new(self.logs(), Order::Time, back, from).only(select.services)
     }
 }
 
-fn found_in(search: &Search, line: &LogLine) -> bool {
-    search.is_in(&text::readable(&line.line.bytes))
+/// Lines in the order in which they are met, until there are `limit` of them or patience ends.
+fn page(mut walk: Walk<'_>, select: Select<'_>, from: Position, limit: usize) -> Page {
+    let mut page = Page {
+        lines: Vec::new(),
+        reached: Some(from),
+    };
+    let mut patience = select.patience;
+    let is_search = walk.is_searching();
+    while page.lines.len() < limit && (is_search || patience > 0) {
+        match walk.step(patience > 0) {
+            Some(Met::Line(line)) => {
+                page.reached = Some(line.position());
+                patience = patience.saturating_sub(usize::from(!is_search));
+                if passes(select, &line) {
+                    page.lines.push(line);
+                }
+            }
+            Some(Met::Looked(lines)) if is_search => patience = patience.saturating_sub(lines),
+            Some(Met::Looked(_)) => {}
+            Some(Met::Unread(reached)) => {
+                page.reached = Some(reached);
+                break;
+            }
+            None => {
+                page.reached = None;
+                break;
+            }
+        }
+    }
+    page
+}
+
+fn passes(select: Select<'_>, line: &LogLine) -> bool {
+    select.filter.is_none_or(|filter| filter.matches_line(line))
 }

@@ -1,7 +1,7 @@
 //! Bounded stores of what services say and do, and the queries over them.
 //!
 //! Adapters write here directly, past the engine; views read. One lock per store, held for one append or one query of a
-//! visible window. What does not fit is dropped from the oldest end and counted.
+//! visible window. What does not fit is dropped from the oldest end and counted; log lines go to the disk first.
 
 mod align;
 mod as_span;
@@ -24,6 +24,7 @@ pub mod line;
 mod links;
 mod log;
 mod log_query;
+mod log_store;
 mod metric;
 mod metric_store;
 mod repeat;
@@ -60,8 +61,9 @@ pub use filter::{Filter, FilterError};
 pub use held::{Held, HeldRequests};
 pub use join::{Confidence, EdgeKind, Joined, JoinedEdge, Joiner, Rule};
 pub use level::Level;
-pub use log::{Followed, LogLine, Logs, MarkKind, NewLine, Position, Stream, Told};
+pub use log::{Followed, LogLine, MarkKind, NewLine, Position, Stream, Told};
 pub use log_query::{Direction, Page, Select};
+pub use log_store::{Archive, Logs, SessionLogs, Spill, SpillError, prune_sessions, sessions};
 pub use metric::{Buckets, MetricPoint, MetricValue};
 pub use metric_store::{Figure, Metric, Metrics};
 pub use repeat::{Repeat, check_of, repeat};
@@ -86,7 +88,7 @@ struct Joining {
 /// The stores of one session. Shared as `Arc<Telemetry>`.
 #[derive(Debug)]
 pub struct Telemetry {
-    logs: Mutex<Logs>,
+    logs: Logs,
     exchanges: Mutex<Exchanges>,
     spans: Mutex<Spans>,
     series: Mutex<Series>,
@@ -103,7 +105,7 @@ impl Telemetry {
     /// Empty stores with these budgets, in bytes; spans get as much as exchanges.
     pub fn new(log_budget: usize, exchange_budget: usize) -> Self {
         Self {
-            logs: Mutex::new(Logs::new(log_budget)),
+            logs: Logs::new(log_budget),
             exchanges: Mutex::new(Exchanges::new(exchange_budget)),
             spans: Mutex::new(Spans::new(exchange_budget)),
             series: Mutex::new(Series::default()),
@@ -115,9 +117,9 @@ impl Telemetry {
         }
     }
 
-    /// The log lines. Keep the guard for one append or one query.
-    pub fn logs(&self) -> MutexGuard<'_, Logs> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The log lines.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     /// The exchanges. Keep the guard for one append or one query.
@@ -219,6 +221,14 @@ impl Telemetry {
             spans: Mutex::new(Spans::new(budget)),
             ..self
         }
+    }
+}
+
+impl Telemetry {
+    /// The same with these log lines, such as those of a session that has ended.
+    #[must_use]
+    pub fn with_logs(self, logs: Logs) -> Self {
+        Self { logs, ..self }
     }
 }
 

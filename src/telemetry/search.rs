@@ -8,28 +8,38 @@ use regex::{Regex, RegexBuilder};
 #[derive(Debug, Clone)]
 pub struct Search {
     pattern: Regex,
+    /// The same for many lines at once, in which `^` and `$` stand for the ends of a line. `None` for a pattern that asks for
+    /// the ends of the text by other means.
+    lines: Option<regex::bytes::Regex>,
 }
 
 impl Search {
     /// Searches for this regular expression; the error says in one line what is wrong with it.
     pub fn regex(pattern: &str) -> Result<Self, String> {
-        build(pattern, !has_upper_case(pattern)).map(|pattern| Self { pattern })
+        build(pattern, !has_upper_case(pattern))
     }
 
     /// Searches for this text as it stands.
     pub fn text(text: &str) -> Result<Self, String> {
         build(&regex::escape(text), !text.chars().any(char::is_uppercase))
-            .map(|pattern| Self { pattern })
     }
 
     /// Searches for this text in upper or lower case.
     pub(super) fn any_case(text: &str) -> Result<Self, String> {
-        build(&regex::escape(text), true).map(|pattern| Self { pattern })
+        build(&regex::escape(text), true)
     }
 
     /// Whether it is found in this text.
     pub fn is_in(&self, text: &str) -> bool {
         self.pattern.is_match(text)
+    }
+
+    /// Where it is found first in these lines from `from` on, which is the beginning of one. The place may reach beyond a
+    /// line, and then it may not be found in that line alone; but no line in which it is found is passed over. `None`: these
+    /// lines must be asked one by one.
+    pub(super) fn in_lines(&self, lines: &[u8], from: usize) -> Option<Option<Range<usize>>> {
+        let pattern = self.lines.as_ref()?;
+        Some(pattern.find_at(lines, from).map(|found| found.range()))
     }
 
     /// Where it is found in this text, in bytes; empty matches are left out.
@@ -41,12 +51,34 @@ impl Search {
     }
 }
 
-fn build(pattern: &str, any_case: bool) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
+/// Largest compiled pattern, in bytes.
+const LARGEST: usize = 4 << 20;
+
+fn build(pattern: &str, any_case: bool) -> Result<Search, String> {
+    let built = RegexBuilder::new(pattern)
         .case_insensitive(any_case)
-        .size_limit(4 << 20)
+        .size_limit(LARGEST)
         .build()
-        .map_err(|error| explained(&error))
+        .map_err(|error| explained(&error))?;
+    let lines = regex::bytes::RegexBuilder::new(pattern)
+        .case_insensitive(any_case)
+        .multi_line(true)
+        .size_limit(LARGEST)
+        .build();
+    Ok(Search {
+        pattern: built,
+        lines: lines.ok().filter(|_| is_same_in_lines(pattern)),
+    })
+}
+
+/// Whether a pattern that is found in a line alone is found in it among other lines too: it does not ask for the ends of the
+/// text but by `^` and `$`, and does not take their meaning from them.
+fn is_same_in_lines(pattern: &str) -> bool {
+    let changes_flags = pattern.split("(?").skip(1).any(|group| {
+        let flags = group.split([':', ')', '<']).next();
+        flags.is_some_and(|flags| flags.contains('-'))
+    });
+    !changes_flags && !pattern.contains(r"\A") && !pattern.contains(r"\z")
 }
 
 /// The last line of the error, which says what is wrong; the lines above it draw where.

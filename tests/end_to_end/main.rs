@@ -8,6 +8,7 @@ mod cut_off;
 mod edits;
 mod inferred;
 mod isolated;
+mod logs;
 mod otlp;
 mod processes;
 mod session;

@@ -129,12 +129,7 @@ impl Sink {
         for line in &self.batch[from..] {
             self.last.keep(&line.bytes);
         }
-        {
-            let mut logs = self.telemetry.logs();
-            for line in self.batch.drain(..) {
-                logs.push(line);
-            }
-        }
+        self.telemetry.logs().push_all(self.batch.drain(..));
         self.telemetry.touch();
     }
 

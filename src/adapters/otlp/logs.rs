@@ -31,10 +31,7 @@ pub(super) fn keep(store: &Store, request: LogsRequest) -> Refused {
     }
     // A store of lines keeps the order of arrival where times go back; within one message they need not.
     lines.sort_by_key(|(line, _)| line.at);
-    let mut logs = store.telemetry.logs();
-    for (line, told) in lines {
-        logs.push_told(line, told);
-    }
+    store.telemetry.logs().push_all_told(lines);
     Refused::default()
 }
 

@@ -194,7 +194,6 @@ impl Life {
         };
         let logs = inner.wires.telemetry.logs();
         exit.last_lines = logs.run_tail(&service, run.0, LAST_LINES);
-        drop(logs);
         tracing::debug!(%service, %run, ?exit, "run ended");
         inner.over(run);
         inner.wires.tell(Event::RunExited { run, exit });

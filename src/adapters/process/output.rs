@@ -137,11 +137,8 @@ impl Keeper {
         if self.batch.is_empty() {
             return;
         }
-        let mut logs = self.wires.telemetry.logs();
-        for line in self.batch.drain(..) {
-            logs.push(line);
-        }
-        drop(logs);
+        let logs = self.wires.telemetry.logs();
+        logs.push_all(self.batch.drain(..));
         self.wires.telemetry.touch();
     }
 }

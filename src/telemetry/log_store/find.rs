@@ -1,0 +1,46 @@
+//! Which lines of a block a search finds: all of its words at once where they are shown as they came, else line by line.
+
+use super::block::{Block, Entry};
+use crate::telemetry::search::Search;
+use crate::text;
+
+/// The lines that the search finds, in the block's order. `None` if the block is damaged.
+pub(super) fn among(search: &Search, block: &Block) -> Option<Vec<Entry>> {
+    if block.summary.plain {
+        match search.in_lines(&block.text, 0) {
+            Some(None) => return Some(Vec::new()),
+            Some(Some(_)) => return Some(at_once(search, block, &block.entries()?)),
+            None => {}
+        }
+    }
+    let mut entries = block.entries()?;
+    entries.retain(|entry| is_found(search, block, entry));
+    Some(entries)
+}
+
+fn is_found(search: &Search, block: &Block, entry: &Entry) -> bool {
+    let words = block.words(entry);
+    match str::from_utf8(words) {
+        Ok(words) if entry.plain => search.is_in(words),
+        _ => search.is_in(&text::readable(words)),
+    }
+}
+
+fn at_once(search: &Search, block: &Block, entries: &[Entry]) -> Vec<Entry> {
+    let mut found = Vec::new();
+    let (mut index, mut from) = (0, 0);
+    while let Some(Some(place)) = search.in_lines(&block.text, from) {
+        index += entries[index..].partition_point(|entry| entry.end < place.start);
+        let Some(entry) = entries.get(index) else {
+            break;
+        };
+        if place.end <= entry.end || is_found(search, block, entry) {
+            found.push(*entry);
+        }
+        (index, from) = (index + 1, entry.end + 1);
+        if from >= block.text.len() {
+            break;
+        }
+    }
+    found
+}
