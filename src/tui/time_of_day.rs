@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn times_are_of_today_or_of_yesterday() {
-        let now: Zoned = "2026-03-18T14:03:30[UTC]".parse().expect("a time");
+        let now: Zoned = "2026-03-18T14:03:30+00:00[+00:00]".parse().expect("a time");
         for (typed, told) in [
             ("14:03", "2026-03-18T14:03:00Z"),
             (" 14:03:22 ", "2026-03-18T14:03:22Z"),

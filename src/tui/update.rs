@@ -109,8 +109,7 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::PageDown => page(ui, known, 1),
         Action::Top => to_end(ui, known, true),
         Action::Bottom => to_end(ui, known, false),
-        Action::Left => ui.logs.left = ui.logs.left.saturating_sub(8),
-        Action::Right => ui.logs.left = (ui.logs.left + 8).min(10_000),
+        Action::Left | Action::Right => scroll_sideways(ui, action == Action::Right),
         Action::NextPane => next_pane(ui, 1),
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
         Action::Focus(pane) => focus(ui, pane),
@@ -123,10 +122,9 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::PreviousHit => hit(ui, known, Direction::Back),
         Action::Filter => typing::filter(ui),
         Action::Problems => problems(ui),
-        Action::FoldAll | Action::UnfoldAll if ui.focus == Pane::Logs => {
-            logs::act(ui, known, action);
-        }
-        Action::Turn
+        Action::FoldAll
+        | Action::UnfoldAll
+        | Action::Turn
         | Action::Raw
         | Action::Times
         | Action::NextError
@@ -139,8 +137,6 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::MarkService => logs::mark_service(ui),
         Action::Fold
         | Action::Unfold
-        | Action::FoldAll
-        | Action::UnfoldAll
         | Action::Lines
         | Action::ToLogs
         | Action::MarkOrCompare
@@ -159,10 +155,7 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Restart => return command(ui, |service| Command::Restart { service }),
         Action::Rebuild => return rebuild(ui, known.state),
         Action::StopOrStart => return stop_or_start(ui, known.state),
-        Action::Solo => {
-            let on = !known.state.solo.on;
-            return Some(Wish::Command(Command::Solo { on }));
-        }
+        Action::Solo => return Some(solo(known.state)),
         Action::Hold => return Some(edits::hold(ui, known.state)),
         Action::EditMode => return edits::mode(ui, known.state),
         Action::Apply => return edits::apply(ui, known.state),
@@ -175,6 +168,11 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Interrupt => return Some(Wish::Command(interrupt(known.state))),
     }
     None
+}
+
+fn solo(state: &State) -> Wish {
+    let on = !state.solo.on;
+    Wish::Command(Command::Solo { on })
 }
 
 /// The first time it stops, while that is under way it kills.
@@ -263,6 +261,15 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
 fn next_pane(ui: &mut Ui, by: usize) {
     let at = ui.focus.number() - 1;
     ui.go_to(Pane::ALL[(at + by) % Pane::ALL.len()]);
+}
+
+fn scroll_sideways(ui: &mut Ui, right: bool) {
+    let left = ui.logs.left;
+    ui.logs.left = if right {
+        (left + 8).min(10_000)
+    } else {
+        left.saturating_sub(8)
+    };
 }
 
 fn zoom(ui: &mut Ui) {

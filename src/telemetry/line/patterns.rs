@@ -118,7 +118,7 @@ const FORMS: &[(&str, &str)] = &[
     ),
     (
         "time and level",
-        r"^\[?(?P<time>TIME)\]?[ ,:|-]*[\[(<]?(?P<level>LEVEL)[\])>]?[ :|-]+(?P<message>.*)$",
+        r"^\[?(?P<time>TIME)\]?[ ,:|-]*(?:[\[(<](?i:LEVEL)[\])>]|LEVEL)[ :|-]+(?P<message>.*)$",
     ),
     ("time", r"^\[?(?P<time>DAY)\]?[ ,:|-]+(?P<message>.*)$"),
     (

@@ -1,3 +1,5 @@
+//! Real lines of each form, and what is told of them; and groups of lines.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -219,10 +221,10 @@ const TEXT: &[Case] = {
         ),
         (
             "tracing",
-            "2026-01-01T10:00:00Z  WARN hyper::proto: closed",
+            "2026-01-01T10:00:00Z  WARN shop::proto: closed",
             Some(Warn),
             "closed",
-            "target=hyper::proto",
+            "target=shop::proto",
         ),
         (
             "postgres",
@@ -276,8 +278,8 @@ const TEXT: &[Case] = {
         (
             "time and level",
             "2026-01-01 10:00:00 [error] no",
-            None,
-            "[error] no",
+            Some(Error),
+            "no",
             "",
         ),
         (

@@ -1,6 +1,6 @@
 //! What keys do in the logs alone.
 
-use super::{Known, Wish, log_source, typing};
+use super::{Known, Wish, log_source, traces, typing};
 use crate::telemetry::{Direction, Position};
 use crate::text;
 use crate::tui::keys::Action;
@@ -15,6 +15,11 @@ pub(super) const MOST_COPIED: usize = 70_000;
 const MANY: usize = 10_000;
 
 pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
+    let folds = matches!(action, Action::FoldAll | Action::UnfoldAll);
+    if folds && ui.focus == Pane::Traces {
+        traces::act(ui, known, action);
+        return;
+    }
     if ui.focus != Pane::Logs {
         ui.go_to(Pane::Logs);
     }
@@ -29,28 +34,8 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
             ui.logs.folding.set_all(action == Action::UnfoldAll);
             None
         }
-        Action::Raw => {
-            ui.logs.form = match ui.logs.form {
-                Form::Read => Form::Raw,
-                Form::Raw => Form::Read,
-            };
-            Some(match ui.logs.form {
-                Form::Read => "lines are set out for reading",
-                Form::Raw => "lines are shown as they came",
-            })
-        }
-        Action::Times => {
-            ui.logs.times = match ui.logs.times {
-                Times::Clock => Times::Since,
-                Times::Since => Times::Hidden,
-                Times::Hidden => Times::Clock,
-            };
-            Some(match ui.logs.times {
-                Times::Clock => "when each line came",
-                Times::Since => "how long after the line above it each line came",
-                Times::Hidden => "no times",
-            })
-        }
+        Action::Raw => Some(turn_form(ui)),
+        Action::Times => Some(turn_times(ui)),
         Action::NextError | Action::PreviousError => {
             let to = direction(action == Action::NextError);
             let found = ui.logs.go_to_passing(source, "level>=error", to, rows);
@@ -80,6 +65,28 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
     if let Some(said) = said {
         ui.said = Some(said.into());
     }
+}
+
+fn turn_form(ui: &mut Ui) -> &'static str {
+    let (form, said) = match ui.logs.form {
+        Form::Read => (Form::Raw, "lines are shown as they came"),
+        Form::Raw => (Form::Read, "lines are set out for reading"),
+    };
+    ui.logs.form = form;
+    said
+}
+
+fn turn_times(ui: &mut Ui) -> &'static str {
+    let (times, said) = match ui.logs.times {
+        Times::Clock => (
+            Times::Since,
+            "how long after the line above it each line came",
+        ),
+        Times::Since => (Times::Hidden, "no times"),
+        Times::Hidden => (Times::Clock, "when each line came"),
+    };
+    ui.logs.times = times;
+    said
 }
 
 fn direction(forward: bool) -> Direction {
