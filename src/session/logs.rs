@@ -52,7 +52,7 @@ pub(super) fn keep_on_disk(identity: &Identity, wires: &Wires) {
     let begun = wires
         .telemetry
         .logs()
-        .keep_on_disk(spill, move |error| failed(error.to_string()));
+        .keep_on_disk(&spill, move |error| failed(error.to_string()));
     if let Err(error) = begun {
         tell(format!("log lines are kept in memory only: {error}"));
     }

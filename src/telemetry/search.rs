@@ -34,12 +34,10 @@ impl Search {
         self.pattern.is_match(text)
     }
 
-    /// Where it is found first in these lines from `from` on, which is the beginning of one. The place may reach beyond a
-    /// line, and then it may not be found in that line alone; but no line in which it is found is passed over. `None`: these
-    /// lines must be asked one by one.
-    pub(super) fn in_lines(&self, lines: &[u8], from: usize) -> Option<Option<Range<usize>>> {
-        let pattern = self.lines.as_ref()?;
-        Some(pattern.find_at(lines, from).map(|found| found.range()))
+    /// What finds it in many lines at once. A place that it finds may reach beyond a line, and then it may not be found in that
+    /// line alone; but no line in which it is found is passed over. `None`: lines must be asked one by one.
+    pub(super) fn in_lines(&self) -> Option<&regex::bytes::Regex> {
+        self.lines.as_ref()
     }
 
     /// Where it is found in this text, in bytes; empty matches are left out.

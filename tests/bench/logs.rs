@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use boatyard::telemetry::{Direction, NewLine, Position, Search, Select, Spill, Stream, Telemetry};
 use jiff::Timestamp;
 
-const LINES: u64 = 10_000_000;
+const LINES: usize = 10_000_000;
 /// Lines that a reader of a busy program hands over at once.
-const BATCH: u64 = 500;
+const BATCH: usize = 500;
 /// Rows of a large screen.
 const SCREEN: usize = 60;
 
@@ -54,7 +54,7 @@ fn main() {
     }
 }
 
-fn line(number: u64) -> Vec<u8> {
+fn line(number: usize) -> Vec<u8> {
     let word = if number.is_multiple_of(1000) {
         "Needle"
     } else {
@@ -68,13 +68,13 @@ fn line(number: u64) -> Vec<u8> {
     line
 }
 
-fn write_floor(path: &Path, lines: u64) -> Duration {
+fn write_floor(path: &Path, lines: usize) -> Duration {
     let batch: Vec<Vec<u8>> = (0..BATCH).map(line).collect();
     let began = Instant::now();
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).expect("a file"));
-    for start in (0..lines).step_by(BATCH as usize) {
-        for number in 0..BATCH.min(lines - start) {
-            out.write_all(&batch[number as usize]).expect("room");
+    for start in (0..lines).step_by(BATCH) {
+        for line in batch.iter().take(lines - start) {
+            out.write_all(line).expect("room");
             out.write_all(b"\n").expect("room");
         }
     }
@@ -83,21 +83,21 @@ fn write_floor(path: &Path, lines: u64) -> Duration {
 }
 
 /// The same lines, given by a reader that owns each of them.
-fn ingest(store: &Telemetry, folder: &Path, lines: u64) -> Duration {
+fn ingest(store: &Telemetry, folder: &Path, lines: usize) -> Duration {
     let spill = Spill {
         folder: folder.to_owned(),
         memory: 32 << 20,
         disk: 64 << 30,
     };
-    let begun = store.logs().keep_on_disk(spill, |error| panic!("{error}"));
-    begun.expect("a thread");
-    let batch: Vec<Vec<u8>> = (0..BATCH).map(line).collect();
+    let opened = store.logs().keep_on_disk(&spill, |error| panic!("{error}"));
+    opened.expect("a thread");
+    let spoken: Vec<Vec<u8>> = (0..BATCH).map(line).collect();
     let service = "loud".into();
     let began = Instant::now();
-    for start in (0..lines).step_by(BATCH as usize) {
+    for start in (0..lines).step_by(BATCH) {
         let at = Timestamp::now();
-        let lines = batch.iter().take((lines - start) as usize);
-        store.logs().push_all(lines.map(|bytes| NewLine {
+        let batch = spoken.iter().take(lines - start);
+        store.logs().push_all(batch.map(|bytes| NewLine {
             service: Clone::clone(&service),
             run: 1,
             at,
@@ -106,12 +106,16 @@ fn ingest(store: &Telemetry, folder: &Path, lines: u64) -> Duration {
         }));
     }
     let took = began.elapsed();
+    let flushing = Instant::now();
     store.logs().flush();
     println!(
         "everything written after {:.0} ms more",
-        millis(began.elapsed() - took)
+        millis(flushing.elapsed())
     );
-    assert_eq!(store.logs().len() + store.logs().dropped_in_all(), lines);
+    assert_eq!(
+        store.logs().len() + store.logs().dropped_in_all(),
+        lines as u64
+    );
     took
 }
 

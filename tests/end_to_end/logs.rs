@@ -9,7 +9,7 @@ const STACK: &str = r#"name = "NAME"
 redact = ["API_KEY"]
 [services.talker]
 environment = { API_KEY = "s3cret" }
-run = "printf 'first \\033[31mred\\033[0m\\033]0;title\\007 line\\n'; echo second token=$API_KEY line; echo Third line; exec sleep 1000"
+run = "printf 'first \\033[31mred\\033[0m\\033]0;title\\007 line\\n'; echo second token=$$API_KEY line; echo Third line; exec sleep 1000"
 [services.quiet]
 run = "echo quiet words; exec sleep 1000"
 "#;
@@ -48,7 +48,7 @@ fn the_lines_of_a_session_are_read_while_it_runs_and_after_it_was_killed() {
     assert!(said.lines().all(|line| after.contains(line)), "{after}");
     let (code, tail, _) = read(&copy, &["--last", "talker", "--tail", "1"]);
     assert_eq!((code, tail.as_str()), (Some(0), "talker │ Third line\n"));
-    let found = read(&copy, &["--last", "--grep", "^(first|THIRD)", "--json"]).1;
+    let found = read(&copy, &["--last", "--grep", "^(FIRST|THIRD)", "--json"]).1;
     assert_eq!(found, "", "an upper-case letter asks for just that");
     let found = read(&copy, &["--last", "--grep", "^(first|third)", "--json"]).1;
     let rows: Vec<Value> = found

@@ -332,7 +332,7 @@ fn the_common_forms_of_text_are_read() {
         let found = recognise(line).unwrap_or_else(|| panic!("{form}: {line}"));
         match found.format {
             Format::Text(known) if level.is_some() || known != "time" => {
-                assert_eq!(known, *form, "{line}")
+                assert_eq!(known, *form, "{line}");
             }
             Format::Text(_) => {}
             Format::Logfmt => assert_eq!(*form, "logfmt", "{line}"),

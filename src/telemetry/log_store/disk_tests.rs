@@ -29,7 +29,7 @@ fn on_disk(folder: &Path) -> Telemetry {
     let telemetry = Telemetry::new(1 << 20, 0);
     let begun = telemetry
         .logs()
-        .keep_on_disk(spill(folder, 1 << 30), |error| panic!("{error}"));
+        .keep_on_disk(&spill(folder, 1 << 30), |error| panic!("{error}"));
     begun.unwrap();
     telemetry
 }
@@ -145,7 +145,7 @@ fn is_part_of(part: &[String], whole: &[String]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_line_is_kept_as_it_came(session in session(), limit in 1_usize..30, from in 0_u64..60) {
@@ -318,7 +318,7 @@ fn memory_stays_within_its_budget_and_files_are_private() {
 fn the_oldest_files_of_the_loudest_service_go_and_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(1 << 20);
-    logs.keep_on_disk(spill(folder.path(), 64 << 10), |error| panic!("{error}"))
+    logs.keep_on_disk(&spill(folder.path(), 64 << 10), |error| panic!("{error}"))
         .unwrap();
     logs.push(said("quiet", 0, b"the one line"));
     for number in 0..500 {
@@ -354,7 +354,7 @@ fn a_disk_that_fails_is_told_once_and_lines_go_on_in_memory() {
     fs::write(&file, "").unwrap();
     let logs = Logs::new(5000);
     let (tell, told) = mpsc::channel();
-    logs.keep_on_disk(spill(&file.join("logs"), 1 << 20), move |error| {
+    logs.keep_on_disk(&spill(&file.join("logs"), 1 << 20), move |error| {
         tell.send(error.to_string()).unwrap();
     })
     .unwrap();
@@ -377,7 +377,7 @@ fn what_came_before_the_folder_was_known_is_kept_there_too() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(1 << 20);
     logs.push(said("a", 0, b"early"));
-    logs.keep_on_disk(spill(folder.path(), 1 << 30), |error| panic!("{error}"))
+    logs.keep_on_disk(&spill(folder.path(), 1 << 30), |error| panic!("{error}"))
         .unwrap();
     logs.close();
     logs.push(said("a", 1, b"too late for the disk"));
@@ -399,7 +399,7 @@ fn secrets_never_reach_the_disk() {
 
 #[test]
 fn followers_and_searches_read_while_others_write() {
-    const EACH: u64 = 6000;
+    const EACH: i64 = 6000;
     let folder = tempfile::tempdir().unwrap();
     let store = on_disk(folder.path());
     let search = Search::text("needle").unwrap();
@@ -409,7 +409,7 @@ fn followers_and_searches_read_while_others_write() {
             scope.spawn(move || {
                 for number in 0..EACH / 10 {
                     let words = |one| format!("{one} needle").into_bytes();
-                    let lines = (0..10).map(|one| said(service, number as i64, &words(one)));
+                    let lines = (0..10).map(|one| said(service, number, &words(one)));
                     store.logs().push_all(lines);
                 }
             });
@@ -423,9 +423,9 @@ fn followers_and_searches_read_while_others_write() {
                 next += 1;
                 seq + 1 == next
             }));
-            count += followed.lines.len() as u64;
+            count += i64::try_from(followed.lines.len()).unwrap();
             let (found, _) = store.count_matches(Select::default(), &search);
-            assert!(found as u64 >= count);
+            assert!(i64::try_from(found).unwrap() >= count);
         }
         assert_eq!(count, 3 * EACH);
     });
@@ -441,7 +441,7 @@ fn old_sessions_go_and_the_last_one_stays() {
     for millis in 0..14 {
         let session = folder.path().join(format!("{}-{millis}", 100 - millis));
         let logs = Logs::new(1 << 20);
-        logs.keep_on_disk(spill(&session, 1 << 20), |error| panic!("{error}"))
+        logs.keep_on_disk(&spill(&session, 1 << 20), |error| panic!("{error}"))
             .unwrap();
         logs.push(said("a", millis, b"x"));
     }

@@ -1,17 +1,18 @@
 //! Which lines of a block a search finds: all of its words at once where they are shown as they came, else line by line.
 
+use regex::bytes::Regex;
+
 use super::block::{Block, Entry};
 use crate::telemetry::search::Search;
 use crate::text;
 
 /// The lines that the search finds, in the block's order. `None` if the block is damaged.
 pub(super) fn among(search: &Search, block: &Block) -> Option<Vec<Entry>> {
-    if block.summary.plain {
-        match search.in_lines(&block.text, 0) {
-            Some(None) => return Some(Vec::new()),
-            Some(Some(_)) => return Some(at_once(search, block, &block.entries()?)),
-            None => {}
+    if let Some(pattern) = search.in_lines().filter(|_| block.summary.plain) {
+        if !pattern.is_match(&block.text) {
+            return Some(Vec::new());
         }
+        return Some(at_once(search, pattern, block, &block.entries()?));
     }
     let mut entries = block.entries()?;
     entries.retain(|entry| is_found(search, block, entry));
@@ -26,15 +27,15 @@ fn is_found(search: &Search, block: &Block, entry: &Entry) -> bool {
     }
 }
 
-fn at_once(search: &Search, block: &Block, entries: &[Entry]) -> Vec<Entry> {
+fn at_once(search: &Search, pattern: &Regex, block: &Block, entries: &[Entry]) -> Vec<Entry> {
     let mut found = Vec::new();
     let (mut index, mut from) = (0, 0);
-    while let Some(Some(place)) = search.in_lines(&block.text, from) {
-        index += entries[index..].partition_point(|entry| entry.end < place.start);
+    while let Some(place) = pattern.find_at(&block.text, from) {
+        index += entries[index..].partition_point(|entry| entry.end < place.start());
         let Some(entry) = entries.get(index) else {
             break;
         };
-        if place.end <= entry.end || is_found(search, block, entry) {
+        if place.end() <= entry.end || is_found(search, block, entry) {
             found.push(*entry);
         }
         (index, from) = (index + 1, entry.end + 1);

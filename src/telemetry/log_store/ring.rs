@@ -283,16 +283,16 @@ impl Ring {
             let end = self
                 .extents
                 .partition_point(|extent| order(extent.summary.first) < from);
-            let mut older = self.extents.range(..end).rev();
-            return older
+            let mut before = self.extents.range(..end).rev();
+            return before
                 .find(|extent| fits(&extent.summary))
                 .and_then(Extent::fetched);
         }
         let start = self
             .extents
             .partition_point(|extent| order(extent.summary.last) <= from);
-        let mut newer = self.extents.range(start..);
-        newer
+        let mut later = self.extents.range(start..);
+        later
             .find(|extent| fits(&extent.summary))
             .and_then(Extent::fetched)
             .or_else(|| {

@@ -297,10 +297,10 @@ impl Fields<'_> {
 }
 
 fn beginning(service: &ServiceName, records: bool) -> Vec<u8> {
-    let mut name = service.as_str();
-    while name.len() > LONGEST_NAME {
-        name = &name[..name.floor_char_boundary(LONGEST_NAME)];
-    }
+    let name = service.as_str();
+    let ends = (0..=name.len().min(LONGEST_NAME)).rev();
+    let name = ends.map(|end| name.get(..end)).find_map(|name| name);
+    let name = name.unwrap_or_default();
     let mut bytes = MAGIC.to_vec();
     bytes.push(u8::from(records));
     let length = u16::try_from(name.len()).unwrap_or(u16::MAX);

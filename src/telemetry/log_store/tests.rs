@@ -184,10 +184,13 @@ fn patience_ends_a_long_look_and_it_can_go_on() {
 #[test]
 fn counting_ends_with_patience_and_goes_on_from_there() {
     let store = Telemetry::new(1 << 20, 0);
-    for number in 0..20_000 {
-        store
-            .logs()
-            .push(said(["a", "b"][number % 2], 1, number as i64, "some words"));
+    for number in 0..20_000_i64 {
+        store.logs().push(said(
+            if number % 2 == 0 { "a" } else { "b" },
+            1,
+            number,
+            "some words",
+        ));
     }
     let select = Select {
         patience: 3000,

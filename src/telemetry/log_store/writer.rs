@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::block::Block;
+use super::ring::Ring;
 use super::segment::{self, Segment, Spot};
 use super::{BLOCK, Disk, Inner, Logs, Shared};
 use crate::stack::ServiceName;
@@ -54,7 +55,7 @@ impl Logs {
     /// There is no thread for it. Nothing has changed then.
     pub fn keep_on_disk(
         &self,
-        spill: Spill,
+        spill: &Spill,
         failed: impl Fn(SpillError) + Send + 'static,
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
@@ -63,7 +64,7 @@ impl Logs {
             return Ok(());
         }
         let fallback = inner.budget;
-        let files = Files::new(&spill);
+        let files = Files::new(spill);
         let thread = thread::Builder::new()
             .name("log store".to_owned())
             .spawn(move || write(&shared, files, fallback, &failed))?;
@@ -162,7 +163,7 @@ impl Inner {
         {
             let fullest = self.rings.iter_mut().max_by_key(|ring| ring.droppable());
             let fullest = fullest.filter(|ring| ring.droppable() > 0);
-            let Some((segment, bytes, freed)) = fullest.and_then(|ring| ring.drop_segment()) else {
+            let Some((segment, bytes, freed)) = fullest.and_then(Ring::drop_segment) else {
                 break;
             };
             disk.used = disk.used.saturating_sub(bytes);
