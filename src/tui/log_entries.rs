@@ -5,18 +5,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::stack::ServiceName;
-use crate::telemetry::line::{self, Format, Shape};
-use crate::telemetry::{LogLine, Position, Select, Stream, Telemetry};
+use super::log_groups::{Group, Groups};
+use crate::telemetry::line::{self, Format};
+use crate::telemetry::{LogLine, Position, Select, Telemetry};
 use crate::text;
-
-/// Lines of one message come no farther apart than this.
-const TOGETHER: Duration = Duration::from_secs(2);
-/// How many lines are looked at first, and at most, to find where a message begins or ends.
-const FIRST_LOOK: usize = 4;
-const LONGEST_LOOK: usize = 2_000;
 
 /// Which entries are shown in full.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +41,7 @@ impl Folding {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// Its lines, the oldest first; never none.
-    pub(super) lines: Vec<Arc<LogLine>>,
+    pub(super) lines: Group,
     /// Where it stands.
     pub(super) at: Position,
     /// Whether it is shown in full.
@@ -105,6 +98,7 @@ pub(super) struct Reader<'a> {
     pub(super) telemetry: &'a Telemetry,
     pub(super) select: Select<'a>,
     pub(super) folding: &'a Folding,
+    pub(super) groups: &'a Groups,
 }
 
 /// Entries that were asked for.
@@ -171,7 +165,7 @@ impl Reader<'_> {
 
     /// The entry in which this line is, wherever that stands.
     pub(super) fn entry_of(&self, line: &Arc<LogLine>) -> Entry {
-        let lines = self.group(line);
+        let lines = self.groups.of(self.telemetry, line);
         let at = lines.iter().find(|line| self.passes(line));
         let at = at.map_or(line.position(), |line| line.position());
         let open = self.folding.is_open(lines[0].seq);
@@ -188,119 +182,4 @@ impl Reader<'_> {
         let filter = self.select.filter;
         filter.is_none_or(|filter| filter.matches_line(line))
     }
-
-    /// The lines of the message to which this line belongs.
-    fn group(&self, line: &Arc<LogLine>) -> Vec<Arc<LogLine>> {
-        if !matches!(line.line.stream, Stream::Stdout | Stream::Stderr) {
-            return vec![line.clone()];
-        }
-        let services = std::slice::from_ref(&line.line.service);
-        let mut lines = self.back_to_beginning(services, line);
-        let own = lines.len() - 1;
-        let mut look = FIRST_LOOK;
-        loop {
-            let shapes: Vec<Shape> = lines.iter().map(|line| shape_of(line)).collect();
-            let found = line::groups(&shapes)
-                .into_iter()
-                .find(|group| group.contains(&own));
-            let group = found.unwrap_or(own..own + 1);
-            let is_whole = group.end < lines.len() || lines.len() > LONGEST_LOOK;
-            let more = if is_whole {
-                Vec::new()
-            } else {
-                self.below(services, &lines[lines.len() - 1], look)
-            };
-            if more.is_empty() {
-                return lines.drain(group).collect();
-            }
-            lines.extend(more);
-            look *= 4;
-        }
-    }
-
-    /// The line and those above it, up to one with which a message surely begins.
-    fn back_to_beginning(
-        &self,
-        services: &[ServiceName],
-        line: &Arc<LogLine>,
-    ) -> Vec<Arc<LogLine>> {
-        let mut lines = vec![line.clone()];
-        let mut look = FIRST_LOOK;
-        let mut shape = shape_of(line);
-        'looking: while lines.len() < LONGEST_LOOK && !matches!(shape, Shape::Begins { .. }) {
-            let oldest = lines[lines.len() - 1].clone();
-            let select = plain(services);
-            let page = self.telemetry.page_before(select, oldest.position(), look);
-            for above in page.lines.iter().rev() {
-                if !is_of_one(above, line) {
-                    continue;
-                }
-                if !is_near(above, &lines[lines.len() - 1]) {
-                    break 'looking;
-                }
-                let before = shape_of(above);
-                if line::begins(Some(before), shape) {
-                    break 'looking;
-                }
-                lines.push(above.clone());
-                shape = before;
-            }
-            if page.lines.len() < look {
-                break;
-            }
-            look *= 4;
-        }
-        lines.reverse();
-        lines
-    }
-
-    /// Lines below this one that may go on with it.
-    fn below(
-        &self,
-        services: &[ServiceName],
-        line: &Arc<LogLine>,
-        look: usize,
-    ) -> Vec<Arc<LogLine>> {
-        let mut last = line.clone();
-        let mut at = line.position();
-        let mut found = Vec::new();
-        loop {
-            let page = self.telemetry.page_after(plain(services), at, look);
-            for below in &page.lines {
-                at = below.position();
-                if !is_near(&last, below) {
-                    return found;
-                }
-                if is_of_one(below, line) {
-                    last = below.clone();
-                    found.push(below.clone());
-                }
-            }
-            // Another stream may say much meanwhile.
-            if !found.is_empty() || page.lines.len() < look {
-                return found;
-            }
-        }
-    }
-}
-
-fn plain(services: &[ServiceName]) -> Select<'_> {
-    Select {
-        services,
-        filter: None,
-        patience: LONGEST_LOOK,
-    }
-}
-
-fn is_of_one(line: &LogLine, other: &LogLine) -> bool {
-    (line.line.run, line.line.stream) == (other.line.run, other.line.stream)
-}
-
-fn is_near(older: &LogLine, newer: &LogLine) -> bool {
-    newer.line.at.duration_since(older.line.at).unsigned_abs() <= TOGETHER
-}
-
-fn shape_of(line: &LogLine) -> Shape {
-    let bytes = &line.line.bytes;
-    line::shape(&text::readable(&bytes[..bytes.len().min(1 << 10)]))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::log_entries::{Entry, Folding, Reader};
+use super::log_groups::Groups;
 use crate::stack::ServiceName;
 use crate::telemetry::{Filter, LogLine, Position, Search, Select, Telemetry};
 
@@ -95,6 +96,7 @@ pub(super) struct LogView {
     pub(super) times: Times,
     /// Which messages of several lines are shown in full.
     pub(super) folding: Folding,
+    groups: Groups,
     /// Columns scrolled to the right.
     pub(super) left: usize,
     pub(super) searching: Option<Searching>,
@@ -118,6 +120,7 @@ impl Default for LogView {
             form: Form::default(),
             times: Times::default(),
             folding: Folding::default(),
+            groups: Groups::default(),
             left: 0,
             searching: None,
             marks: BTreeSet::new(),
@@ -353,6 +356,7 @@ impl LogView {
             telemetry: source.telemetry,
             select: self.select(source, patience),
             folding: &self.folding,
+            groups: &self.groups,
         }
     }
 }

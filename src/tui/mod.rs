@@ -13,6 +13,7 @@ mod heartbeat;
 mod keys;
 mod layout;
 mod log_entries;
+mod log_groups;
 mod log_moves;
 mod log_rows;
 mod log_view;

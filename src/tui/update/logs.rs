@@ -149,10 +149,10 @@ pub(super) fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
             };
             let from_first = reader.after(before, MANY).entries.into_iter();
             let chosen = from_first.filter(|entry| (from..=to).contains(&entry.at));
-            chosen.flat_map(|entry| entry.lines).collect()
+            chosen.flat_map(|entry| entry.lines.to_vec()).collect()
         }
         None if entry.open => vec![entry.line(row).clone()],
-        None => entry.lines,
+        None => entry.lines.to_vec(),
     };
     let mut text = String::new();
     for line in &lines {
