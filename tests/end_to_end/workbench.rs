@@ -84,7 +84,7 @@ fn any_size_will_do() {
 fn what_a_service_says_cannot_harm_the_terminal() {
     let copy = Copy::of("shop");
     copy.edit("seed/seed.py", |text| {
-        format!("{text}\nprint('\\x1b]0;stolen title\\x07\\x1b]52;c;c3RvbGVu\\x07\\x1b[2J\\x1b[5n harmless \\x9b31m\\u202e')\n")
+        format!("{text}\nprint('\\x1b]0;stolen title\\x07\\x1b]52;c;c3RvbGVu\\x07\\x1b[2J\\x1b[5nharmless \\x9b31m\\u202e')\n")
     });
     let mut terminal = Terminal::start(&copy, &PROCESS, 140, 40);
     terminal.shows(&["4 ready"]);
