@@ -105,10 +105,24 @@ impl Doors {
     /// An edge that is open at this address already stays as it is; one that is open elsewhere is closed there once the
     /// new door is open. Must be called within the runtime.
     pub fn open(&mut self, edge: Edge, address: SocketAddr) -> Result<SocketAddr, DoorError> {
-        if let Some(door) = self.open.get(&edge)
-            && (door.wanted == address || door.address == address)
+        match self.open.get(&edge) {
+            Some(door) if door.wanted == address => Ok(door.address),
+            _ => self.open_instead(edge, address, address),
+        }
+    }
+
+    /// The same for an edge whose door is wanted elsewhere, where it cannot be.
+    pub fn open_instead(
+        &mut self,
+        edge: Edge,
+        wanted: SocketAddr,
+        address: SocketAddr,
+    ) -> Result<SocketAddr, DoorError> {
+        if let Some(door) = self.open.get_mut(&edge)
+            && door.address == address
         {
-            return Ok(door.address);
+            door.wanted = wanted;
+            return Ok(address);
         }
         let (listener, bound) = listen(address)?;
         let (close, asked_to_close) = oneshot::channel();
@@ -130,7 +144,7 @@ impl Doors {
             has_closed,
         ));
         let door = Door {
-            wanted: address,
+            wanted,
             address: bound,
             close,
             closed,
@@ -145,6 +159,11 @@ impl Doors {
     /// The address of this edge's door, if it is open.
     pub fn address(&self, edge: &Edge) -> Option<SocketAddr> {
         self.open.get(edge).map(|door| door.address)
+    }
+
+    /// Where this edge's door was asked for, if it is open.
+    pub fn wanted(&self, edge: &Edge) -> Option<SocketAddr> {
+        self.open.get(edge).map(|door| door.wanted)
     }
 
     /// All open doors.

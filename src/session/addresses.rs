@@ -11,27 +11,22 @@ use crate::stack::{Address, Naming, Protocol, Runtime, Service, ServiceName, Sta
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The doors of a session: the world opens edges, a reload opens and closes front doors.
-pub(super) struct SharedDoors {
-    doors: Mutex<Doors>,
-    /// Where the stack file wants the front doors that are open, wherever they are.
-    asked: Mutex<HashMap<Edge, SocketAddr>>,
-}
+pub(super) struct SharedDoors(Mutex<Doors>);
 
 impl SharedDoors {
     pub(super) fn new(doors: Doors) -> Self {
-        Self {
-            doors: Mutex::new(doors),
-            asked: Mutex::default(),
-        }
+        Self(Mutex::new(doors))
     }
 
     /// The doors. Keep the guard for one call.
     pub(super) fn lock(&self) -> MutexGuard<'_, Doors> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<Edge, SocketAddr>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where an edge's door was asked for, and where it is, if it is open.
+    fn place(&self, edge: &Edge) -> Option<(SocketAddr, SocketAddr)> {
+        let doors = self.lock();
+        doors.wanted(edge).zip(doors.address(edge))
     }
 
     /// All edges that have an open door.
@@ -96,9 +91,8 @@ pub(super) fn open_front_doors(
 ) -> Result<Vec<Moved>, Vec<DoorError>> {
     let (mut moved, mut errors, mut before) = (Vec::new(), Vec::new(), Vec::new());
     for (edge, address) in front_doors(stack) {
-        let stood = doors.lock().address(&edge);
-        let asked = doors.asked().get(&edge).copied();
-        if stood.is_some() && asked == Some(address) {
+        let stood = doors.place(&edge);
+        if stood.is_some_and(|(wanted, _)| wanted == address) {
             continue;
         }
         let opened = doors.lock().open(edge.clone(), address);
@@ -114,29 +108,19 @@ pub(super) fn open_front_doors(
                 why,
             });
         }
-        doors.asked().insert(edge.clone(), address);
-        before.push((edge, stood, asked));
+        before.push((edge, stood));
     }
     if errors.is_empty() {
         return Ok(moved);
     }
-    for (edge, stood, asked) in before {
-        put_back(doors, edge, stood, asked);
+    for (edge, stood) in before {
+        match stood {
+            // It was ours a moment ago. Whoever took it since then has it.
+            Some((wanted, address)) => drop(doors.lock().open_instead(edge, wanted, address)),
+            None => doors.close(&edge),
+        }
     }
     Err(errors)
-}
-
-/// A front door as it was: where it stood, and where it was asked for.
-fn put_back(doors: &SharedDoors, edge: Edge, stood: Option<SocketAddr>, asked: Option<SocketAddr>) {
-    match stood {
-        // It was ours a moment ago. Whoever took it since then has it.
-        Some(address) => drop(doors.lock().open(edge.clone(), address)),
-        None => doors.close(&edge),
-    }
-    match asked {
-        Some(address) => drop(doors.asked().insert(edge, address)),
-        None => drop(doors.asked().remove(&edge)),
-    }
 }
 
 /// Closes the front doors that a stack does not want any more.
@@ -146,7 +130,6 @@ pub(super) fn close_front_doors(doors: &SharedDoors, stack: &Stack) {
     for edge in doors.edges() {
         if edge.caller.is_none() && !wanted.contains(&edge) {
             doors.close(&edge);
-            doors.asked().remove(&edge);
         }
     }
 }
@@ -156,7 +139,8 @@ fn next_free(doors: &SharedDoors, edge: &Edge, address: SocketAddr) -> Option<So
     let mut ports = (address.port()..u16::MAX).map(|port| port + 1);
     ports.find_map(|port| {
         let next = SocketAddr::new(address.ip(), port);
-        doors.lock().open(edge.clone(), next).ok()
+        let opened = doors.lock().open_instead(edge.clone(), address, next);
+        opened.ok()
     })
 }
 

@@ -212,7 +212,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["e"] Action::Problems, "only failed requests, or all", "problems";
         ["h"] Action::Probes, "list health questions too, or leave them out";
         ["c"] Action::MarkOrCompare, "mark the trace, or compare it with the marked one", "compare";
-        ["o"] Action::Solo, "let one request in at a time, so that its trace is certain; or as many as come";
+        ["o"] Action::Solo, "solo: let one request in at a time, so that its trace is certain; or as many as come";
         ["y"] Action::Copy, "copy the trace's id";
     }
     Panes {

@@ -62,6 +62,14 @@ impl Entry {
         }
     }
 
+    /// Which of its lines are seen while it is folded: those that tell most.
+    pub(super) fn telling(&self) -> Vec<usize> {
+        let lines = self.lines.iter();
+        let lines: Vec<_> = lines.map(|line| text::readable(&line.line.bytes)).collect();
+        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+        line::telling(&lines)
+    }
+
     /// The line that stands in this row.
     pub(super) fn line(&self, row: usize) -> &Arc<LogLine> {
         if self.open && self.lines.len() > 1 {

@@ -14,7 +14,8 @@ use crate::text;
 
 /// Lines of one message come no farther apart than this.
 const TOGETHER: Duration = Duration::from_secs(2);
-/// How many lines are looked at first, and at most, to find where a message begins or ends.
+/// How many lines are looked at first, and at most, to find where a message begins or ends: where another stream says more
+/// in between, it begins and ends there.
 const FIRST_LOOK: usize = 64;
 const LONGEST_LOOK: usize = 2_000;
 /// Lines whose messages are remembered, at most.
@@ -116,10 +117,11 @@ impl Stretch {
     fn grow_above(&mut self, telemetry: &Telemetry, services: &[ServiceName], look: usize) {
         let mut above = Vec::new();
         let mut next = self.lines[0].clone();
-        let mut at = next.position();
+        let (mut at, mut looked) = (next.position(), 0);
         while above.is_empty() && !self.begins {
             let page = telemetry.page_before(all_of(services), at, look);
-            self.begins = page.lines.len() < look;
+            looked += page.lines.len();
+            self.begins = page.lines.len() < look || looked > LONGEST_LOOK;
             at = page
                 .lines
                 .first()
@@ -142,12 +144,13 @@ impl Stretch {
 
     fn grow_below(&mut self, telemetry: &Telemetry, services: &[ServiceName], look: usize) {
         let mut last = self.lines[self.lines.len() - 1].clone();
-        let mut at = last.position();
+        let (mut at, mut looked) = (last.position(), 0);
         let before = self.lines.len();
         // Another stream may say much meanwhile.
         while self.lines.len() == before && !self.ends {
             let page = telemetry.page_after(all_of(services), at, look);
-            self.ends = page.lines.len() < look;
+            looked += page.lines.len();
+            self.ends = page.lines.len() < look || looked > LONGEST_LOOK;
             at = page
                 .lines
                 .last()
@@ -246,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
 
         #[test]
         fn whichever_line_is_asked_first_the_groups_are_the_same(

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use super::log_entries::Entry;
 use super::log_view::{LONG_PATIENCE, LogView, PATIENCE, Place, Source, just_after};
-use crate::telemetry::{Direction, Filter, LogLine, Position, Select, line};
-use crate::text;
+use crate::telemetry::{Direction, Filter, LogLine, Position, Select};
 
 /// Lines of one message that are passed over on the way to the next one, at most.
 const MANY: usize = 2_000;
@@ -95,7 +94,7 @@ impl LogView {
         let entry = reader.entry_of(line);
         let place = entry.lines.iter().position(|other| other.seq == line.seq);
         let row = place.unwrap_or(0);
-        let is_hidden = !entry.open && row > 0 && !told(&entry).contains(&row);
+        let is_hidden = !entry.open && row > 0 && !entry.telling().contains(&row);
         let (at, open) = (entry.at, entry.open || is_hidden);
         if is_hidden {
             let head = entry.head().seq;
@@ -286,15 +285,4 @@ fn passing(
         Direction::Back => source.telemetry.page_before(select, from, 1).lines,
         Direction::Forward => source.telemetry.page_after(select, from, 1).lines,
     }
-}
-
-/// Which lines of an entry are seen while it is folded.
-fn told(entry: &Entry) -> Vec<usize> {
-    let lines: Vec<_> = entry
-        .lines
-        .iter()
-        .map(|line| text::readable(&line.line.bytes))
-        .collect();
-    let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
-    line::telling(&lines)
 }

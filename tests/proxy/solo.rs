@@ -75,21 +75,3 @@ async fn one_at_a_time_while_it_is_on_and_all_at_once_when_it_is_off() {
     all_answered(address, 3).await;
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
-
-#[tokio::test]
-async fn those_that_wait_go_on_when_it_is_turned_off() {
-    let routes = Arc::new(Routes::default());
-    let mut doors = Doors::new(Arc::clone(&routes), |_| {}, Limits::default());
-    let address = doors.open(at_the_front(), ([127, 0, 0, 1], 0).into());
-    let address = address.unwrap();
-    let (run, most) = gathering(2).await;
-    routes.set(&orders(), Target::Runs(vec![upstream(1, run.address)]));
-    routes.set_solo(true);
-    let first = tokio::spawn(ask(address));
-    until("the first is inside", || most.load(Ordering::SeqCst) == 1).await;
-    let second = tokio::spawn(ask(address));
-    routes.set_solo(false);
-    for answer in [first.await.unwrap(), second.await.unwrap()] {
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    }
-}

@@ -234,13 +234,13 @@ fn one_request_at_a_time_is_asked_for_and_told() {
     let mut desk = desk(fixture::ready());
     let asked = desk.press("3 o");
     assert_eq!(asked, Some(Command::Solo { on: true }));
-    assert!(desk.find("one request at a time").is_none());
+    assert!(desk.find("  solo  ").is_none());
     desk.scene.state.solo = Switch {
         on: true,
         told: true,
     };
     desk.redraw();
-    assert!(desk.find("one request at a time").is_some());
+    assert!(desk.find("  solo  ").is_some());
     assert_eq!(desk.press("o"), Some(Command::Solo { on: false }));
 }
 

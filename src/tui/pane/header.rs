@@ -38,7 +38,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     }
     if scene.state.solo.told {
         let style = theme.style(Role::Waiting).bold();
-        left.push(Span::styled("one request at a time   ", style));
+        left.push(Span::styled("solo   ", style));
     }
     left.extend(faults(scene.state, theme));
     let mut right = Vec::new();

@@ -11,7 +11,7 @@ use super::Scene;
 use super::log_line::{message, said, wrapped};
 use crate::engine::TerminalSize;
 use crate::stack::ServiceName;
-use crate::telemetry::{Level, LogLine, MarkKind, Position, Stream, line};
+use crate::telemetry::{Level, LogLine, MarkKind, Position, Stream};
 use crate::text;
 use crate::tui::body;
 use crate::tui::draw::{Title, clip, empty, spans_width, title};
@@ -188,7 +188,6 @@ fn why_empty(
     }
 }
 
-/// How the lines of one frame are drawn.
 /// The room that one line of a service has in this area, and how many lines: what its program should think it writes on.
 /// Names of services, which only come when all are shown together, are not counted: they would change it all the time.
 pub(in crate::tui) fn room(area: Rect) -> TerminalSize {
@@ -212,6 +211,7 @@ fn time_form(room: u16) -> (&'static str, u16) {
     }
 }
 
+/// How the lines of one frame are drawn.
 struct Lines<'a> {
     scene: Scene<'a>,
     /// Columns of the longest name of a service.
@@ -297,7 +297,8 @@ impl Lines<'_> {
             1 => Vec::new(),
             _ if entry.open => Vec::new(),
             lines => {
-                let words = format!("  +{} lines", lines - 1);
+                let more = lines - 1;
+                let words = format!("  +{more} {}", if more == 1 { "line" } else { "lines" });
                 vec![Span::styled(words, self.scene.theme.style(Role::Dim))]
             }
         };
@@ -306,14 +307,8 @@ impl Lines<'_> {
 
     /// What tells most of several lines.
     fn told(&self, entry: &Entry) -> Vec<Span<'static>> {
-        let lines: Vec<_> = entry
-            .lines
-            .iter()
-            .map(|line| text::readable(&line.line.bytes))
-            .collect();
-        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
         let mut told = Vec::new();
-        for at in line::telling(&lines) {
+        for at in entry.telling() {
             if !told.is_empty() {
                 told.push(Span::styled(" · ", self.scene.theme.style(Role::Dim)));
             }
