@@ -5,6 +5,7 @@ mod answering;
 mod ask;
 pub mod build;
 pub mod check;
+mod checks;
 pub mod container;
 mod endpoint;
 mod exec;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use checks::{Checked, Checks};
 pub use endpoint::{Attached, ByteStream, Endpoint, RawStream};
 pub use exec::{Exec, Executed, Executing};
 pub use identity::Identity;

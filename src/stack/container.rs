@@ -1,5 +1,7 @@
 //! What is said of a service's containers beyond what every service has: the words of Compose that only an engine acts on.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +101,9 @@ pub struct ContainerOptions {
     pub mounts: IndexMap<String, MountOptions>,
     /// What becomes of the health check that its image defines.
     pub image_health: ImageHealth,
+    /// The check that the engine itself makes of its containers, which then is what the service's
+    /// [`health`](super::Service::health) asks too.
+    pub healthcheck: Option<Healthcheck>,
 }
 
 /// Key of the stack's own network, on which services are that name none.
@@ -369,4 +374,19 @@ pub enum ImageHealth {
     Asked,
     /// Nobody asks it (`healthcheck: { disable: true }`, or the service has one of its own).
     Off,
+}
+
+/// A health check as the engine takes it; what is not said is as the image has it, or as the engine is used to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Healthcheck {
+    /// `CMD` and words, or `CMD-SHELL` and a line; empty: the image's own.
+    pub test: Vec<String>,
+    /// Time between two checks, and from the start to the first one.
+    pub interval: Option<Duration>,
+    /// Time after which a check counts as failed.
+    pub timeout: Option<Duration>,
+    /// How long after the start failures do not count.
+    pub start_period: Option<Duration>,
+    /// How many failures in a row make a container unhealthy.
+    pub retries: Option<u32>,
 }

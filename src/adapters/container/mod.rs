@@ -11,6 +11,7 @@ mod exec;
 mod find;
 mod frames;
 mod granted;
+mod health_log;
 mod helped;
 mod helper;
 mod holder;
@@ -59,7 +60,7 @@ pub use strangers::strangers;
 pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
-use crate::adapters::{Identity, Wires};
+use crate::adapters::{Checked, Identity, Wires};
 use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
 use crate::stack::{Service, ServiceName, Stack, Then};
@@ -268,6 +269,15 @@ impl Containers {
             argv
         };
         exec::exec(&engine, &container.id, argv, user, timeout).await
+    }
+
+    /// The latest checks that the engine itself made of a run, oldest first; none if that cannot be known.
+    pub async fn checks(&self, run: RunId) -> Vec<Checked> {
+        let (Ok(engine), Ok(container)) = (self.engine(), self.container(run)) else {
+            return Vec::new();
+        };
+        let found = engine.client.inspect_container(&container.id, None).await;
+        found.map_or_else(|_| Vec::new(), |found| health_log::read(found.state))
     }
 
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.

@@ -225,7 +225,10 @@ fn services(mapping: &mut Mapping<'_>) -> IndexMap<ServiceName, Service> {
         let mut service = service(name, node, mapping);
         (service.depends_on, service.follows) = order::read(node, &running);
         let awaited = order::is_awaited(name, nodes);
-        (service.health, service.container.image_health) = health::read(node, awaited);
+        let asking = health::read(node, awaited);
+        service.health = asking.health;
+        service.container.healthcheck = asking.check;
+        service.container.image_health = asking.of_image;
         services.insert(service.name.clone(), service);
     }
     for (_, node) in nodes.entries() {

@@ -1,0 +1,99 @@
+//! Answers that need not be asked for: the engine makes the same check by itself.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::question::{Asked, executed};
+use crate::adapters::{Checked, Checks};
+use crate::engine::ProbeAnswer;
+use crate::stack::Health;
+
+/// Checks that are made this often are enough even while a run starts: asking beside them would gain little, and whoever
+/// else looks at the container's health sees it change in the order in which Boatyard acts upon it.
+const SOON: Duration = Duration::from_millis(500);
+
+/// How often is looked while a run starts.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long after a check was due it is looked for.
+const AFTER: Duration = Duration::from_millis(50);
+
+/// How late a check may be before Boatyard asks by itself.
+const LATE: Duration = Duration::from_secs(2);
+
+/// The checks of one run, and which of them were told.
+pub(super) struct Watched {
+    checks: Checks,
+    interval: Duration,
+    timeout: Duration,
+    /// Those that began before are not told (any more).
+    since: Timestamp,
+    /// When the last one was made, or could have been.
+    heard: Instant,
+    ended: Option<Timestamp>,
+}
+
+impl Watched {
+    pub(super) fn new(checks: Checks, health: &Health) -> Self {
+        Self {
+            checks,
+            interval: health.interval,
+            timeout: health.timeout,
+            since: Timestamp::now(),
+            heard: Instant::now(),
+            ended: None,
+        }
+    }
+
+    /// Whether these checks are all that is wanted now.
+    pub(super) fn suffice(&self, calm: bool) -> bool {
+        calm || self.interval <= SOON
+    }
+
+    /// From now on only checks count that begin later.
+    pub(super) fn overtaken(&mut self) {
+        self.since = Timestamp::now();
+    }
+
+    /// What came of the checks that were made meanwhile, oldest first; `None` when they are not made, as it seems.
+    pub(super) async fn news(&mut self) -> Option<Vec<ProbeAnswer>> {
+        let mut checks = self.checks.look().await;
+        checks.retain(|check| check.began > self.since);
+        let Some(last) = checks.last() else {
+            let due = self.interval * 2 + self.timeout + LATE;
+            return (self.heard.elapsed() < due).then(Vec::new);
+        };
+        self.heard = Instant::now();
+        self.since = last.began;
+        self.ended = Some(last.ended);
+        Some(checks.iter().map(answer).collect())
+    }
+
+    /// When to look again.
+    pub(super) fn next(&self, calm: bool) -> Duration {
+        if !calm {
+            return LOOK;
+        }
+        let rest = self.ended.map(|ended| {
+            let past = Timestamp::now().duration_since(ended);
+            let past = Duration::try_from(past).unwrap_or_default();
+            (self.interval + AFTER).saturating_sub(past)
+        });
+        // A check that takes its time is looked for again soon, one that may never come more calmly.
+        let least = (self.interval / 10).clamp(LOOK, Duration::from_secs(1));
+        rest.unwrap_or(self.interval / 4)
+            .clamp(least, self.interval.max(least))
+    }
+}
+
+fn answer(check: &Checked) -> ProbeAnswer {
+    let took = check.ended.duration_since(check.began);
+    let Asked { healthy, said } = executed(&check.end);
+    ProbeAnswer {
+        healthy,
+        took: Duration::try_from(took).unwrap_or_default(),
+        said,
+    }
+}
