@@ -191,8 +191,9 @@ impl Containers {
     }
 
     /// Says whether these services leave their names to a relay, and are known as `NAME--origin`, or have them themselves.
-    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) {
-        self.shared.relays.held(services, to_relay);
+    /// Returns those that run without their names, because they were started together with a relay that did not come up.
+    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) -> Vec<ServiceName> {
+        self.shared.relays.held(services, to_relay)
     }
 
     /// Says who is told which addresses are whose, and where runs listen. Only the first one is.
