@@ -20,24 +20,42 @@ pub struct Checked {
     pub end: Executed,
 }
 
-type Looking = Pin<Box<dyn Future<Output = Vec<Checked>> + Send>>;
+type Awaited<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Looks up the latest checks of one run, oldest first; none while there are none, or they cannot be known.
+/// Looks up the latest checks of one run. Cheap to clone.
 #[derive(Clone)]
-pub struct Checks(Arc<dyn Fn() -> Looking + Send + Sync>);
+pub struct Checks(Arc<Source>);
+
+struct Source {
+    look: Box<dyn Fn() -> Awaited<Vec<Checked>> + Send + Sync>,
+    changed: Box<dyn Fn() -> Awaited<()> + Send + Sync>,
+}
 
 impl Checks {
-    /// They are looked up by this function.
-    pub fn new<F>(look: impl Fn() -> F + Send + Sync + 'static) -> Self
+    /// `look` tells the latest checks, oldest first; none while there are none, or they cannot be known. `changed` ends when
+    /// they tell something else than before, for all that happens from the moment at which it was called.
+    pub fn new<F, G>(
+        look: impl Fn() -> F + Send + Sync + 'static,
+        changed: impl Fn() -> G + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Vec<Checked>> + Send + 'static,
+        G: Future<Output = ()> + Send + 'static,
     {
-        Self(Arc::new(move || Box::pin(look())))
+        Self(Arc::new(Source {
+            look: Box::new(move || Box::pin(look())),
+            changed: Box::new(move || Box::pin(changed())),
+        }))
     }
 
     /// Looks.
     pub fn look(&self) -> impl Future<Output = Vec<Checked>> + Send + use<> {
-        (self.0)()
+        (self.0.look)()
+    }
+
+    /// Waits for a change from now on.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        (self.0.changed)()
     }
 }
 

@@ -22,8 +22,10 @@ pub(super) fn in_container(containers: Containers, run: RunId) -> Exec {
 
 /// The checks that the engine makes of this container.
 pub(super) fn checks_of(containers: Containers, run: RunId) -> Checks {
-    Checks::new(move || {
+    let watched = containers.clone();
+    let look = move || {
         let containers = containers.clone();
         async move { containers.checks(run).await }
-    })
+    };
+    Checks::new(look, move || watched.health_changed(run))
 }

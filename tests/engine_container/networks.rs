@@ -215,7 +215,10 @@ async fn who_trusted_in_a_relay_that_does_not_come_is_told() {
     let (id, _) = rig.started(1, &root).await;
     let why = tokio::time::timeout(crate::engine::PATIENCE, why).await;
     assert!(why.unwrap().unwrap().contains("ended with"));
-    assert_eq!(rig.containers.leave_names(&names, false), [root.name.clone()]);
+    assert_eq!(
+        rig.containers.leave_names(&names, false),
+        [root.name.clone()]
+    );
     let known = rig.inspect(&id).await;
     let networks = known.network_settings.unwrap().networks.unwrap();
     let aliases = networks.values().next().unwrap().aliases.clone().unwrap();

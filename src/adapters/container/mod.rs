@@ -46,6 +46,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 pub use exec::ExecResult;
@@ -279,6 +280,25 @@ impl Containers {
         };
         let found = engine.client.inspect_container(&container.id, None).await;
         found.map_or_else(|_| Vec::new(), |found| health_log::read(found.state))
+    }
+
+    /// Ends when what the engine thinks of a run's health changes, from now on; never if that cannot be known.
+    pub fn health_changed(&self, run: RunId) -> impl Future<Output = ()> + Send + use<> {
+        let mut changes = self.shared.link.health_changes();
+        let container = self.container(run);
+        async move {
+            let Ok(container) = container else {
+                return std::future::pending().await;
+            };
+            loop {
+                match changes.recv().await {
+                    Ok(id) if *id == container.id => return,
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => return std::future::pending().await,
+                }
+            }
+        }
     }
 
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.

@@ -8,6 +8,7 @@ mod watched;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +128,7 @@ struct Asker {
 async fn follow(mut asker: Asker, mut pace: watch::Receiver<bool>) {
     loop {
         let calm = *pace.borrow_and_update();
+        let mut changed = pin!(asker.changed(calm));
         let mut delay = match asker.look(calm).await {
             Some(delay) => delay,
             None => match asker.ask(calm, &mut pace).await {
@@ -138,8 +140,9 @@ async fn follow(mut asker: Asker, mut pace: watch::Receiver<bool>) {
         loop {
             tokio::select! {
                 () = sleep(delay) => break,
-                changed = pace.changed() => {
-                    if changed.is_err() {
+                () = &mut changed => break,
+                paced = pace.changed() => {
+                    if paced.is_err() {
                         return;
                     }
                     asker.schedule.restart();
@@ -171,6 +174,18 @@ impl Asker {
             self.teller.tell(answer, calm);
         }
         Some(watched.next(calm))
+    }
+
+    /// Ends when there is something to look at, from now on.
+    fn changed(&self, calm: bool) -> impl Future<Output = ()> + Send + use<> {
+        let watched = self.watched.as_ref().filter(|it| it.suffice(calm));
+        let changed = watched.map(Watched::changed);
+        async move {
+            match changed {
+                Some(changed) => changed.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// When to ask for the first time after a run became ready.

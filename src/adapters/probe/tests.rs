@@ -449,7 +449,7 @@ async fn commands_in_ready_runs_are_asked_one_after_another() {
 /// What the engine found out, every millisecond more of it, each check the other way than the one before.
 fn checks_every(step: Duration) -> Checks {
     let began = jiff::Timestamp::now();
-    Checks::new(move || async move {
+    let look = move || async move {
         let made =
             began.duration_until(jiff::Timestamp::now()).as_millis() / step.as_millis() as i128;
         let check = |number: i128| {
@@ -465,7 +465,8 @@ fn checks_every(step: Duration) -> Checks {
             }
         };
         (1.max(made - 4)..=made).map(check).collect()
-    })
+    };
+    Checks::new(look, move || sleep(step / 2))
 }
 
 #[tokio::test]
@@ -552,7 +553,7 @@ async fn where_the_engine_does_not_ask_boatyard_does() {
     };
     let mut world = World::new();
     let exec = Exec::new(|_, _| async { Err("not run".into()) });
-    let none = Checks::new(|| async { Vec::new() });
+    let none = Checks::new(|| async { Vec::new() }, std::future::pending);
     let probes = &mut world.probes;
     probes.start(RunId(7), &service, |_| None, exec, Some(none));
     assert_eq!(world.answer().await.said, "not run");

@@ -14,11 +14,9 @@ use crate::stack::Health;
 /// else looks at the container's health sees it change in the order in which Boatyard acts upon it.
 const SOON: Duration = Duration::from_millis(500);
 
-/// How often is looked while a run starts.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// How long after a check was due it is looked for.
-const AFTER: Duration = Duration::from_millis(50);
+/// How often is looked beside what is told: while a run starts, and later. Each look costs the engine a little.
+const LOOK: Duration = Duration::from_millis(500);
+const CALM_LOOK: Duration = Duration::from_secs(5);
 
 /// How late a check may be before Boatyard asks by itself.
 const LATE: Duration = Duration::from_secs(2);
@@ -32,7 +30,6 @@ pub(super) struct Watched {
     since: Timestamp,
     /// When the last one was made, or could have been.
     heard: Instant,
-    ended: Option<Timestamp>,
 }
 
 impl Watched {
@@ -43,7 +40,6 @@ impl Watched {
             timeout: health.timeout,
             since: Timestamp::now(),
             heard: Instant::now(),
-            ended: None,
         }
     }
 
@@ -67,24 +63,21 @@ impl Watched {
         };
         self.heard = Instant::now();
         self.since = last.began;
-        self.ended = Some(last.ended);
         Some(checks.iter().map(answer).collect())
     }
 
-    /// When to look again.
+    /// Ends when the checks begin to tell something else, from now on.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.checks.changed()
+    }
+
+    /// When to look again, though nothing changes.
     pub(super) fn next(&self, calm: bool) -> Duration {
-        if !calm {
-            return LOOK;
+        if calm {
+            self.interval.max(CALM_LOOK)
+        } else {
+            LOOK
         }
-        let rest = self.ended.map(|ended| {
-            let past = Timestamp::now().duration_since(ended);
-            let past = Duration::try_from(past).unwrap_or_default();
-            (self.interval + AFTER).saturating_sub(past)
-        });
-        // A check that takes its time is looked for again soon, one that may never come more calmly.
-        let least = (self.interval / 10).clamp(LOOK, Duration::from_secs(1));
-        rest.unwrap_or(self.interval / 4)
-            .clamp(least, self.interval.max(least))
     }
 }
 
