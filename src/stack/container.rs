@@ -323,7 +323,7 @@ impl Grant {
     }
 }
 
-/// A command run inside a container at a turn of its life.
+/// A command run inside a container at a turn of its life, or after files were copied into it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hook {
     /// What is run.
@@ -336,6 +336,19 @@ pub struct Hook {
     pub working_dir: Option<String>,
     /// Further environment.
     pub environment: IndexMap<String, String>,
+}
+
+impl Hook {
+    /// A command of which nothing else is said.
+    pub fn plain(command: CommandWords) -> Self {
+        Self {
+            command,
+            user: None,
+            privileged: false,
+            working_dir: None,
+            environment: IndexMap::new(),
+        }
+    }
 }
 
 /// What is said of a mount beyond its kind, target and whether it may be written.

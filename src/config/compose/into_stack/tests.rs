@@ -7,9 +7,9 @@ use crate::config::compose::entry;
 use crate::config::tests::folder_of;
 use crate::config::{Loaded, Options, Severity};
 use crate::stack::{
-    CommandWords, Condition, Device, FileContent, Health, Healthcheck, ImageHealth, MountKind,
-    Naming, Probe, Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName, Space,
-    Stack, Swap, Then,
+    CommandWords, Condition, Device, FileContent, Health, Healthcheck, Hook, ImageHealth,
+    MountKind, Naming, Probe, Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName,
+    Space, Stack, Swap, Then,
 };
 
 fn load(folder: &Path) -> Loaded {
@@ -418,7 +418,7 @@ services:
         - { action: rebuild, path: Dockerfile }
         - { action: sync, path: ./src, target: /app, ignore: ["*.tmp"], include: ["*.py"], initial_sync: true }
         - { action: sync+restart, path: ./src, target: /etc/app }
-        - { action: sync+exec, path: ./src, target: /app, exec: { command: app reload } }
+        - { action: sync+exec, path: ./src, target: /app, exec: { command: app reload, user: root } }
         - { action: restart, path: ./src }
 "#,
     );
@@ -427,7 +427,10 @@ services:
         target: target.into(),
         then,
     };
-    let exec = Then::Exec(CommandWords::Words(vec!["app".into(), "reload".into()]));
+    let exec = Then::Exec(Box::new(Hook {
+        user: Some("root".into()),
+        ..Hook::plain(CommandWords::Words(vec!["app".into(), "reload".into()]))
+    }));
     assert_eq!(
         reactions,
         [
