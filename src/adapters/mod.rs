@@ -5,10 +5,10 @@ mod answering;
 mod ask;
 pub mod build;
 pub mod check;
-mod checks;
 pub mod container;
 mod endpoint;
 mod exec;
+mod health_checks;
 mod identity;
 pub mod ignore_rules;
 pub mod otlp;
@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-pub use checks::{Checked, Checks};
 pub use endpoint::{Attached, ByteStream, Endpoint, RawStream};
 pub use exec::{Exec, Executed, Executing};
+pub use health_checks::{Checked, HealthChecks};
 pub use identity::Identity;
 
 use crate::engine::Event;

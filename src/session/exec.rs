@@ -1,7 +1,7 @@
 //! Running a command where a service runs as a container, and what came of those that the engine ran there.
 
 use crate::adapters::container::Containers;
-use crate::adapters::{Checks, Exec, Executed};
+use crate::adapters::{Exec, Executed, HealthChecks};
 use crate::engine::RunId;
 
 /// Commands run inside this container.
@@ -21,11 +21,11 @@ pub(super) fn in_container(containers: Containers, run: RunId) -> Exec {
 }
 
 /// The checks that the engine makes of this container.
-pub(super) fn checks_of(containers: Containers, run: RunId) -> Checks {
+pub(super) fn checks_of(containers: Containers, run: RunId) -> HealthChecks {
     let watched = containers.clone();
     let look = move || {
         let containers = containers.clone();
         async move { containers.checks(run).await }
     };
-    Checks::new(look, move || watched.health_changed(run))
+    HealthChecks::new(look, move || watched.health_changed(run))
 }

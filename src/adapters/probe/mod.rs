@@ -20,7 +20,7 @@ use self::question::{Asked, Question};
 use self::schedule::Schedule;
 use self::watched::Watched;
 use super::ask::{REFUSED, time_words};
-use super::{Checks, Exec, Wires};
+use super::{Exec, HealthChecks, Wires};
 use crate::engine::{Event, ProbeAnswer, RunId};
 use crate::stack::{Health, Probe, Service};
 
@@ -75,7 +75,7 @@ impl Probes {
         service: &Service,
         address: impl Fn(Option<u16>) -> Option<SocketAddr> + Send + Sync + 'static,
         exec: Exec,
-        checks: Option<Checks>,
+        checks: Option<HealthChecks>,
     ) {
         let Some(health) = service.health.clone() else {
             return;

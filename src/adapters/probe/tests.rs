@@ -447,7 +447,7 @@ async fn commands_in_ready_runs_are_asked_one_after_another() {
 }
 
 /// What the engine found out, every millisecond more of it, each check the other way than the one before.
-fn checks_every(step: Duration) -> Checks {
+fn checks_every(step: Duration) -> HealthChecks {
     let began = jiff::Timestamp::now();
     let look = move || async move {
         let made =
@@ -466,7 +466,7 @@ fn checks_every(step: Duration) -> Checks {
         };
         (1.max(made - 4)..=made).map(check).collect()
     };
-    Checks::new(look, move || sleep(step / 2))
+    HealthChecks::new(look, move || sleep(step / 2))
 }
 
 #[tokio::test]
@@ -553,7 +553,7 @@ async fn where_the_engine_does_not_ask_boatyard_does() {
     };
     let mut world = World::new();
     let exec = Exec::new(|_, _| async { Err("not run".into()) });
-    let none = Checks::new(|| async { Vec::new() }, std::future::pending);
+    let none = HealthChecks::new(|| async { Vec::new() }, std::future::pending);
     let probes = &mut world.probes;
     probes.start(RunId(7), &service, |_| None, exec, Some(none));
     assert_eq!(world.answer().await.said, "not run");

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::question::{Asked, executed};
-use crate::adapters::{Checked, Checks};
+use crate::adapters::{Checked, HealthChecks};
 use crate::engine::ProbeAnswer;
 use crate::stack::Health;
 
-/// Checks that are made this often are enough even while a run starts: asking beside them would gain little, and whoever
+/// HealthChecks that are made this often are enough even while a run starts: asking beside them would gain little, and whoever
 /// else looks at the container's health sees it change in the order in which Boatyard acts upon it.
 const SOON: Duration = Duration::from_millis(500);
 
@@ -23,7 +23,7 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// The checks of one run, and which of them were told.
 pub(super) struct Watched {
-    checks: Checks,
+    checks: HealthChecks,
     interval: Duration,
     timeout: Duration,
     /// Those that began before are not told (any more).
@@ -33,7 +33,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(checks: Checks, health: &Health) -> Self {
+    pub(super) fn new(checks: HealthChecks, health: &Health) -> Self {
         Self {
             checks,
             interval: health.interval,

@@ -24,14 +24,14 @@ type Awaited<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Looks up the latest checks of one run. Cheap to clone.
 #[derive(Clone)]
-pub struct Checks(Arc<Source>);
+pub struct HealthChecks(Arc<Source>);
 
 struct Source {
     look: Box<dyn Fn() -> Awaited<Vec<Checked>> + Send + Sync>,
     changed: Box<dyn Fn() -> Awaited<()> + Send + Sync>,
 }
 
-impl Checks {
+impl HealthChecks {
     /// `look` tells the latest checks, oldest first; none while there are none, or they cannot be known. `changed` ends when
     /// they tell something else than before, for all that happens from the moment at which it was called.
     pub fn new<F, G>(
@@ -59,8 +59,8 @@ impl Checks {
     }
 }
 
-impl fmt::Debug for Checks {
+impl fmt::Debug for HealthChecks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Checks")
+        f.write_str("HealthChecks")
     }
 }
