@@ -115,15 +115,13 @@ impl Telemetry {
             .walk(select, position, Direction::Back)
             .searching(search);
         let (mut count, mut patience) = (0, select.patience);
+        if select.filter.is_none() {
+            (count, patience) = walk.count(patience);
+        }
         loop {
             match walk.step(patience > 0) {
                 Some(Met::Line(line)) => count += usize::from(passes(select, &line)),
-                Some(Met::Looked(lines)) => {
-                    patience = patience.saturating_sub(lines);
-                    if select.filter.is_none() {
-                        count += walk.count_wanted();
-                    }
-                }
+                Some(Met::Looked(lines)) => patience = patience.saturating_sub(lines),
                 Some(Met::Unread(reached)) => return (count, Some(reached)),
                 None => return (count, None),
             }

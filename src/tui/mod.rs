@@ -3,6 +3,7 @@
 //! [`Workbench`] draws with the files of `pane`, each of which only reads; keys and clicks change the screen's own state
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
+mod alerts;
 mod body;
 mod builds;
 mod compare_view;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::alerts::{self, Alerts};
 use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
@@ -64,6 +65,7 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     theme: Theme,
     ui: Ui,
     builds: Builds,
+    alerts: Alerts,
     /// The session as it was shown last.
     state: Option<State>,
     /// What asks for a new frame.
@@ -199,6 +201,7 @@ impl<B: Backend> Workbench<B> {
             theme,
             ui: Ui::new(mouse),
             builds: Builds::default(),
+            alerts: Alerts::default(),
             state: None,
             due: Due::Now,
             drawn: None,
@@ -231,6 +234,7 @@ impl<B: Backend> Workbench<B> {
     /// Takes in one event of the terminal; a command, if it asks for one.
     pub fn hear(&mut self, event: &Event) -> Option<Command> {
         self.due = Due::Now;
+        self.alerts.event(event);
         let state = self.state.as_ref()?;
         let known = Known {
             state,
@@ -268,6 +272,12 @@ impl<B: Backend> Workbench<B> {
         if let Some(real) = &self.real {
             real.lane.add(bytes);
         }
+    }
+
+    fn alert(&mut self, stack: &str, words: &str) {
+        self.send(&alerts::bytes(stack, words, |name| {
+            std::env::var(name).ok()
+        }));
     }
 
     /// Everything is drawn again, whatever is believed to be on the screen.
@@ -388,6 +398,9 @@ impl<B: Backend> View for Workbench<B> {
             if self.builds.hear(noticed) {
                 self.due = Due::Now;
             }
+            if let Some(words) = self.alerts.heard(&noticed.notice) {
+                self.alert(&shown.state.stack.name, &words);
+            }
             if let Some(words) = update::heard(&noticed.notice) {
                 self.ui.said = Some(words);
                 self.due = Due::Now;
@@ -395,6 +408,9 @@ impl<B: Backend> View for Workbench<B> {
         }
         if self.state.as_ref() != Some(shown.state) {
             self.ui.settle(shown.state);
+            if let Some(words) = self.alerts.settled(shown.state) {
+                self.alert(&shown.state.stack.name, &words);
+            }
             self.state = Some(shown.state.clone());
             self.due = Due::Now;
         }

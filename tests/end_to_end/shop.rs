@@ -39,8 +39,8 @@ impl Copy {
         copy
     }
 
-    /// A stack of its own: this stack file and files beside it, in which `PORT` stands for a free port and `NAME` for a name
-    /// of its own.
+    /// A stack of its own: this stack file and files beside it; in those of TOML and YAML, `PORT` stands for a free port and
+    /// `NAME` for a name of its own.
     pub(crate) fn with(stack: &str, files: &[(&str, &str)]) -> Self {
         Self::written("boatyard.toml", stack, files)
     }
@@ -54,14 +54,16 @@ impl Copy {
         let port = free_port();
         let copy = Self { folder, port };
         let own = format!("luck-{}-{port}", std::process::id());
-        let fill = |text: &str| {
-            text.replace("PORT", &port.to_string())
-                .replace("NAME", &own)
+        let fill = |file: &str, text: &str| match file.rsplit_once('.') {
+            Some((_, "toml" | "yaml")) => text
+                .replace("PORT", &port.to_string())
+                .replace("NAME", &own),
+            _ => text.to_owned(),
         };
         for (file, text) in files.iter().chain(&[(name, stack)]) {
             let path = copy.directory().join(file);
             fs::create_dir_all(path.parent().expect("it is in the folder"))
-                .and_then(|()| fs::write(&path, fill(text)))
+                .and_then(|()| fs::write(&path, fill(file, text)))
                 .expect("a file can be written");
         }
         copy

@@ -1,6 +1,7 @@
 //! The workbench as a person sees it: the real binary on a real terminal.
 
-use super::shop::{Copy, request};
+use super::bad_luck::one;
+use super::shop::{Copy, request, wait_until};
 use super::terminal::Terminal;
 
 const PROCESS: [&str; 3] = ["up", "--runtime", "process"];
@@ -97,4 +98,55 @@ fn what_a_service_says_cannot_harm_the_terminal() {
     assert!(!has(b"\x1b[5n"), "the terminal was asked how it is");
     terminal.press("q");
     terminal.ended();
+}
+
+#[test]
+fn who_looks_elsewhere_is_told_of_a_failure_and_that_all_is_well_again() {
+    let copy = one();
+    let mut terminal = Terminal::start(&copy, &PROCESS, 100, 30);
+    terminal.shows(&["1 ready"]);
+    let asked = |terminal: &Terminal, words: &str| {
+        let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+        raw.split("\x1b]9;")
+            .skip(1)
+            .any(|told| told.contains(words))
+    };
+    assert!(asked_for_focus(&terminal));
+    let name = |text: String, from: &str, to: &str| text.replace(from, to);
+    copy.edit("server.py", |text| {
+        name(text, "import http", "nonsense http")
+    });
+    terminal.shows(&["SyntaxError"]);
+    assert!(!asked(&terminal, "web ended"), "somebody looks");
+    copy.edit("server.py", |text| {
+        name(text, "nonsense http", "import http")
+    });
+    terminal.shows(&["1 ready"]);
+    // The window loses the focus.
+    terminal.press("\x1b[O");
+    copy.edit("server.py", |text| {
+        name(text, "import http", "nonsense http")
+    });
+    wait_until("word of the end", || {
+        asked(&terminal, "web ended").then_some(())
+    });
+    copy.edit("server.py", |text| {
+        name(text, "nonsense http", "import http")
+    });
+    wait_until("word of the repair", || {
+        asked(&terminal, "all services are well again").then_some(())
+    });
+    terminal.press("\x1b[I");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    assert!(
+        terminal.raw().ends_with(b"\x1b[?25h"),
+        "the cursor is the last that is given back"
+    );
+}
+
+/// The terminal is asked to tell who has the focus (DEC private mode 1004).
+fn asked_for_focus(terminal: &Terminal) -> bool {
+    let raw = terminal.raw();
+    raw.windows(8).any(|bytes| bytes == b"\x1b[?1004h")
 }

@@ -91,6 +91,40 @@ impl Entry {
     }
 }
 
+/// The block is not what was written.
+#[derive(Debug)]
+pub(super) struct Damaged;
+
+/// Reads the entries of a block.
+pub(super) struct InTurn<'a> {
+    block: &'a Block,
+    reader: Reader<'a>,
+    position: Position,
+    run: u64,
+    start: usize,
+    lines: usize,
+}
+
+impl InTurn<'_> {
+    /// The next one; `None` behind the last.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, Damaged> {
+        let block = self.block;
+        if self.reader.at >= block.entries.len() {
+            let whole = self.start == block.text.len();
+            let whole = whole && self.lines == block.summary.lines as usize;
+            return if whole { Ok(None) } else { Err(Damaged) };
+        }
+        let entry = self.reader.entry(self.position, self.run, self.start);
+        let entry = entry.ok_or(Damaged)?;
+        if block.text.get(entry.end) != Some(&b'\n') {
+            return Err(Damaged);
+        }
+        (self.position, self.run, self.start) = (entry.position, entry.run, entry.end + 1);
+        self.lines += 1;
+        Ok(Some(entry))
+    }
+}
+
 impl Default for Block {
     fn default() -> Self {
         Self {
@@ -167,22 +201,27 @@ impl Block {
 
     /// Every entry. `None` if the block is damaged.
     pub(super) fn entries(&self) -> Option<Vec<Entry>> {
-        let mut entries = Vec::with_capacity((self.summary.lines as usize).min(self.entries.len()));
-        let mut reader = Reader {
-            bytes: &self.entries,
-            at: 0,
-        };
-        let (mut position, mut run, mut start) = (self.summary.first, self.first_run, 0_usize);
-        while reader.at < self.entries.len() {
-            let entry = reader.entry(position, run, start)?;
-            if self.text.get(entry.end) != Some(&b'\n') {
-                return None;
-            }
-            (position, run, start) = (entry.position, entry.run, entry.end + 1);
-            entries.push(entry);
+        let mut all = Vec::with_capacity((self.summary.lines as usize).min(self.entries.len()));
+        let mut entries = self.in_turn();
+        while let Some(entry) = entries.next().ok()? {
+            all.push(entry);
         }
-        let whole = start == self.text.len() && entries.len() == self.summary.lines as usize;
-        whole.then_some(entries)
+        Some(all)
+    }
+
+    /// One entry after the other.
+    pub(super) fn in_turn(&self) -> InTurn<'_> {
+        InTurn {
+            block: self,
+            reader: Reader {
+                bytes: &self.entries,
+                at: 0,
+            },
+            position: self.summary.first,
+            run: self.first_run,
+            start: 0,
+            lines: 0,
+        }
     }
 
     /// What a line says.

@@ -9,10 +9,7 @@ use crate::text;
 /// The lines that the search finds, in the block's order. `None` if the block is damaged.
 pub(super) fn among(search: &Search, block: &Block) -> Option<Vec<Entry>> {
     if let Some(pattern) = search.in_lines().filter(|_| block.summary.plain) {
-        if !pattern.is_match(&block.text) {
-            return Some(Vec::new());
-        }
-        return Some(at_once(search, pattern, block, &block.entries()?));
+        return at_once(search, pattern, block);
     }
     let mut entries = block.entries()?;
     entries.retain(|entry| is_found(search, block, entry));
@@ -27,21 +24,26 @@ fn is_found(search: &Search, block: &Block, entry: &Entry) -> bool {
     }
 }
 
-fn at_once(search: &Search, pattern: &Regex, block: &Block, entries: &[Entry]) -> Vec<Entry> {
+/// Only as many entries are read as it takes to know the last line that is found.
+fn at_once(search: &Search, pattern: &Regex, block: &Block) -> Option<Vec<Entry>> {
     let mut found = Vec::new();
-    let (mut index, mut from) = (0, 0);
+    let mut entries = block.in_turn();
+    let mut from = 0;
     while let Some(place) = pattern.find_at(&block.text, from) {
-        index += entries[index..].partition_point(|entry| entry.end < place.start());
-        let Some(entry) = entries.get(index) else {
-            break;
+        let entry = loop {
+            match entries.next().ok()? {
+                None => return Some(found),
+                Some(entry) if entry.end >= place.start() => break entry,
+                Some(_) => {}
+            }
         };
-        if place.end() <= entry.end || is_found(search, block, entry) {
-            found.push(*entry);
+        if place.end() <= entry.end || is_found(search, block, &entry) {
+            found.push(entry);
         }
-        (index, from) = (index + 1, entry.end + 1);
+        from = entry.end + 1;
         if from >= block.text.len() {
             break;
         }
     }
-    found
+    Some(found)
 }

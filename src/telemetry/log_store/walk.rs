@@ -1,7 +1,9 @@
 //! Going through lines of several services in one order, a piece of each at a time.
 
-use std::sync::Arc;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,6 +74,18 @@ struct Source {
     blocks: Vec<Arc<Block>>,
     wanted: Vec<(usize, Entry)>,
 }
+
+/// Some lines of a service that are to be looked at.
+#[derive(Debug)]
+struct Piece {
+    lines: usize,
+    fetched: Fetched,
+    /// Up to where the service was looked at before.
+    from: Position,
+}
+
+/// So many pieces a thread are taken out at once to be counted in: each has up to a mebibyte.
+const PIECES: usize = 4;
 
 impl<'a> Walk<'a> {
     /// From this place on, which itself is not met.
@@ -179,7 +193,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The number of lines that are met until the end of what was looked at last, without making them.
-    pub(in crate::telemetry) fn count_wanted(&mut self) -> usize {
+    fn count_wanted(&mut self) -> usize {
         let wanted = self.sources.iter_mut().map(|source| {
             let count = source.wanted.len();
             source.wanted.clear();
@@ -226,34 +240,98 @@ impl<'a> Walk<'a> {
         best
     }
 
-    /// Looks at the next piece of a service, and takes the one after it out of the store. Tells how many lines it has.
+    /// Looks at the next piece of a service. Tells how many lines it has.
     fn look(&mut self, index: usize) -> usize {
-        let Some((summary, fetched)) = self.sources[index].unread.take() else {
+        let Some(piece) = self.take(index) else {
             return 0;
         };
-        let lines = summary.lines as usize;
+        let lines = piece.lines;
+        let (blocks, mut wanted) = self.look_at(piece);
+        if !self.back {
+            wanted.reverse();
+        }
+        let source = &mut self.sources[index];
+        (source.blocks, source.wanted) = (blocks, wanted);
+        lines
+    }
+
+    /// How many lines are met until so many lines were looked at, and how many of these are left to be looked at. Several
+    /// threads look at different pieces.
+    pub(in crate::telemetry) fn count(&mut self, mut patience: usize) -> (usize, usize) {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut count = self.count_wanted();
+        loop {
+            let mut pieces = Vec::new();
+            while pieces.len() < workers * PIECES && patience > 0 {
+                let Some(piece) = self.next_source().and_then(|(index, ..)| self.take(index))
+                else {
+                    break;
+                };
+                patience = patience.saturating_sub(piece.lines);
+                pieces.push(piece);
+            }
+            if pieces.is_empty() {
+                return (count, patience);
+            }
+            count += self.count_in(pieces, workers);
+        }
+    }
+
+    fn count_in(&self, pieces: Vec<Piece>, workers: usize) -> usize {
+        if pieces.len() < workers {
+            return pieces.into_iter().map(|it| self.look_at(it).1.len()).sum();
+        }
+        let left = Mutex::new(pieces);
+        let work = || {
+            let mut count = 0;
+            loop {
+                let piece = left.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let Some(piece) = piece else {
+                    return count;
+                };
+                count += self.look_at(piece).1.len();
+            }
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let counted = others
+                .into_iter()
+                .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            counted.sum::<usize>() + own
+        })
+    }
+
+    /// What is to be met in a piece, in the order in which it stands there.
+    fn look_at(&self, piece: Piece) -> (Vec<Arc<Block>>, Vec<(usize, Entry)>) {
+        let Some(blocks) = piece.fetched.blocks() else {
+            self.lost(piece.lines);
+            return Default::default();
+        };
+        let mut wanted = Vec::new();
+        for (number, block) in blocks.iter().enumerate() {
+            match self.wanted_in(block, piece.from) {
+                Some(found) => wanted.extend(found.into_iter().map(|entry| (number, entry))),
+                None => self.lost(block.summary.lines as usize),
+            }
+        }
+        (blocks, wanted)
+    }
+
+    /// The next piece of a service; the one after it is taken out of the store.
+    fn take(&mut self, index: usize) -> Option<Piece> {
+        let source = &mut self.sources[index];
+        let (summary, fetched) = source.unread.take()?;
+        let piece = Piece {
+            lines: summary.lines as usize,
+            fetched,
+            from: source.from,
+        };
         let next = if self.back {
             summary.first
         } else {
             summary.last
         };
-        if let Some(blocks) = fetched.blocks() {
-            let mut wanted = Vec::new();
-            for (number, block) in blocks.iter().enumerate() {
-                let Some(found) = self.wanted_in(block, self.sources[index].from) else {
-                    self.lost(block.summary.lines as usize);
-                    continue;
-                };
-                wanted.extend(found.into_iter().map(|entry| (number, entry)));
-            }
-            if !self.back {
-                wanted.reverse();
-            }
-            let source = &mut self.sources[index];
-            (source.blocks, source.wanted) = (blocks, wanted);
-        } else {
-            self.lost(lines);
-        }
         let order = self.order;
         self.sources[index].from = order.of(next);
         let inner = self.logs.shared.lock();
@@ -262,7 +340,7 @@ impl<'a> Walk<'a> {
         drop(inner);
         // What came meanwhile belongs to the next walk.
         self.sources[index].unread = unread.filter(|(next, _)| next.first.seq < self.until);
-        lines
+        Some(piece)
     }
 
     fn lost(&self, lines: usize) {
