@@ -10,6 +10,7 @@ mod endpoint;
 mod exec;
 mod identity;
 pub mod ignore_rules;
+mod inside;
 pub mod otlp;
 pub mod probe;
 pub mod process;
