@@ -273,3 +273,45 @@ fn a_container_is_gone_into_and_nothing_is_left_after_a_kill() {
     assert!(down.status.success(), "{down:?}");
     assert_eq!(left(&copy.0), [""; 0]);
 }
+
+const BUILT: &str = r#"
+name = "NAME"
+[services.web]
+build = "web"
+ports = ["PORT:8000"]
+"#;
+
+const WEB: &str = "FROM boatyard-test/busybox\nCOPY page /www/page\nCMD [\"httpd\", \"-f\", \"-p\", \"8000\", \"-h\", \"/www\"]\n";
+
+#[test]
+fn a_shell_in_a_container_ends_with_its_run_though_the_container_stays() {
+    if !engine() {
+        return;
+    }
+    let files = [("web/Dockerfile", WEB), ("web/page", "one")];
+    let copy = Cleaned(Copy::with(BUILT, &files));
+    let mark = format!("88{}", std::process::id());
+    let mut terminal = Terminal::start(&copy.0, &["up", "--runtime", "engine"], 140, 40);
+    terminal.shows(&["1 ready"]);
+    terminal.press("E");
+    terminal.shows(&["run #1", "#"]);
+    terminal.press(&format!("sleep {mark}\r"));
+    wait_until("the sleep", || {
+        is_running(&format!("sleep {mark}")).then_some(())
+    });
+    copy.0.edit("web/page", |_| "two".into());
+    copy.0.get_until("/page", |_, page| page == "two");
+    terminal.shows(&["── run #1 ended, and what was inside of it"]);
+    wait_until("its end", || {
+        (!is_running(&format!("sleep {mark}"))).then_some(())
+    });
+    terminal.press("\r");
+    terminal.press("E");
+    terminal.shows(&["run #2", "#"]);
+    terminal.press("cat /www/page; echo\r");
+    terminal.shows(&["two"]);
+    terminal.press(LEAVE);
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    assert_eq!(left(&copy.0), [""; 0]);
+}

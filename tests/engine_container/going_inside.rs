@@ -262,7 +262,7 @@ async fn the_programs_own_terminal_is_typed_into_where_it_has_one() {
     let none = go(&rig, 2, Inside::Own);
     let how = over(&rig, &none).await;
     assert!(
-        how.contains("has no terminal") && how.contains("tty: true"),
+        how.contains("has no terminal") && how.contains("`tty`"),
         "{how}"
     );
 }

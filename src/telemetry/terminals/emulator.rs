@@ -7,7 +7,7 @@ use alacritty_terminal::event::{Event, EventListener};
 use alacritty_terminal::grid::{Dimensions, Scroll};
 use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
-use alacritty_terminal::vte::ansi::{Color, CursorShape, NamedColor, Processor, Timeout};
+use alacritty_terminal::vte::ansi::{Color, NamedColor, Processor, Timeout};
 
 use super::Size;
 use super::filter::Filter;
@@ -114,6 +114,7 @@ impl Emulator {
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let seen = self.filter.pass(bytes);
         self.parser.advance(&mut self.term, &seen);
+        self.stay_in_view();
         let mut answers = self
             .answers
             .0
@@ -124,6 +125,15 @@ impl Emulator {
 
     pub(super) fn resize(&mut self, size: Size) {
         self.term.resize(size);
+        self.stay_in_view();
+    }
+
+    /// Lines that are looked at may have gone: the emulator does not always take note of that.
+    fn stay_in_view(&mut self) {
+        let (scrolled, kept) = self.scrolled();
+        if scrolled > kept {
+            self.term.scroll_display(Scroll::Delta(0));
+        }
     }
 
     /// Looks so many lines further up, or down if negative.
@@ -159,15 +169,19 @@ impl Emulator {
 
     /// Column and row of the cursor, if it is to be seen.
     pub(super) fn cursor(&self) -> Option<(u16, u16)> {
-        let content = self.term.renderable_content();
-        let cursor = content.cursor;
-        if cursor.shape == CursorShape::Hidden {
+        // Not what the emulator itself would draw: that takes for granted that a wide letter stands before its second half,
+        // which a program may have deleted.
+        let grid = self.term.grid();
+        let point = grid.cursor.point;
+        if !self.term.mode().contains(TermMode::SHOW_CURSOR) {
             return None;
         }
-        let row = i64::from(cursor.point.line.0) + i64::try_from(content.display_offset).ok()?;
+        let on_second_half = grid[point].flags.contains(Flags::WIDE_CHAR_SPACER);
+        let column = point.column.0.saturating_sub(usize::from(on_second_half));
+        let row = i64::from(point.line.0) + i64::try_from(grid.display_offset()).ok()?;
         let row = u16::try_from(row).ok()?;
-        let column = u16::try_from(cursor.point.column.0).ok()?;
-        (usize::from(row) < self.term.screen_lines()).then_some((column, row))
+        let is_seen = usize::from(row) < self.term.screen_lines();
+        is_seen.then_some((u16::try_from(column).ok()?, row))
     }
 
     /// The column of the cursor, seen or not.
@@ -177,10 +191,10 @@ impl Emulator {
 
     /// Every cell that is looked at: column, row, what stands in it (a wide letter has the next cell too), and how.
     pub(super) fn cells(&self, mut each: impl FnMut(u16, u16, &str, Style)) {
-        let content = self.term.renderable_content();
-        let offset = i32::try_from(content.display_offset).unwrap_or(i32::MAX);
+        let grid = self.term.grid();
+        let offset = i32::try_from(grid.display_offset()).unwrap_or(i32::MAX);
         let mut symbol = String::new();
-        for indexed in content.display_iter {
+        for indexed in grid.display_iter() {
             let cell = indexed.cell;
             if cell
                 .flags
@@ -340,6 +354,26 @@ mod tests {
         });
         emulator.feed(b"\x1b[?1049l");
         assert_eq!(text(&emulator)[0], "日xr");
+    }
+
+    #[test]
+    fn nothing_is_looked_at_that_is_not_kept() {
+        let mut emulator = emulator(10, 3);
+        emulator.feed(b"1\r\n2\r\n3\r\n4\r\n5");
+        emulator.scroll(10);
+        for _ in 0..5 {
+            emulator.feed(b"\x1b[2;1H\x1b[M");
+        }
+        let (scrolled, kept) = emulator.scrolled();
+        assert!(scrolled <= kept, "{scrolled} of {kept}");
+        assert_eq!(text(&emulator).len(), 3);
+    }
+
+    #[test]
+    fn half_a_letter_at_the_edge_is_no_trouble() {
+        let mut emulator = emulator(10, 2);
+        emulator.feed("日\r\x1b[P".as_bytes());
+        assert_eq!(emulator.cursor(), Some((0, 0)));
     }
 
     #[test]

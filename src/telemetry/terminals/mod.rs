@@ -184,7 +184,7 @@ impl Terminal {
         // What a program set and did not take back must not be in the way: the whole screen, a region, a look.
         let alternate = inner.emulator.modes().alternate;
         let leave = if alternate { "\x1b[?1049l" } else { "" };
-        let own = format!("{leave}\x1b7\x1b[?6l\x1b[r\x1b8\x1b[0;2m");
+        let own = format!("{leave}\x1b7\x1b[?6l\x1b[r\x1b8\x1b[0m");
         drop(inner.emulator.feed(own.as_bytes()));
         let at_start = inner.emulator.column() == 0;
         let next = if at_start { "" } else { "\r\n" };
@@ -256,6 +256,11 @@ impl Inner {
         let typed = self.typed.as_ref();
         typed.is_some_and(|typed| typed.try_send(bytes).is_ok())
     }
+}
+
+/// How what was inside of a run ends with it, in words.
+pub fn ended_with(run: u64) -> String {
+    format!("run #{run} ended, and what was inside of it")
 }
 
 /// An adapter's side of a terminal. When it is dropped, the terminal is over.
@@ -359,7 +364,7 @@ impl Terminals {
                 .collect()
         };
         for terminal in inside {
-            terminal.ended(&format!("run #{run} ended, and what was inside of it"));
+            terminal.ended(&ended_with(run));
             terminal.end();
         }
     }

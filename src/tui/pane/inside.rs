@@ -123,7 +123,6 @@ fn shown(style: text::Style, theme: &Theme) -> Style {
     };
     for (is_on, modifier) in [
         (style.bold, Modifier::BOLD),
-        (style.dim, Modifier::DIM),
         (style.italic, Modifier::ITALIC),
         (style.underline, Modifier::UNDERLINED),
         (style.reverse, Modifier::REVERSED),
@@ -132,6 +131,10 @@ fn shown(style: text::Style, theme: &Theme) -> Style {
         if is_on {
             shown = shown.add_modifier(modifier);
         }
+    }
+    if style.dim && shown.fg.is_none() && shown.bg.is_none() {
+        // The terminal's own dimming may leave too little to read by.
+        return shown.patch(theme.style(Role::Dim));
     }
     shown
 }

@@ -201,9 +201,12 @@ fn leave(ui: &mut Ui, known: Known<'_>, key: &Key) {
         return;
     }
     // The keys first: where there is little room, the end is cut.
-    ui.said = Some(format!(
-        "left: {returns} returns, x ends the {what} of {service}"
-    ));
+    ui.said = Some(match key.kind {
+        Kind::Own => format!("left: {returns} returns, x detaches from {service}"),
+        Kind::Shell | Kind::Command => {
+            format!("left: {returns} returns, x ends the {what} of {service}")
+        }
+    });
     ui.left = Some(key.clone());
 }
 

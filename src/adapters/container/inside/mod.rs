@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bollard::models::ExecConfig;
-use bollard::query_parameters::{ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder};
+use bollard::query_parameters::{
+    InspectContainerOptions, ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder,
+};
 use hyper::{Method, StatusCode};
 
 use self::pump::Outcome;
@@ -35,6 +37,9 @@ const SHELLS: [(&str, &[&str]); 6] = [
 
 /// In the environment of what was started inside, so that it can be found again.
 const MARK: &str = "BOATYARD_INSIDE";
+
+/// Exit codes from here on tell of a signal.
+const KILLED: i64 = 128;
 
 /// How long the engine may take to know the exit code of what has ended.
 const CODE_WITHIN: Duration = Duration::from_secs(3);
@@ -146,18 +151,36 @@ async fn started(
     match outcome {
         Outcome::Asked(Ok(())) => Ok("ended, as you asked".into()),
         Outcome::Asked(Err(why)) => Ok(why),
-        Outcome::Over => Ok(exit_words(engine, &exec).await),
+        Outcome::Over => Ok(exit_words(engine, container, &exec, inside.terminal.run).await),
     }
 }
 
-/// How a program that was started inside has ended.
-async fn exit_words(engine: &ContainerEngine, exec: &str) -> String {
+/// How a program that was started inside has ended. One that was killed may have been so with its run, which is heard of a
+/// moment later.
+async fn exit_words(
+    engine: &ContainerEngine,
+    container: &Container,
+    exec: &str,
+    run: u64,
+) -> String {
     let code = tokio::time::timeout(CODE_WITHIN, exec::exit_code(engine, exec)).await;
+    let was_killed = !matches!(code, Ok(Ok(code)) if code < KILLED);
+    if was_killed && !is_running(engine, &container.id).await {
+        return terminals::ended_with(run);
+    }
     match code {
         Ok(Ok(code)) => told(&Exit::code(i32::try_from(code).unwrap_or(-1))),
-        Ok(Err(error)) if is_gone(&error) => "ended with its container".into(),
         Ok(Err(error)) => format!("ended; how, the engine does not say: {}", reason(&error)),
         Err(_) => "it let go of its terminal, and goes on until its container ends".into(),
+    }
+}
+
+async fn is_running(engine: &ContainerEngine, id: &str) -> bool {
+    let options = None::<InspectContainerOptions>;
+    let found = engine.client.inspect_container(id, options).await;
+    match found {
+        Ok(found) => found.state.and_then(|state| state.running).unwrap_or(false),
+        Err(error) => !is_gone(&error),
     }
 }
 
@@ -194,7 +217,7 @@ async fn own(
     let (tty, stdin) = (service.tty, service.container.stdin_open);
     if !tty && !stdin {
         return Err(format!(
-            "{} has no terminal: `tty: true` and `stdin_open: true` in the stack file would give it one; E opens a shell",
+            "{} has no terminal: `tty` and `stdin_open`, both true in the stack file, would give it one; E opens a shell",
             service.name
         ));
     }
@@ -210,7 +233,7 @@ async fn own(
     let attached = attached.map_err(|error| format!("cannot be attached to: {error}"))?;
     inside.terminal.opened(match (tty, stdin) {
         (true, true) => "its own terminal",
-        (true, false) => "its own terminal; `stdin_open: true` would let you type",
+        (true, false) => "its own terminal; `stdin_open = true` would let you type",
         (false, _) => "its standard input and outputs: it has no terminal",
     });
     let resize = |size: Size| {
