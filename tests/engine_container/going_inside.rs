@@ -221,6 +221,19 @@ async fn an_image_without_a_shell_is_lent_one_of_this_machine() {
     );
     rig.containers.kill(RunId(1));
     rig.exited(1).await;
+
+    // Whoever the program runs as: its files are seen by the same user.
+    service.name = "s2".into();
+    service.user = Some("1234:1234".into());
+    rig.started(2, &service).await;
+    let terminal = go(&rig, 2, Inside::Shell);
+    shows(&rig, &terminal, "files are below /proc/1/root").await;
+    terminal.type_in(b"id -u; ls $ROOT/app\r".to_vec());
+    shows(&rig, &terminal, "1234").await;
+    shows(&rig, &terminal, "readme").await;
+    rig.containers.kill(RunId(2));
+    rig.exited(2).await;
+    over(&rig, &terminal).await;
     let removed = rig
         .engine
         .client

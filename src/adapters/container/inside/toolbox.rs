@@ -18,6 +18,7 @@ use super::super::model::{Container, Shared};
 use super::super::words::reason;
 use super::pump::{self, Outcome};
 use crate::adapters::inside::told;
+use crate::adapters::state::proc;
 use crate::engine::Exit;
 use crate::telemetry::terminals::{Inside, Size};
 
@@ -32,6 +33,9 @@ const MOUNTED: [&str; 8] = [
     "/libx32",
     "/nix/store",
 ];
+
+/// Who may do everything.
+const ROOT: &str = "0:0";
 
 /// Looks for the program's files, says where they are, and becomes the shell (`$2`). `$1`: its working folder.
 const BEGIN: &str = r#"for r in /proc/1/root /proc/[0-9]*/root; do
@@ -92,6 +96,7 @@ async fn body(
         .and_then(|found| found.config?.working_dir);
     let folder = folder.unwrap_or_default();
     let user = container.command_user().unwrap_or(&container.user);
+    let user = by_number(user, container.pid);
     let mounts = MOUNTED.iter().filter(|path| Path::new(path).is_dir());
     let mounts = mounts.map(|path| Mount {
         typ: Some(MountType::BIND),
@@ -109,10 +114,7 @@ async fn body(
                 .map(str::to_owned)
                 .to_vec(),
         ),
-        // A name is nothing to a container that has no list of users.
-        user: user
-            .starts_with(|first: char| first.is_ascii_digit())
-            .then(|| user.to_owned()),
+        user: Some(user),
         env: Some(vec![
             path.into(),
             "TERM=xterm-256color".into(),
@@ -132,6 +134,33 @@ async fn body(
         }),
         ..holder::body(&shared.identity, Some(service))
     }
+}
+
+/// The user by number: a name is nothing to a container that has no list of users. Whom a name means is seen by who runs the
+/// program.
+fn by_number(user: &str, program: Option<u32>) -> String {
+    if user.starts_with(|first: char| first.is_ascii_digit()) {
+        return user.to_owned();
+    }
+    let all = program
+        .into_iter()
+        .flat_map(|pid| std::iter::once(pid).chain(proc::descendants(pid)));
+    let owners = all.filter_map(|pid| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        owner(&status)
+    });
+    let mut named = owners.filter(|owner| !user.is_empty() && owner != ROOT);
+    named.next().unwrap_or_else(|| ROOT.to_owned())
+}
+
+/// User and group in what the kernel says of a process (`proc_pid_status(5)`): those that count.
+fn owner(status: &str) -> Option<String> {
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let number: u32 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(number)
+    };
+    Some(format!("{}:{}", number("Uid:")?, number("Gid:")?))
 }
 
 async fn attached(
@@ -186,5 +215,20 @@ async fn exit_words(engine: &ContainerEngine, id: &str) -> String {
     match code.and_then(|code| i32::try_from(code).ok()) {
         Some(code) => told(&Exit::code(code)),
         None => "ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_known_by_their_numbers() {
+        let status = "Name:\tserver\nUid:\t0\t1000\t1000\t1000\nGid:\t0\t50\t50\t50\n";
+        assert_eq!(owner(status).as_deref(), Some("1000:50"));
+        assert_eq!(owner("Name:\tx\n"), None);
+        assert_eq!(by_number("1000:1000", None), "1000:1000");
+        assert_eq!(by_number("nonroot", None), "0:0");
+        assert_eq!(by_number("", Some(std::process::id())), "0:0");
     }
 }
