@@ -315,3 +315,26 @@ fn a_shell_in_a_container_ends_with_its_run_though_the_container_stays() {
     assert_eq!(terminal.ended(), 0);
     assert_eq!(left(&copy.0), [""; 0]);
 }
+
+#[test]
+fn quitting_with_sessions_left_open_leaves_nothing() {
+    if !engine() {
+        return;
+    }
+    let copy = Cleaned(Copy::with(CONTAINERS, &[("bare/Dockerfile", BARE)]));
+    let mut terminal = Terminal::start(&copy.0, &["up", "--runtime", "engine"], 100, 30);
+    terminal.shows(&["2 ready"]);
+    terminal.press("E");
+    terminal.shows(&["/bin/sh", "#"]);
+    terminal.press(LEAVE);
+    terminal.press("j");
+    terminal.press("E");
+    terminal.shows(&["Its image has no shell", "files are below /proc/"]);
+    terminal.press(LEAVE);
+    terminal.shows(&["left: E returns, x ends the shell of bare"]);
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    let said = String::from_utf8_lossy(&terminal.raw()).into_owned();
+    assert!(!said.contains("left behind"), "{said}");
+    assert_eq!(left(&copy.0), [""; 0]);
+}
