@@ -43,6 +43,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 
 /// Which crates may be named under which modules only.
 const CRATES: &[(&str, &[&str])] = &[
+    ("alacritty_terminal", &["telemetry"]),
     ("bollard", &["adapters"]),
     ("hyper", &["adapters", "proxy"]),
     ("notify", &["adapters"]),

@@ -121,6 +121,16 @@ impl Endpoint {
         path: &str,
         headers: &[(&str, &str)],
     ) -> io::Result<Response<Incoming>> {
+        self.request_with(method, path, headers, Bytes::new()).await
+    }
+
+    async fn request_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> io::Result<Response<Incoming>> {
         let io = TokioIo::new(self.open().await?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io)
             .await
@@ -133,9 +143,7 @@ impl Endpoint {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(Full::new(Bytes::new()))
-            .map_err(io::Error::other)?;
+        let request = request.body(Full::new(body)).map_err(io::Error::other)?;
         sender.send_request(request).await.map_err(io::Error::other)
     }
 
@@ -150,9 +158,20 @@ impl Endpoint {
         protocol: &str,
         headers: &[(&str, &str)],
     ) -> io::Result<Upgraded> {
+        self.upgrade_with(path, protocol, headers, Bytes::new())
+            .await
+    }
+
+    async fn upgrade_with(
+        &self,
+        path: &str,
+        protocol: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> io::Result<Upgraded> {
         let mut all = vec![("Connection", "Upgrade"), ("Upgrade", protocol)];
         all.extend_from_slice(headers);
-        let response = self.request(Method::POST, path, &all).await?;
+        let response = self.request_with(Method::POST, path, &all, body).await?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             let why = refusal(status, response).await;
@@ -170,9 +189,21 @@ impl Endpoint {
     /// # Errors
     /// As [`Self::upgrade`].
     pub async fn attach(&self, path: &str) -> io::Result<Attached> {
-        let parts = self
-            .upgrade(path, "tcp", &[])
-            .await?
+        Self::attached(self.upgrade(path, "tcp", &[]).await?)
+    }
+
+    /// Starts a command in a container, attached to its terminal. The path begins with the API version (`/v1.41/exec/…`).
+    ///
+    /// # Errors
+    /// As [`Self::upgrade`].
+    pub async fn start_exec(&self, path: &str) -> io::Result<Attached> {
+        let headers = [("Content-Type", "application/json")];
+        let body = Bytes::from_static(br#"{"Detach":false,"Tty":true}"#);
+        Self::attached(self.upgrade_with(path, "tcp", &headers, body).await?)
+    }
+
+    fn attached(upgraded: Upgraded) -> io::Result<Attached> {
+        let parts = upgraded
             .downcast::<TokioIo<RawStream>>()
             .map_err(|_| io::Error::other("the connection is of another kind"))?;
         Ok(Attached {

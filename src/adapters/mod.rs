@@ -11,6 +11,7 @@ mod exec;
 mod health_checks;
 mod identity;
 pub mod ignore_rules;
+mod inside;
 pub mod otlp;
 pub mod probe;
 pub mod process;

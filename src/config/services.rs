@@ -298,6 +298,10 @@ fn surroundings(draft: &mut Draft, section: &mut Section<'_>, scope: &mut Scope<
     if let Some(tty) = section.take("tty").and_then(|item| item.boolean(scope)) {
         service.tty = tty;
     }
+    let stdin_open = section.take("stdin_open");
+    if let Some(open) = stdin_open.and_then(|item| item.boolean(scope)) {
+        service.container.stdin_open = open;
+    }
 }
 
 fn labels(item: &Item<'_>, scope: &mut Scope<'_>) -> IndexMap<String, String> {

@@ -53,12 +53,26 @@ pub enum Command {
         format: TraceFormat,
         file: PathBuf,
     },
+    /// Be inside the run of a service that is the newest, through a terminal (`telemetry::terminals`).
+    GoInside { service: ServiceName, what: Inside },
     /// Stop everything gracefully and end the session.
     Quit,
     /// Kill whatever is still there and end the session.
     Kill,
     /// What services say is shown in this much room: their terminals are to be as large.
     Resize(TerminalSize),
+}
+
+/// What somebody is inside a run for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Inside {
+    /// To work in a shell.
+    Shell,
+    /// To see and type into the terminal of its program.
+    Own,
+    /// To run one command line.
+    Command { line: String },
 }
 
 /// How a file of traces is written.

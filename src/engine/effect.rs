@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildId, ChangeId, CheckId, RunId, SyncCopy, SyncId, TerminalSize, TraceFormat};
+use super::{
+    BuildId, ChangeId, CheckId, Inside, RunId, SyncCopy, SyncId, TerminalSize, TraceFormat,
+};
 use crate::stack::{Check, Fault, HttpRequest, Runtime, Service, ServiceName, Stack, Then};
 
 /// One thing to do. Each is answered by an event that carries the same number, however it ends.
@@ -94,6 +96,12 @@ pub enum Effect {
         traces: Vec<String>,
         format: TraceFormat,
         file: PathBuf,
+    },
+    /// Open a terminal inside a run. What comes of it is seen there, and the engine does not wait for it.
+    GoInside {
+        service: ServiceName,
+        run: RunId,
+        what: Inside,
     },
     /// Give the terminals of all runs, and of those to come, this size.
     Resize(TerminalSize),

@@ -28,7 +28,7 @@ mod timeline;
 mod turn;
 mod waiting;
 
-pub use command::{Command, TerminalSize, TraceFormat};
+pub use command::{Command, Inside, TerminalSize, TraceFormat};
 pub use effect::{Effect, StartRun};
 pub use event::{
     Action, BuildFailure, BuildStep, Change, CheckOutcome, EngineLink, Event, Exit, Place,

@@ -161,6 +161,13 @@ impl ServiceState {
         self.runs.iter().filter(|run| !run.phase.is_stopping())
     }
 
+    /// The run into which somebody is let who wants to be inside: the newest that is up.
+    pub fn entrance(&self) -> Option<&Run> {
+        self.live()
+            .filter(|run| run.phase.is_up())
+            .max_by_key(|run| run.id)
+    }
+
     /// Its live runs that have the newest content and settings.
     pub fn current(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.live().filter(|run| self.is_current(run))

@@ -9,6 +9,7 @@ mod down;
 mod engine_side;
 mod exec;
 mod failure;
+mod inside;
 mod inspect;
 mod isolation;
 mod logs;

@@ -136,10 +136,12 @@ impl World for Archive {
                 format,
                 file,
             } => doing::export(&self.wires, &traces, format, file),
-            Effect::Replay { .. } | Effect::SaveCheck { .. } => self.wires.tell(Event::Problem {
-                what: "these are the traces of a file: nothing runs that could be asked".into(),
-                remedy: "the same is possible in `boatyard up`".into(),
-            }),
+            Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::GoInside { .. } => {
+                self.wires.tell(Event::Problem {
+                    what: "these are the traces of a file: nothing runs that could be asked".into(),
+                    remedy: "the same is possible in `boatyard up`".into(),
+                });
+            }
             // Without services there is nothing to do.
             _ => {}
         }

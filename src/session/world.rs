@@ -12,6 +12,7 @@ use super::answers::FirstAnswers;
 use super::between::Between;
 use super::engine_side::EngineSide;
 use super::exec;
+use super::inside;
 use super::otlp::Otlp;
 use crate::adapters::check::Checks;
 use crate::adapters::container::{Aim, sweep};
@@ -69,7 +70,7 @@ pub(super) struct RealWorld {
 /// A run that has not ended.
 pub(super) struct Live {
     service: Arc<Service>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     environment: Vec<(String, String)>,
     reach: Option<Reach>,
 }
@@ -133,6 +134,7 @@ impl World for RealWorld {
             Effect::Replay { .. } | Effect::SaveCheck { .. } | Effect::Export { .. } => {
                 self.do_with_recorded(effect);
             }
+            Effect::GoInside { .. } => self.go_inside(effect),
             Effect::Forget { service } => self.forget(&service),
         }
     }
@@ -493,6 +495,7 @@ impl RealWorld {
             }
             Event::RunExited { run, .. } | Event::RunFailed { run, .. } => {
                 self.probes.stop(run);
+                inside::left(&self.wires.telemetry, run);
                 self.runs.remove(&run);
                 Some(event)
             }

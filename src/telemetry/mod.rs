@@ -33,6 +33,7 @@ mod search;
 mod series;
 mod span;
 mod span_store;
+pub mod terminals;
 mod trace;
 mod trace_context;
 mod trace_finder;
@@ -45,6 +46,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::terminals::Terminals;
 use crate::stack::ServiceName;
 
 pub use align::{Pair, align_traces};
@@ -98,6 +100,7 @@ pub struct Telemetry {
     replaced: Mutex<Vec<ServiceName>>,
     /// When one request alone was let in, as far as the joiner does not know of it yet.
     alone: Mutex<Vec<(Timestamp, Timestamp)>>,
+    terminals: Terminals,
     changed: watch::Sender<u64>,
 }
 
@@ -113,6 +116,7 @@ impl Telemetry {
             joining: Mutex::default(),
             replaced: Mutex::default(),
             alone: Mutex::default(),
+            terminals: Terminals::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -143,6 +147,11 @@ impl Telemetry {
     /// The held requests. Keep the guard for one count or one query.
     pub fn held(&self) -> MutexGuard<'_, HeldRequests> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The terminals inside services. They tell of their own changes.
+    pub fn terminals(&self) -> &Terminals {
+        &self.terminals
     }
 
     /// Whether exchanges came that are not joined yet. Waits while others are being joined.

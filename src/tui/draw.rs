@@ -32,8 +32,19 @@ pub(super) fn title(
     focus: Pane,
     theme: &Theme,
 ) -> Rect {
+    titled(frame, area, pane.word(), pane == focus, title, theme)
+}
+
+/// The same for what is no pane of its own: with this word, worked in or not.
+pub(super) fn titled(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    word: &'static str,
+    focused: bool,
+    title: Title<'_>,
+    theme: &Theme,
+) -> Rect {
     let (line, body) = top(area, 1);
-    let focused = pane == focus;
     let (mark, dash, role) = if focused {
         ("▌", "━", Role::Accent)
     } else {
@@ -43,7 +54,7 @@ pub(super) fn title(
     let name = theme.style(name).patch(weight());
     let mut left = vec![
         Span::styled(mark, theme.style(role)),
-        Span::styled(pane.word(), name),
+        Span::styled(word, name),
         Span::raw(" "),
     ];
     if !title.of.is_empty() {

@@ -33,6 +33,9 @@ pub(super) fn render(frame: &mut Frame<'_>, scene: Scene<'_>, ui: &Ui, builds: &
     for (pane, area) in &layout.panes {
         render_pane(frame, *pane, *area, scene, ui, builds);
     }
+    if let Mode::Inside(key) = &ui.mode {
+        pane::inside::render(frame, layout.inside, scene, key);
+    }
     pane::footer::render(frame, layout.footer, scene, ui);
     match &ui.mode {
         Mode::Palette { line, chosen } => {
@@ -42,7 +45,7 @@ pub(super) fn render(frame: &mut Frame<'_>, scene: Scene<'_>, ui: &Ui, builds: &
         Mode::Help { scrolled } => {
             pane::help::render(frame, screen, ui.places_of_panes(), *scrolled, scene.theme);
         }
-        Mode::Panes | Mode::Typing(_) => {}
+        Mode::Panes | Mode::Typing(_) | Mode::Inside(_) => {}
     }
 }
 
@@ -57,25 +60,30 @@ fn render_pane(
     let place = ui.index(scene.state);
     let service = ui.service(scene.state).map(|service| (place, service));
     let chosen = ui.chosen.as_ref();
+    // While somebody is inside a service, no pane beside it is worked in: the logs are never there.
+    let focus = match ui.mode {
+        Mode::Inside(_) => Pane::Logs,
+        _ => ui.focus,
+    };
     match pane {
         Pane::Services => {
             let marked = &ui.logs.marked;
-            pane::services::render(frame, area, scene, place, marked, ui.focus);
+            pane::services::render(frame, area, scene, place, marked, focus);
         }
         Pane::Health => {
-            pane::health::render(frame, area, scene, service, ui.health_scrolled, ui.focus);
+            pane::health::render(frame, area, scene, service, ui.health_scrolled, focus);
         }
         Pane::Build => {
             let story = chosen.and_then(|name| builds.of(name));
             let scrolled = ui.build_scrolled;
-            pane::build::render(frame, area, scene, service, story, scrolled, ui.focus);
+            pane::build::render(frame, area, scene, service, story, scrolled, focus);
         }
-        Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, ui.focus),
+        Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, focus),
         Pane::Traces => match &ui.traces.opened {
-            Opened::List => pane::traces::render(frame, area, scene, &ui.traces, ui.focus),
-            Opened::Trace(open) => pane::waterfall::render(frame, area, scene, open, ui.focus),
-            Opened::Compare(view) => pane::compare::render(frame, area, scene, view, ui.focus),
-            Opened::Map(scrolled) => pane::map::render(frame, area, scene, *scrolled, ui.focus),
+            Opened::List => pane::traces::render(frame, area, scene, &ui.traces, focus),
+            Opened::Trace(open) => pane::waterfall::render(frame, area, scene, open, focus),
+            Opened::Compare(view) => pane::compare::render(frame, area, scene, view, focus),
+            Opened::Map(scrolled) => pane::map::render(frame, area, scene, *scrolled, focus),
         },
     }
 }

@@ -55,6 +55,11 @@ pub(super) enum Action {
     SaveCheck,
     Export,
     Faults,
+    Shell,
+    Attach,
+    RunCommand,
+    Leave,
+    EndInside,
     Solo,
     Restart,
     Rebuild,
@@ -99,6 +104,10 @@ pub(super) enum Where {
     Palette,
     /// In the help.
     Help,
+    /// In a terminal inside a service.
+    Inside,
+    /// Right after leaving one.
+    Left,
 }
 
 impl Where {
@@ -116,6 +125,8 @@ impl Where {
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
             Self::Help => "Help",
+            Self::Inside => "Inside a service",
+            Self::Left => "Right after leaving",
         }
     }
 }
@@ -235,6 +246,9 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";
         ["s"] Action::StopOrStart, "stop the service, or start it", "stop";
         ["F"] Action::Faults, "delay or break requests for the service on purpose";
+        ["E"] Action::Shell, "open a shell inside the service, or return to it";
+        ["A"] Action::Attach, "attach to the service's own terminal, or return to it";
+        ["!"] Action::RunCommand, "run one command inside the service, or return to it";
         ["u"] Action::Apply, "apply the edits that wait: of the service, or of all if it has none";
         ["U"] Action::ApplyAll, "apply all edits that wait";
         ["a"] Action::EditMode, "act upon edits of the service at once, or by hand";
@@ -257,6 +271,16 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["g" "home"] Action::Top, "to the beginning";
         ["G" "end"] Action::Bottom, "to the end";
         ["esc" "?" "q" "f1"] Action::Back, "close the help", "close";
+    }
+    Inside {
+        ["ctrl-]" "ctrl-5"] Action::Leave, "leave; what is inside goes on. All other keys go to the program", "leave";
+        ["pgup" "shift-pgup"] Action::PageUp, "a page up; while a program has the whole screen, only with shift", "scroll";
+        ["pgdn" "shift-pgdn"] Action::PageDown, "a page down, likewise";
+        ["shift-home"] Action::Top, "to the oldest line that is kept";
+        ["shift-end"] Action::Bottom, "to the newest line";
+    }
+    Left {
+        ["x"] Action::EndInside, "end what was left";
     }
     Palette {
         ["enter"] Action::Submit, "do it", "do it";
@@ -381,7 +405,11 @@ mod tests {
         let letters = (' '..='~').map(KeyCode::Char);
         let mut typed = HashSet::new();
         for code in named.into_iter().chain(letters) {
-            for modifiers in [KeyModifiers::NONE, KeyModifiers::CONTROL] {
+            for modifiers in [
+                KeyModifiers::NONE,
+                KeyModifiers::CONTROL,
+                KeyModifiers::SHIFT,
+            ] {
                 typed.extend(key_name(KeyEvent::new(code, modifiers)));
             }
         }

@@ -57,6 +57,8 @@ pub(super) struct Wish {
     pub(super) services: u16,
     /// Lines wanted between header and panes, for what must not be missed.
     pub(super) banner: u16,
+    /// Whether somebody is inside a service, in a terminal.
+    pub(super) inside: bool,
 }
 
 /// Where everything stands. Areas never overlap; those of no use are empty.
@@ -67,6 +69,8 @@ pub(super) struct Layout {
     /// Names of all panes in one line, where one pane is shown at a time.
     pub(super) tabs: Rect,
     pub(super) panes: Vec<(Pane, Rect)>,
+    /// Where the terminal inside a service is, if somebody is there.
+    pub(super) inside: Rect,
     pub(super) footer: Rect,
 }
 
@@ -93,6 +97,8 @@ const ROOMY: u16 = 30;
 const WIDE: u16 = 100;
 /// Narrower or lower than this: one pane at a time.
 const SMALL: (u16, u16) = (70, 18);
+/// As wide as terminals are at least.
+const TERMINAL: u16 = 80;
 /// At least this many rows below the services and the health: the build gets a place of its own.
 const ROOM_FOR_BUILD: u16 = 7;
 /// Rows of the health pane when there is room: its title and what it has to say.
@@ -125,7 +131,9 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
         footer,
         ..Layout::default()
     };
-    if wish.zoomed || screen.width < SMALL.0 || screen.height < SMALL.1 {
+    if wish.inside {
+        (layout.panes, layout.inside) = inside(rest, wish);
+    } else if wish.zoomed || screen.width < SMALL.0 || screen.height < SMALL.1 {
         let (tabs, body) = top(rest, u16::from(rest.height > 2));
         layout.tabs = tabs;
         layout.panes.push((wish.focus, body));
@@ -138,9 +146,23 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
     layout
 }
 
+/// A terminal takes the right column where it is as wide as terminals are, else all there is.
+fn inside(body: Rect, wish: Wish) -> (Vec<(Pane, Rect)>, Rect) {
+    let (left, right) = columns(body, left_width(body));
+    if wish.zoomed || right.width < TERMINAL || body.height < SMALL.1 {
+        return (Vec::new(), body);
+    }
+    let mut panes = wide(body, wish);
+    panes.retain(|(_, area)| area.right() <= left.right());
+    (panes, right)
+}
+
+fn left_width(body: Rect) -> u16 {
+    (body.width * 2 / 5).clamp(40, 58)
+}
+
 fn wide(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
-    let left_width = (body.width * 2 / 5).clamp(40, 58);
-    let (left, right) = columns(body, left_width);
+    let (left, right) = columns(body, left_width(body));
     let (services, left) = top(left, (wish.services + 3).min(left.height * 3 / 5).max(4));
     let build_fits = left.height >= HEALTH + ROOM_FOR_BUILD;
     let (health, build) = if build_fits {
@@ -228,6 +250,7 @@ mod tests {
             build_over_logs: false,
             services: 5,
             banner: 0,
+            inside: false,
         }
     }
 
@@ -255,6 +278,14 @@ mod tests {
             ..wish()
         };
         assert_eq!(names(140, 40, zoomed), [Logs]);
+        let inside = Wish {
+            inside: true,
+            ..wish()
+        };
+        assert_eq!(names(140, 40, inside), [Services, Health, Build]);
+        assert_eq!(names(120, 40, inside), []);
+        let whole = layout(Rect::new(0, 0, 80, 24), inside).inside;
+        assert_eq!((whole.width, whole.height), (80, 22));
     }
 
     #[test]
@@ -267,11 +298,18 @@ mod tests {
                         zoomed,
                         services,
                         banner,
+                        inside: (width + height) % 3 == 0,
                         ..wish()
                     };
                     let layout = layout(screen, wish);
                     let panes = layout.panes.iter().map(|(_, area)| *area);
-                    let others = [layout.header, layout.banner, layout.tabs, layout.footer];
+                    let others = [
+                        layout.header,
+                        layout.banner,
+                        layout.tabs,
+                        layout.footer,
+                        layout.inside,
+                    ];
                     let areas: Vec<Rect> = panes
                         .chain(others)
                         .filter(|area| !area.is_empty())

@@ -21,6 +21,7 @@ mod log_view;
 mod open_trace;
 mod palette;
 mod pane;
+mod program_keys;
 mod prompt;
 mod service_map;
 mod terminal;

@@ -198,6 +198,28 @@ impl Theme {
         }
     }
 
+    /// Letters and ground where a program chose the ground: the letters are moved until they can be read on it.
+    pub(super) fn foreign_ground(&self, letters: Option<Color>, ground: Color) -> Style {
+        match self.depth {
+            Depth::None => Style::new(),
+            Depth::Named => {
+                let named =
+                    |colour: Color| !matches!(colour, Color::Rgb(..) | Color::Indexed(16..));
+                Style {
+                    fg: letters.filter(|colour| named(*colour)),
+                    bg: Some(ground).filter(|colour| named(*colour)),
+                    ..Style::new()
+                }
+            }
+            Depth::True | Depth::Indexed => {
+                let ground = contrast::in_full(ground);
+                let letters = letters.map_or(self.file.roles.text, contrast::in_full);
+                let letters = contrast::readable(letters, ground);
+                Style::new().fg(self.fit(letters)).bg(self.fit(ground))
+            }
+        }
+    }
+
     fn ground(&self, colour: Color, without: Modifier) -> Style {
         match self.depth {
             Depth::True | Depth::Indexed => Style::new().bg(self.fit(colour)),
@@ -302,6 +324,27 @@ mod tests {
                 let shown = theme.foreign(colour).unwrap();
                 let ratio = contrast::ratio(shown, theme.file.roles.base);
                 assert!(ratio >= 3.0, "{name}: {colour:?} as {shown:?}: {ratio:.2}");
+            }
+        }
+    }
+
+    #[test]
+    fn letters_stay_readable_on_a_ground_that_a_program_chose() {
+        for (name, _) in BUILT_IN {
+            let theme = Theme::named(name, Depth::True).unwrap();
+            for ground in (0..=255).map(Color::Indexed) {
+                for letters in [
+                    None,
+                    Some(Color::Indexed(0)),
+                    Some(Color::Rgb(120, 120, 120)),
+                ] {
+                    let shown = theme.foreign_ground(letters, ground);
+                    let ratio = contrast::ratio(shown.fg.unwrap(), shown.bg.unwrap());
+                    assert!(
+                        ratio >= 3.0,
+                        "{name}: {letters:?} on {ground:?}: {ratio:.2}"
+                    );
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::engine::{ServiceState, State};
 use crate::stack::ServiceName;
+use crate::telemetry::terminals::Key;
 
 use super::keys::Where;
 use super::layout::{Layout, Pane, Wish};
@@ -21,6 +22,8 @@ pub(super) enum Mode {
     Palette { line: Line, chosen: usize },
     /// The help, scrolled down by so many lines.
     Help { scrolled: usize },
+    /// The terminal inside a service.
+    Inside(Key),
 }
 
 /// A line that is being typed, and for what.
@@ -49,6 +52,8 @@ pub(super) enum Asked {
     TraceSearch,
     /// What is to be done on purpose to requests for a service.
     Faults { service: ServiceName },
+    /// Which command to run inside a service.
+    Command { service: ServiceName },
 }
 
 /// Which panes are shown.
@@ -100,6 +105,10 @@ pub(super) struct Ui {
     pub(super) dragging: bool,
     /// What was just done, in words; until the next key.
     pub(super) said: Option<String>,
+    /// The terminal that was left with the key before.
+    pub(super) left: Option<Key>,
+    /// The last key went to a program, and nothing else came of it.
+    pub(super) forwarded: bool,
     /// Where everything stands on the screen as it was drawn last.
     pub(super) layout: Layout,
 }
@@ -122,6 +131,8 @@ impl Ui {
             came_from: None,
             dragging: false,
             said: None,
+            left: None,
+            forwarded: false,
             layout: Layout::default(),
         }
     }
@@ -178,6 +189,7 @@ impl Ui {
             Mode::Typing(_) => &[Where::Prompt, Where::Always],
             Mode::Palette { .. } => &[Where::Palette, Where::Always],
             Mode::Help { .. } => &[Where::Help, Where::Always],
+            Mode::Inside(_) => &[Where::Inside],
             Mode::Panes => self.places_of_panes(),
         }
     }
@@ -206,6 +218,7 @@ impl Ui {
             build_over_logs: self.shared == Shared::Build,
             services: count(state.services.len()),
             banner: count(banner),
+            inside: matches!(self.mode, Mode::Inside(_)),
         }
     }
 

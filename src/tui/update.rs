@@ -2,12 +2,14 @@
 
 mod edits;
 mod faults;
+mod inside;
 mod logs;
 mod mouse;
 mod repeat;
 mod traces;
 mod typing;
 
+pub(super) use inside::fit;
 pub(super) use repeat::heard;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
@@ -55,6 +57,9 @@ pub(super) struct Known<'a> {
 pub(super) fn event(ui: &mut Ui, known: Known<'_>, event: &Event) -> Option<Wish> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => self::key(ui, known, *key),
+        Event::Mouse(mouse) if matches!(ui.mode, Mode::Inside(_)) => {
+            inside::mouse(ui, known, *mouse)
+        }
         Event::Mouse(mouse) => mouse::answer(ui, known, *mouse),
         Event::Paste(text) => {
             paste(ui, known, text);
@@ -65,8 +70,14 @@ pub(super) fn event(ui: &mut Ui, known: Known<'_>, event: &Event) -> Option<Wish
 }
 
 fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
+    if matches!(ui.mode, Mode::Inside(_)) {
+        return inside::key(ui, known, key);
+    }
     ui.said = None;
     let name = keys::key_name(key);
+    if inside::after_leaving(ui, known, name.as_deref().unwrap_or_default()) {
+        return None;
+    }
     if let Some(action) = name.and_then(|name| keys::action(&name, ui.places())) {
         return act(ui, known, action);
     }
@@ -81,7 +92,7 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
                 *chosen = 0;
             }
         }
-        Mode::Panes | Mode::Help { .. } => {}
+        Mode::Panes | Mode::Help { .. } | Mode::Inside(_) => {}
     }
     None
 }
@@ -95,6 +106,10 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
         Mode::Palette { line, chosen } => {
             line.insert(text);
             *chosen = 0;
+        }
+        Mode::Inside(key) => {
+            let key = key.clone();
+            inside::paste(ui, known, &key, text);
         }
         Mode::Panes | Mode::Help { .. } => {}
     }
@@ -143,6 +158,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         | Action::BeforeAndAfter
         | Action::Probes => traces::act(ui, known, action),
         Action::Faults => faults::ask(ui, known),
+        Action::Shell | Action::Attach | Action::RunCommand => {
+            return inside::act(ui, known, action);
+        }
+        Action::Leave | Action::EndInside => {}
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
@@ -156,16 +175,14 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::Rebuild => return rebuild(ui, known.state),
         Action::StopOrStart => return stop_or_start(ui, known.state),
         Action::Solo => return Some(solo(known.state)),
-        Action::Hold => return Some(edits::hold(ui, known.state)),
-        Action::EditMode => return edits::mode(ui, known.state),
-        Action::Apply => return edits::apply(ui, known.state),
-        Action::ApplyAll => return edits::apply_all(ui, known.state),
+        Action::Hold | Action::EditMode | Action::Apply | Action::ApplyAll => {
+            return edits::act(ui, known.state, action);
+        }
         Action::Mouse => return Some(give_mouse(ui)),
         Action::NextTheme => return Some(Wish::NextTheme),
         Action::Redraw => return Some(Wish::Redraw),
         Action::Suspend => return Some(Wish::Suspend),
-        Action::Quit => return Some(Wish::Command(Command::Quit)),
-        Action::Interrupt => return Some(Wish::Command(interrupt(known.state))),
+        Action::Quit | Action::Interrupt => return Some(Wish::Command(end(known.state, action))),
     }
     None
 }
@@ -175,11 +192,11 @@ fn solo(state: &State) -> Wish {
     Wish::Command(Command::Solo { on })
 }
 
-/// The first time it stops, while that is under way it kills.
-fn interrupt(state: &State) -> Command {
+/// An interrupt stops everything the first time, and kills while that is under way.
+fn end(state: &State, action: Action) -> Command {
     match state.phase {
-        Phase::Running => Command::Quit,
-        Phase::Stopping { .. } | Phase::Ended => Command::Kill,
+        Phase::Stopping { .. } | Phase::Ended if action == Action::Interrupt => Command::Kill,
+        Phase::Running | Phase::Stopping { .. } | Phase::Ended => Command::Quit,
     }
 }
 
@@ -203,7 +220,7 @@ fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
         Mode::Palette { line, chosen } => {
             *chosen = moved(*chosen, by, palette::found(line.text(), known.state).len());
         }
-        Mode::Typing(_) => {}
+        Mode::Typing(_) | Mode::Inside(_) => {}
         Mode::Panes => move_in(ui, known, ui.focus, by, false),
     }
 }
@@ -213,7 +230,7 @@ fn page(ui: &mut Ui, known: Known<'_>, pages: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(pages * 10),
         Mode::Panes => move_in(ui, known, ui.focus, pages * rows, true),
-        Mode::Typing(_) | Mode::Palette { .. } => {}
+        Mode::Typing(_) | Mode::Palette { .. } | Mode::Inside(_) => {}
     }
 }
 
@@ -283,7 +300,7 @@ fn zoom(ui: &mut Ui) {
 fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::cancel(ui, known, &typing),
-        Mode::Palette { .. } | Mode::Help { .. } => {}
+        Mode::Palette { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
         Mode::Panes => back_in_panes(ui),
     }
 }
@@ -432,6 +449,7 @@ fn command(ui: &mut Ui, make: impl Fn(crate::stack::ServiceName) -> Command) -> 
         | Command::Replay { .. }
         | Command::SaveCheck { .. }
         | Command::Export { .. }
+        | Command::GoInside { .. }
         | Command::Quit
         | Command::Kill
         | Command::Resize(_) => None,

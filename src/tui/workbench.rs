@@ -19,7 +19,7 @@ use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
 use super::terminal::{self, FrameWriter, Heard, Lane};
 use super::theme::{Depth, Ground, Theme};
-use super::ui::{Mouse, Ui};
+use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
 use crate::engine::{Command, State, TerminalSize};
@@ -62,6 +62,8 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     telemetry: Arc<Telemetry>,
     clock: Clock,
     changes: watch::Receiver<u64>,
+    /// Of the terminals inside services.
+    terminals: watch::Receiver<u64>,
     theme: Theme,
     ui: Ui,
     builds: Builds,
@@ -196,6 +198,7 @@ impl<B: Backend> Workbench<B> {
             screen,
             real: None,
             changes: telemetry.changes(),
+            terminals: telemetry.terminals().changes(),
             telemetry,
             clock,
             theme,
@@ -233,7 +236,7 @@ impl<B: Backend> Workbench<B> {
 
     /// Takes in one event of the terminal; a command, if it asks for one.
     pub fn hear(&mut self, event: &Event) -> Option<Command> {
-        self.due = Due::Now;
+        let before = std::mem::replace(&mut self.due, Due::Now);
         self.alerts.event(event);
         let state = self.state.as_ref()?;
         let known = Known {
@@ -241,7 +244,11 @@ impl<B: Backend> Workbench<B> {
             telemetry: &self.telemetry,
             clock: &self.clock,
         };
-        match update::event(&mut self.ui, known, event)? {
+        let wish = update::event(&mut self.ui, known, event);
+        if std::mem::take(&mut self.ui.forwarded) {
+            self.due = before;
+        }
+        match wish? {
             Wish::Command(command) => return Some(command),
             Wish::Copy(text) => self.send(&terminal::copy(&text)),
             Wish::NextTheme => self.set_theme(self.theme.next()),
@@ -261,6 +268,11 @@ impl<B: Backend> Workbench<B> {
     fn new_room(&mut self) -> Option<TerminalSize> {
         let room = pane::logs::room(self.ui.layout.area(Pane::Logs)?);
         (self.room.replace(room) != Some(room)).then_some(room)
+    }
+
+    /// Whether a terminal inside a service is on the screen.
+    fn is_inside(&self) -> bool {
+        matches!(self.ui.mode, Mode::Inside(_))
     }
 
     fn set_theme(&mut self, theme: Theme) {
@@ -374,6 +386,7 @@ impl<B: Backend> Workbench<B> {
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
+            update::fit(ui, scene.telemetry);
             let rows = ui.rows(Pane::Traces);
             look_again = ui.traces.refresh(scene, rows);
             frame::render(frame, scene, ui, builds);
@@ -416,6 +429,10 @@ impl<B: Backend> View for Workbench<B> {
         }
         if self.changes.has_changed().unwrap_or(false) {
             self.changes.mark_unchanged();
+            self.due = self.due.max(Due::Telemetry);
+        }
+        if self.is_inside() && self.terminals.has_changed().unwrap_or(false) {
+            self.terminals.mark_unchanged();
             self.due = self.due.max(Due::Telemetry);
         }
         self.draw_if_due(shown.state, shown.clock.now());
@@ -466,11 +483,14 @@ impl<B: Backend> Workbench<B> {
                 _ => std::future::pending().await,
             }
         };
-        let changes = &mut self.changes;
+        let is_inside = self.is_inside();
+        let (changes, terminals) = (&mut self.changes, &mut self.terminals);
         let told = async {
-            // The stores outlive the view, so their sender is never gone.
-            if changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
+            // The stores outlive the view, so their senders are never gone.
+            tokio::select! {
+                Ok(()) = changes.changed() => {}
+                Ok(()) = terminals.changed(), if is_inside => {}
+                else => std::future::pending::<()>().await,
             }
         };
         let Some(real) = &mut self.real else {

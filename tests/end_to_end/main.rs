@@ -8,6 +8,7 @@ mod containers;
 mod cut_off;
 mod edits;
 mod inferred;
+mod inside;
 mod isolated;
 mod logs;
 mod otlp;

@@ -12,6 +12,7 @@ mod compose;
 mod cut;
 mod endings;
 mod finding;
+mod going_inside;
 mod granted;
 mod hooks;
 mod inside;

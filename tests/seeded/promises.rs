@@ -53,6 +53,7 @@ pub(crate) fn before_effect(world: &World, effect: &Effect) {
         | Effect::Replay { .. }
         | Effect::SaveCheck { .. }
         | Effect::Export { .. }
+        | Effect::GoInside { .. }
         | Effect::Forget { .. } => {}
         Effect::AwaitAnswer { service, runs, .. } => {
             for run in runs {

@@ -435,7 +435,8 @@ impl World {
             | Effect::SetSolo { .. }
             | Effect::Replay { .. }
             | Effect::SaveCheck { .. }
-            | Effect::Export { .. } => {}
+            | Effect::Export { .. }
+            | Effect::GoInside { .. } => {}
             Effect::Forget { service } => self.forget(&service),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use boatyard::engine::{
     Action, BuildFailure, BuildId, BuildState, BuildStep, Change, CheckId, CheckOutcome,
-    CheckProgress, Command, Effect, EngineLink, Event, Exit, Goal, Moment, Notice, Place,
+    CheckProgress, Command, Effect, EngineLink, Event, Exit, Goal, Inside, Moment, Notice, Place,
     ProbeAnswer, RunId, RunPhase, ServiceState, StartFailure, State, SyncCopy, SyncId,
     TerminalSize,
 };
@@ -44,6 +44,10 @@ pub(crate) fn event(line: &str, now: Moment, state: &State) -> Option<Event> {
         ["late", service, ms] => command(Command::SetFault {
             service: (*service).into(),
             fault: late(ms.parse().unwrap()).unwrap_or_default(),
+        }),
+        ["shell", service] => command(Command::GoInside {
+            service: (*service).into(),
+            what: Inside::Shell,
         }),
         ["solo"] => command(Command::Solo { on: true }),
         ["no-solo"] => command(Command::Solo { on: false }),
@@ -344,6 +348,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Export { traces, file, .. } => {
             format!("export {} to {}", traces.len(), file.display())
         }
+        Effect::GoInside { run, what, .. } => inside(*run, what),
         Effect::SetSolo { on: true } => "solo".into(),
         Effect::SetSolo { on: false } => "no-solo".into(),
         Effect::SetFaults { service, faults } if faults.is_empty() => {
@@ -419,4 +424,12 @@ pub(crate) fn late(ms: u64) -> Option<Fault> {
         latency: Duration::from_millis(ms),
         ..Fault::default()
     })
+}
+
+fn inside(run: RunId, what: &Inside) -> String {
+    match what {
+        Inside::Shell => format!("shell in {run}"),
+        Inside::Own => format!("attach to {run}"),
+        Inside::Command { line } => format!("run `{line}` in {run}"),
+    }
 }

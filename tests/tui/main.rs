@@ -3,6 +3,7 @@
 mod fixture;
 mod flows;
 mod harness;
+mod inside_flows;
 mod log_flows;
 mod robust;
 mod screens;

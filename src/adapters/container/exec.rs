@@ -104,7 +104,7 @@ async fn run(
 }
 
 /// The engine may close the output a moment before it knows the exit code.
-async fn exit_code(engine: &ContainerEngine, exec: &str) -> Result<i64, Error> {
+pub(super) async fn exit_code(engine: &ContainerEngine, exec: &str) -> Result<i64, Error> {
     let mut delay = Duration::from_millis(2);
     loop {
         let found = engine.client.inspect_exec(exec).await?;

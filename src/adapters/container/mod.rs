@@ -17,6 +17,7 @@ mod helper;
 mod holder;
 mod hooks;
 mod image;
+mod inside;
 mod kept;
 mod labels;
 mod leave;
@@ -62,9 +63,10 @@ pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
 use crate::adapters::{Checked, Identity, Wires};
-use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
+use crate::engine::{BuildId, Event, Inside, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
 use crate::stack::{Service, ServiceName, Stack, Then};
+use crate::telemetry::terminals;
 use abort::AbortOnDrop;
 use model::{Container, Drained, Order, Request, Shared};
 
@@ -299,6 +301,12 @@ impl Containers {
                 }
             }
         }
+    }
+
+    /// Opens a terminal inside a run, and stays with it to its end. Returns at once.
+    pub fn go_inside(&self, run: RunId, what: Inside, terminal: terminals::Inside) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move { inside::stay(&shared, run, what, terminal).await });
     }
 
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.

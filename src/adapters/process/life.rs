@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::protocol::{End, Report, Request};
-use super::spawn::{Launch, Launched};
+use super::spawn::{Launch, Launched, Terminal};
 use super::{Inner, output, signals, words};
 use crate::adapters::state::{self, proc};
 use crate::engine::{Event, Exit, Place, RunId, StartFailure, TerminalSize};
@@ -48,6 +48,8 @@ pub(super) struct Who {
     pub(super) port: u16,
     /// The command as a person would type it.
     pub(super) command: String,
+    /// Who looks at its terminal.
+    pub(super) guest: output::Guest,
 }
 
 /// Starts a run and stays with it to its end. Tells `RunStarted` and later `RunExited`, or `RunFailed` alone.
@@ -79,7 +81,7 @@ struct Life {
     reports: Lines<BufReader<OwnedReadHalf>>,
     requests: OwnedWriteHalf,
     asks: mpsc::UnboundedReceiver<Ask>,
-    terminals: [Box<dyn MasterPty + Send>; 2],
+    terminals: Vec<Box<dyn MasterPty + Send>>,
     input: blocking::Sender<Vec<u8>>,
     output: JoinHandle<()>,
     end: Option<End>,
@@ -146,9 +148,16 @@ impl Life {
         inner.watch_usage(who.run, shim.id());
         let (lane, chunks) = output::lane();
         let name = who.service.as_str();
-        output::read_on_thread(name, Stream::Stdout, output.reader, lane.clone())
-            .map_err(failed)?;
-        output::read_on_thread(name, Stream::Stderr, errors.reader, lane).map_err(failed)?;
+        let mut terminals = Vec::with_capacity(2);
+        for (stream, terminal) in [(Stream::Stdout, Some(output)), (Stream::Stderr, errors)] {
+            let Some(Terminal { master, reader }) = terminal else {
+                continue;
+            };
+            output::read_on_thread(name, stream, reader, lane.clone(), who.guest.clone())
+                .map_err(failed)?;
+            terminals.push(master);
+        }
+        drop(lane);
         let speaker = output::Speaker {
             service: who.service.clone(),
             run: who.run.0,
@@ -161,7 +170,7 @@ impl Life {
             reports: BufReader::new(reports).lines(),
             requests,
             asks,
-            terminals: [output.master, errors.master],
+            terminals,
             input: write_on_thread(input).map_err(failed)?,
             output: tokio::spawn(output::keep(inner.wires.clone(), speaker, chunks)),
             end: None,

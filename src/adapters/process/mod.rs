@@ -1,5 +1,6 @@
 //! Plain processes: on a terminal of their own, below a shim that lets nothing outlive the session.
 
+mod inside;
 mod life;
 mod lines;
 mod output;
@@ -28,8 +29,9 @@ use self::protocol::Request;
 use self::spawn::{Launch, Spawner};
 use super::state::{self, Ledger};
 use super::{Identity, Wires};
-use crate::engine::{Event, RunId, StartFailure, StartRun, TerminalSize};
+use crate::engine::{Event, Inside, RunId, StartFailure, StartRun, TerminalSize};
 use crate::stack::{ServiceName, Signal};
+use crate::telemetry::terminals;
 
 /// The program that serves as shim: a `boatyard` whose first argument [`SHIM_WORD`] leads to [`shim_main`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,9 @@ struct Entry {
     service: ServiceName,
     stop_signal: Signal,
     asks: mpsc::UnboundedSender<Ask>,
+    /// How it was started: what is inside of it is started like it.
+    launch: Launch,
+    guest: output::Guest,
     /// Process id of its shim, once there is one.
     shim: Option<u32>,
 }
@@ -114,14 +119,9 @@ impl Processes {
             return self.inner.wires.tell(Event::RunFailed { run, why });
         };
         let (asks, asked) = mpsc::unbounded_channel();
-        let entry = Entry {
-            service: service.name.clone(),
-            stop_signal: service.stop_signal.clone(),
-            asks,
-            shim: None,
-        };
-        self.inner.runs().insert(run, entry);
-        // Read after the run was entered: a change of size meanwhile is found here, or sent to it.
+        let guest = output::Guest::default();
+        let mut runs = self.inner.runs();
+        // Read while the runs are held: a change of size meanwhile is found here, or sent to it.
         let size = *self.inner.size();
         let launch = Launch {
             shim: self.inner.shim.0.clone(),
@@ -129,12 +129,24 @@ impl Processes {
             directory: service.directory.clone(),
             environment: self.inner.environment(run, environment, port, size),
             size,
+            one_terminal: false,
         };
+        let entry = Entry {
+            service: service.name.clone(),
+            stop_signal: service.stop_signal.clone(),
+            asks,
+            launch: launch.clone(),
+            guest: guest.clone(),
+            shim: None,
+        };
+        runs.insert(run, entry);
+        drop(runs);
         let who = Who {
             run,
             service: service.name.clone(),
             port,
             command: command.shown(),
+            guest,
         };
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move { life::live(&inner, who, launch, asked).await });
@@ -171,6 +183,12 @@ impl Processes {
     /// Types into a run's terminal.
     pub fn write(&self, run: RunId, bytes: Vec<u8>) {
         self.inner.ask(run, Ask::Write(bytes));
+    }
+
+    /// Opens a terminal inside a run, and stays with it to its end. Returns at once and must be called within the runtime.
+    pub fn go_inside(&self, run: RunId, what: Inside, terminal: terminals::Inside) {
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move { inside::stay(&inner, run, what, terminal).await });
     }
 
     /// Begins to sample what the runs use, if that has not begun.

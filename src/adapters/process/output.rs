@@ -1,6 +1,7 @@
 //! From a run's terminals to the log store: nothing is lost, and lines go in by the batch.
 
 use std::io::{ErrorKind, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use super::lines::LineCutter;
 use crate::adapters::Wires;
 use crate::stack::ServiceName;
+use crate::telemetry::terminals::Terminal;
 use crate::telemetry::{NewLine, Stream};
 
 /// After this silence the beginning of a line is shown although nobody ended it: a prompt must be seen.
@@ -22,6 +24,24 @@ const LANE: usize = 256;
 /// Bytes that came on one stream.
 pub(super) type Chunk = (Stream, Vec<u8>);
 
+/// Who looks at a run's terminal as it is, beside the log: nobody, mostly.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guest(Arc<Mutex<Option<Arc<Terminal>>>>);
+
+impl Guest {
+    /// From now on this terminal shows what comes, or none does.
+    pub(super) fn is(&self, terminal: Option<Arc<Terminal>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = terminal;
+    }
+
+    fn see(&self, bytes: &[u8]) {
+        let guest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(terminal) = guest.as_ref() {
+            terminal.feed(bytes);
+        }
+    }
+}
+
 /// The lane from the readers to [`keep`].
 pub(super) fn lane() -> (mpsc::Sender<Chunk>, mpsc::Receiver<Chunk>) {
     mpsc::channel(LANE)
@@ -33,6 +53,7 @@ pub(super) fn read_on_thread(
     stream: Stream,
     mut terminal: Box<dyn Read + Send>,
     lane: mpsc::Sender<Chunk>,
+    guest: Guest,
 ) -> std::io::Result<()> {
     let read = move || {
         let mut buffer = [0; 16 << 10];
@@ -40,6 +61,7 @@ pub(super) fn read_on_thread(
             match terminal.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(length) => {
+                    guest.see(&buffer[..length]);
                     let chunk = (stream, buffer[..length].to_vec());
                     if lane.blocking_send(chunk).is_err() {
                         return;
@@ -52,7 +74,7 @@ pub(super) fn read_on_thread(
     };
     thread::Builder::new()
         .name(format!("read {name}"))
-        .stack_size(128 << 10)
+        .stack_size(256 << 10)
         .spawn(read)
         .map(drop)
 }

@@ -38,6 +38,8 @@ pub(super) struct Launch {
     pub(super) directory: PathBuf,
     pub(super) environment: Vec<(String, String)>,
     pub(super) size: TerminalSize,
+    /// One terminal for both outputs, as a person's own has it.
+    pub(super) one_terminal: bool,
 }
 
 /// A shim that has been started.
@@ -45,7 +47,8 @@ pub(super) struct Launched {
     pub(super) shim: Child,
     pub(super) control: StdStream,
     pub(super) output: Terminal,
-    pub(super) errors: Terminal,
+    /// That of standard error, if it is another one.
+    pub(super) errors: Option<Terminal>,
     pub(super) input: Box<dyn Write + Send>,
 }
 
@@ -90,7 +93,12 @@ impl Spawner {
 
 fn start(launch: &Launch) -> io::Result<Launched> {
     let (output, output_end) = open_terminal(launch.size)?;
-    let (errors, errors_end) = open_terminal(launch.size)?;
+    let (errors, errors_end) = if launch.one_terminal {
+        (None, output_end.try_clone()?)
+    } else {
+        let (errors, end) = open_terminal(launch.size)?;
+        (Some(errors), end)
+    };
     let input = output.master.take_writer().map_err(io::Error::other)?;
     let (control, shim_end) = StdStream::pair()?;
     let shim = Command::new(&launch.shim)

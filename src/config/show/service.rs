@@ -121,6 +121,7 @@ fn life(service: &Service, out: &mut Table) {
     out.put_unless("helper", service.helper, &true);
     out.put_unless("keep_network", service.keep_network, &true);
     out.put_unless("tty", service.tty, &false);
+    out.put_unless("stdin_open", service.container.stdin_open, &false);
     out.put_texts("labels", service.labels.iter());
     let hosts = service
         .extra_hosts

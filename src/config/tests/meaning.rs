@@ -160,6 +160,7 @@ fn variables() {
     }
     check("replicas = \"${COUNT}\"", "replicas", &json!(3));
     check("tty = \"${NONE:-true}\"", "tty", &json!(true));
+    check("stdin_open = true", "stdin_open", &json!(true));
 }
 
 fn probe(line: &str) -> Value {

@@ -15,7 +15,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "zzzzzzzzz = 1",
-        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, faults, health, helper, hold, image, init, keep_network, labels, overlap, ports, profiles, replicas, restart, run, stop_grace_period, stop_signal, sync, trace, tty, user, volumes, and 3 more",
+        "3:1: error: unknown key \"zzzzzzzzz\" in service \"a\"; known keys: build, command, depends_on, directory, entrypoint, env_file, environment, expose, extra_hosts, faults, health, helper, hold, image, init, keep_network, labels, overlap, ports, profiles, replicas, restart, run, stdin_open, stop_grace_period, stop_signal, sync, trace, tty, user, and 4 more",
     ),
     (
         "sync = \"auto\"",

@@ -41,6 +41,7 @@ init = false
 helper = false
 keep_network = false
 tty = true
+stdin_open = true
 working_dir = "/w"
 entrypoint = ["a b"]
 command = "c 'd e'"

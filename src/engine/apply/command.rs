@@ -2,7 +2,7 @@
 
 use super::super::turn::Turn;
 use super::super::{
-    Command, Effect, Goal, Moment, Phase, ServiceState, State, Verdict, Wanted, faults,
+    Command, Effect, Goal, Inside, Moment, Phase, ServiceState, State, Verdict, Wanted, faults,
 };
 use super::mode;
 use crate::stack::{Runtime, ServiceName};
@@ -58,9 +58,19 @@ pub(super) fn given(state: &mut State, now: Moment, command: Command, turn: &mut
             format,
             file,
         }),
+        Command::GoInside { service, what } => go_inside(state, service, what, turn),
         // What is being stopped is not asked any more.
         Command::Replay { .. } => {}
         Command::Flush { service } => mode::flush(state, now, service.as_ref(), turn),
+    }
+}
+
+/// Into the newest run; whoever asks sees that there is none.
+fn go_inside(state: &State, service: ServiceName, what: Inside, turn: &mut Turn) {
+    let known = state.services.get(&service);
+    if let Some(run) = known.and_then(ServiceState::entrance) {
+        let run = run.id;
+        turn.ask(Effect::GoInside { service, run, what });
     }
 }
 

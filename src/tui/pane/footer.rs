@@ -46,6 +46,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
         Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
         Asked::Faults { service } => format!(" faults of {service}: "),
+        Asked::Command { service } => format!(" run in {service}: "),
     };
     let (before, after) = typing.line.parts();
     let under = after.chars().next().map_or(" ".to_owned(), String::from);
@@ -73,6 +74,10 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
         ),
         (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
             let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
+            (words.to_owned(), Role::Dim)
+        }
+        (None, _, Asked::Command { .. }) if typing.line.text().is_empty() => {
+            let words = "ls -l  env | sort; nothing: what the last one printed";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),

@@ -10,6 +10,7 @@ pub(super) mod footer;
 pub(super) mod header;
 pub(super) mod health;
 pub(super) mod help;
+pub(super) mod inside;
 mod log_line;
 pub(super) mod logs;
 pub(super) mod map;

@@ -35,6 +35,25 @@ pub(super) fn nearest_indexed(colour: Color) -> Color {
     Color::Indexed(nearest.unwrap_or(7))
 }
 
+/// A colour of the palette in red, green and blue: the first sixteen as terminals mostly have them.
+pub(super) fn in_full(colour: Color) -> Color {
+    const FIRST: [u32; 16] = [
+        0x00_0000, 0xcd_3131, 0x0d_bc79, 0xe5_e510, 0x24_72c8, 0xbc_3fbc, 0x11_a8cd, 0xe5_e5e5,
+        0x66_6666, 0xf1_4c4c, 0x23_d18b, 0xf5_f543, 0x3b_8eea, 0xd6_70d6, 0x29_b8db, 0xff_ffff,
+    ];
+    match colour {
+        Color::Indexed(index @ 0..16) => {
+            let [_, red, green, blue] = FIRST[usize::from(index)].to_be_bytes();
+            Color::Rgb(red, green, blue)
+        }
+        Color::Indexed(index) => {
+            let (red, green, blue) = indexed(index);
+            Color::Rgb(red, green, blue)
+        }
+        other => other,
+    }
+}
+
 /// What an index of 16 or more looks like.
 pub(super) fn indexed(index: u8) -> (u8, u8, u8) {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];

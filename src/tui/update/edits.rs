@@ -3,10 +3,21 @@
 use super::Wish;
 use crate::engine::{Command, State};
 use crate::stack::WatchMode;
+use crate::tui::keys::Action;
 use crate::tui::ui::Ui;
 
+/// Does what such a key asks for.
+pub(super) fn act(ui: &mut Ui, state: &State, action: Action) -> Option<Wish> {
+    match action {
+        Action::Hold => Some(hold(ui, state)),
+        Action::EditMode => mode(ui, state),
+        Action::Apply => apply(ui, state),
+        _ => apply_all(ui, state),
+    }
+}
+
 /// Edits of all services wait from now on, or wait no longer.
-pub(super) fn hold(ui: &mut Ui, state: &State) -> Wish {
+fn hold(ui: &mut Ui, state: &State) -> Wish {
     let on = state.hold.is_none();
     let said = if on {
         "edits wait from now on; u applies them, p ends the hold"
@@ -18,7 +29,7 @@ pub(super) fn hold(ui: &mut Ui, state: &State) -> Wish {
 }
 
 /// Edits of the chosen service are acted upon at once, or by hand.
-pub(super) fn mode(ui: &mut Ui, state: &State) -> Option<Wish> {
+fn mode(ui: &mut Ui, state: &State) -> Option<Wish> {
     let service = ui.service(state)?;
     let name = service.service.name.clone();
     let (mode, said) = match service.mode {
@@ -37,7 +48,7 @@ pub(super) fn mode(ui: &mut Ui, state: &State) -> Option<Wish> {
 }
 
 /// Applies what waits of the chosen service; of all, if nothing of it does.
-pub(super) fn apply(ui: &mut Ui, state: &State) -> Option<Wish> {
+fn apply(ui: &mut Ui, state: &State) -> Option<Wish> {
     let service = ui.service(state)?;
     if service.waiting.is_none() {
         return apply_all(ui, state);
@@ -49,7 +60,7 @@ pub(super) fn apply(ui: &mut Ui, state: &State) -> Option<Wish> {
 }
 
 /// Applies whatever waits.
-pub(super) fn apply_all(ui: &mut Ui, state: &State) -> Option<Wish> {
+fn apply_all(ui: &mut Ui, state: &State) -> Option<Wish> {
     let any = state
         .services
         .values()

@@ -1,6 +1,6 @@
 //! A line that is typed: what it is for, what stood there before, and what it does while it is typed and when it is kept.
 
-use super::{Known, Wish, faults, log_source};
+use super::{Known, Wish, faults, inside, log_source};
 use crate::tui::layout::Pane;
 use crate::tui::prompt::Line;
 use crate::tui::time_of_day;
@@ -74,6 +74,7 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
     }
     match &typing.what {
         Asked::Faults { service } => faults::keep(known, service, typing.line.text()),
+        Asked::Command { service } => inside::run(ui, known, service.as_str(), typing.line.text()),
         Asked::Time => {
             go_to_time(ui, known, typing.line.text());
             None
@@ -108,6 +109,7 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
         // These are done when they are kept, not while they are typed.
         Asked::Time if text.is_empty() => Ok(()),
         Asked::Time => time_of_day::read(text, &known.clock.zoned(known.clock.now())).map(drop),
+        Asked::Command { .. } => Ok(()),
         Asked::Faults { .. } => faults::read(known, text).map(drop),
     }
 }
