@@ -22,3 +22,4 @@ mod output;
 mod starting;
 mod sweeping;
 mod syncing;
+mod using;
