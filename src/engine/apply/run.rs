@@ -34,6 +34,8 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
         place: place.shown(),
     });
     started.place = Some(place);
+    service.starts += 1;
+    let started = &service.runs[index];
     if started.phase != RunPhase::Starting {
         return;
     }
@@ -165,6 +167,7 @@ fn ended_by_itself(
     turn: &mut Turn,
 ) {
     service.last_exit = Some((now, gone.id, exit.clone()));
+    service.ends += 1;
     if !service.is_current(gone) || service.wanted != Wanted::Up {
         return;
     }

@@ -202,7 +202,7 @@ fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
     ]
 }
 
-fn probe_words(probe: &Probe) -> String {
+pub(in crate::tui) fn probe_words(probe: &Probe) -> String {
     let port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" :{port}"));
     match probe {
         Probe::Http(http) => format!("http{} {}", port(&http.port), http.path),
