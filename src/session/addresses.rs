@@ -243,7 +243,12 @@ impl Caller<'_> {
             .into_iter()
             .collect();
         environment.extend(self.service.environment.iter().map(|(name, value)| {
-            let value = value.resolve(|callee| self.reaches(doors, stack.service(callee)?));
+            let value = value.resolve(|callee| {
+                let address = self.reaches(doors, stack.service(callee)?)?;
+                let mut known = doors.telemetry.whereabouts();
+                known.set_callee(&self.service.name, callee, address.clone());
+                Some(address)
+            });
             (name.clone(), value)
         }));
         environment

@@ -1,6 +1,6 @@
 //! What of a stack is secret when it is shown, and what stands in its place.
 
-use super::{EnvValue, Stack};
+use super::Stack;
 
 /// What stands in place of a secret.
 pub const SECRET_MASK: &str = "***";
@@ -45,13 +45,12 @@ impl Stack {
     }
 
     /// The value of a variable as it may be shown: not at all if it looks secret by its name, else as
-    /// [`Stack::masked`] has it; addresses of other services as the stack file writes them.
-    pub fn masked_variable(&self, name: &str, value: &EnvValue) -> String {
-        let value = value.to_string();
+    /// [`Stack::masked`] has it.
+    pub fn masked_variable(&self, name: &str, value: &str) -> String {
         if looks_secret(name) && !value.is_empty() {
             return SECRET_MASK.to_owned();
         }
-        self.masked(&value)
+        self.masked(value)
     }
 }
 
@@ -106,7 +105,7 @@ mod tests {
             redact: vec!["s3cret".into(), String::new()],
             ..Stack::default()
         };
-        let shown = |name, value| stack.masked_variable(name, &EnvValue::text(value));
+        let shown = |name, value| stack.masked_variable(name, value);
         assert_eq!(shown("API_KEY", "abc"), "***");
         assert_eq!(shown("API_KEY", ""), "");
         assert_eq!(shown("MOTTO", "a s3cret b"), "a *** b");

@@ -1,15 +1,17 @@
-//! Where runs and front doors are found at this moment: what only those know who started or opened them.
+//! Where runs and front doors are found at this moment, and where services reach each other: what only those know who
+//! started or opened them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::stack::{Reach, ServiceName};
+use crate::stack::{Address, Reach, ServiceName};
 
-/// The addresses of one session. As many as there are runs and front doors.
+/// The addresses of one session. As many as there are runs, front doors, and services that are told of others.
 #[derive(Debug, Default)]
 pub struct Whereabouts {
     doors: BTreeMap<(ServiceName, u16), SocketAddr>,
     runs: BTreeMap<u64, Reach>,
+    callees: BTreeMap<ServiceName, BTreeMap<ServiceName, Address>>,
 }
 
 impl Whereabouts {
@@ -24,6 +26,17 @@ impl Whereabouts {
     /// Where the front door to this container port of a service is, if it is open.
     pub fn door(&self, service: &ServiceName, port: u16) -> Option<SocketAddr> {
         self.doors.get(&(service.clone(), port)).copied()
+    }
+
+    /// The newest run of a service was told that it reaches another one there.
+    pub fn set_callee(&mut self, caller: &ServiceName, callee: &ServiceName, address: Address) {
+        let callees = self.callees.entry(caller.clone()).or_default();
+        callees.insert(callee.clone(), address);
+    }
+
+    /// Where a service reaches another one, as it was told.
+    pub fn callee(&self, caller: &ServiceName, callee: &ServiceName) -> Option<&Address> {
+        self.callees.get(caller)?.get(callee)
     }
 
     /// From now on a run is found there; `None`: nowhere, or it is gone.
@@ -57,5 +70,12 @@ mod tests {
         assert_eq!(known.run(3), Some(&Reach::Only(at(4000))));
         known.set_run(3, None);
         assert_eq!(known.run(3), None);
+        let address = Address {
+            host: "orders".into(),
+            port: 8000,
+        };
+        known.set_callee(&web, &"orders".into(), address.clone());
+        assert_eq!(known.callee(&web, &"orders".into()), Some(&address));
+        assert_eq!(known.callee(&"orders".into(), &web), None);
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Fact {
     pub(super) value: String,
     /// How it is drawn.
     pub(super) role: Role,
+    /// A picture of how the value was before, and words behind it; empty: none.
+    pub(super) picture: String,
     /// What is copied instead of all of the value.
     pub(super) copied: Option<String>,
     /// The service that it leads to.
@@ -53,6 +55,7 @@ impl Fact {
             label: label.into(),
             value: value.into(),
             role: Role::Text,
+            picture: String::new(),
             copied: None,
             leads_to: None,
         }
@@ -60,6 +63,10 @@ impl Fact {
 
     fn role(self, role: Role) -> Self {
         Self { role, ..self }
+    }
+
+    fn picture(self, picture: String) -> Self {
+        Self { picture, ..self }
     }
 
     fn copies(self, copied: impl Into<String>) -> Self {

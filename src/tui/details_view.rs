@@ -194,6 +194,7 @@ mod tests {
             label: label.into(),
             value: value.into(),
             role: Role::Text,
+            picture: String::new(),
             copied: None,
             leads_to: None,
         }

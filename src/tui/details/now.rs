@@ -253,8 +253,7 @@ pub(super) fn uses(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
             let picture = sparkline(&gauge.values, PICTURE, gauge.full(PICTURE));
             let limit = gauge.limit.as_ref();
             let limit = limit.map_or(String::new(), |limit| format!("  of {limit}"));
-            let value = format!("{newest:<9} {picture}{limit}");
-            Fact::new(gauge.name, value).copies(newest.as_str())
+            Fact::new(gauge.name, newest.as_str()).picture(format!("{picture}{limit}"))
         }
         Err(why) => Fact::new(gauge.name, *why).role(Role::Dim),
     };

@@ -4,7 +4,7 @@ use super::{Fact, Source, list, set, told, yes};
 use crate::engine::{BuildState, EngineLink, ServiceState};
 use crate::stack::{
     Build, CommandWords, EnvValue, PullPolicy, Reaction, Runtime, SECRET_MASK, SecretSource,
-    Service, SyncMode, Then, WatchMode, WatchRule,
+    Service, ServiceName, SyncMode, Then, WatchMode, WatchRule,
 };
 use crate::text;
 use crate::tui::theme::Role;
@@ -50,7 +50,7 @@ fn process(source: Source<'_>, service: &Service) -> Vec<Fact> {
 fn image(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
     let made = service.image.as_ref().map(|image| image.name.clone());
     let named = service.service.image.clone();
-    let mut facts = told([set("image", made.or(named))]);
+    let mut facts: Vec<Fact> = made.or(named).map(image_fact).into_iter().collect();
     if let BuildState::Built {
         build,
         took,
@@ -70,6 +70,17 @@ fn image(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
     let build = service.service.build.as_ref();
     facts.extend(build.map(|it| self::build(source, it)).unwrap_or_default());
     facts
+}
+
+/// An image that has no name is shown by the beginning of its id.
+fn image_fact(name: String) -> Fact {
+    match name.strip_prefix("sha256:") {
+        Some(id) => {
+            let short: String = id.chars().take(12).collect();
+            Fact::new("image", short).copies(name)
+        }
+        None => Fact::new("image", name),
+    }
 }
 
 fn pull(policy: PullPolicy) -> Option<String> {
@@ -98,7 +109,7 @@ fn build(source: Source<'_>, build: &Build) -> Vec<Fact> {
     ]);
     let mut label = "arguments";
     for (name, value) in &build.args {
-        let value = variable(source, name, &EnvValue::text(value.as_str()));
+        let value = source.state.stack.masked_variable(name, value);
         facts.push(Fact::new(label, format!("{name}={value}")));
         label = "";
     }
@@ -145,16 +156,23 @@ fn shown(source: Source<'_>, command: &CommandWords) -> String {
     source.state.stack.masked(&command.shown())
 }
 
-/// A variable's value as it may be shown.
-fn variable(source: Source<'_>, name: &str, value: &EnvValue) -> String {
-    source.state.stack.masked_variable(name, value)
+/// A value with the addresses of other services in their places, as far as its runs were told them; else as the stack file
+/// has it.
+fn resolved(source: Source<'_>, service: &Service, value: &EnvValue) -> String {
+    let known = source.telemetry.whereabouts();
+    let address = |callee: &ServiceName| known.callee(&service.name, callee);
+    if value.callees().any(|callee| address(callee).is_none()) {
+        return value.to_string();
+    }
+    value.resolve(|callee| address(callee).cloned())
 }
 
-/// Its variables, as the stack file has them.
+/// Its variables.
 pub(super) fn environment(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
     let variables = service.service.environment.iter();
     let fact = |(name, value): (&String, &EnvValue)| {
-        let shown = variable(source, name, value);
+        let value = resolved(source, &service.service, value);
+        let shown = source.state.stack.masked_variable(name, &value);
         match shown.as_str() {
             "" => Fact::new(name.as_str(), "(empty)")
                 .copies("")
@@ -219,8 +237,8 @@ pub(super) fn labels(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
     }
     let labels = service.service.labels.iter();
     let fact = |(name, value): (&String, &String)| {
-        let value = EnvValue::text(value.as_str());
-        Fact::new(name.as_str(), variable(source, name, &value))
+        let value = source.state.stack.masked_variable(name, value);
+        Fact::new(name.as_str(), value)
     };
     labels.map(fact).collect()
 }

@@ -15,6 +15,9 @@ use crate::tui::layout::Pane;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::trace_view::first_shown;
 
+/// Pictures begin so many columns right of their values, if those are not longer.
+const GAUGE: usize = 10;
+
 impl<'a> From<Scene<'a>> for Source<'a> {
     fn from(scene: Scene<'a>) -> Self {
         Self {
@@ -161,6 +164,11 @@ fn line<'a>(
                 Span::raw(" ".repeat(gap)),
                 Span::styled(piece.clone(), theme.style(role)),
             ];
+            if let Some(picture) = told.map(|told| &told.picture).filter(|it| !it.is_empty()) {
+                let gap = GAUGE.saturating_sub(text::width(piece)).max(1);
+                spans.push(Span::raw(" ".repeat(gap)));
+                spans.push(Span::styled(picture.clone(), theme.style(Role::Dim)));
+            }
             let is_hit =
                 !view.searched.is_empty() && told.is_some_and(|told| told.has(&view.searched));
             if is_hit {
