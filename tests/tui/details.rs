@@ -193,6 +193,38 @@ fn the_mouse_chooses_lines_and_scrolls() {
         desk.mouse(MouseEventKind::ScrollDown, 10, 10);
     }
     assert!(desk.find("▸ team").is_some(), "{}", desk.text());
+    desk.press("i");
+    desk.click("db");
+    assert!(desk.find("▸ ● db").is_some(), "{}", desk.text());
+    desk.click("web");
+    assert!(desk.find("▸ ● web").is_some(), "{}", desk.text());
+}
+
+#[test]
+fn many_services_scroll_and_the_chosen_one_is_told_below() {
+    let mut scene = fixture::detailed();
+    let (_, template) = scene.state.services.get_index(1).expect("there is one");
+    let template = template.clone();
+    for number in 0..60 {
+        let name = boatyard::stack::ServiceName::new(format!("extra-{number}"));
+        let mut service = boatyard::stack::Service::clone(&template.service);
+        service.name = name.clone();
+        let mut state = template.clone();
+        state.service = std::sync::Arc::new(service);
+        scene.state.services.insert(name, state);
+    }
+    let mut desk = Desk::new(scene, 100, 30);
+    desk.press("i i G");
+    let text = desk.text();
+    assert!(
+        text.contains("▸ ● extra-59") && text.contains("extra-59  ready"),
+        "{text}"
+    );
+    assert!(!text.contains("extra-3 "), "{text}");
+    desk.click("extra-50");
+    assert!(desk.find("▸ ● extra-50").is_some(), "{}", desk.text());
+    desk.press("g");
+    assert!(desk.text().contains("▸ ● web"), "{}", desk.text());
 }
 
 #[test]

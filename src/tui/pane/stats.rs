@@ -54,15 +54,9 @@ pub(in crate::tui) fn render(
         empty(frame, body, "The stack has no services.", theme);
         return;
     }
-    let rows = u16::try_from(all.len()).unwrap_or(u16::MAX);
-    let has_room = body.height > CHOSEN + rows.min(4);
-    let for_chosen = if has_room { CHOSEN } else { 0 };
-    let (table, rest) = top(
-        body,
-        (rows.saturating_add(1)).min(body.height.saturating_sub(for_chosen)),
-    );
     let columns = Columns::fitting(&all, usize::from(body.width));
-    let (header, list) = top(table, 1);
+    let (header, rest) = top(body, 1);
+    let (list, rest) = top(rest, list_rows(body.height, all.len()));
     frame.render_widget(Line::from(columns.header(theme)), header);
     let first = first_shown(chosen, usize::from(list.height), all.len());
     for ((at, (service, gauges)), row) in all.iter().enumerate().skip(first).zip(list.rows()) {
@@ -77,9 +71,33 @@ pub(in crate::tui) fn render(
         let line = columns.line(scene, (at, at == chosen), service, gauges);
         frame.render_widget(Line::from(clip(line, usize::from(row.width))), row);
     }
+    let has_room = rest.height >= CHOSEN;
     if let Some((service, gauges)) = all.get(chosen).filter(|_| has_room) {
         below(frame, top(rest, 1).1, (scene, chosen), service, gauges);
     }
+}
+
+/// Rows of the list of so many services, in a pane that has so many below its title: all of them, or as many as fit, with
+/// the chosen one below if some of them fit then too.
+fn list_rows(height: u16, services: usize) -> u16 {
+    let rows = u16::try_from(services).unwrap_or(u16::MAX);
+    let room = height.saturating_sub(1);
+    if room >= CHOSEN + rows.min(4) {
+        rows.min(room - CHOSEN)
+    } else {
+        rows.min(room)
+    }
+}
+
+/// The service in this line of a pane that has so many rows below its title.
+pub(in crate::tui) fn service_at(
+    (rows, chosen, services): (usize, usize, usize),
+    line: usize,
+) -> Option<usize> {
+    let shown = usize::from(list_rows(u16::try_from(rows).unwrap_or(u16::MAX), services));
+    let row = line.checked_sub(1).filter(|row| *row < shown)?;
+    let at = first_shown(chosen, shown, services) + row;
+    (at < services).then_some(at)
 }
 
 fn heading<'a>(scene: Scene<'_>, chosen: usize) -> Title<'a> {

@@ -8,6 +8,7 @@ use crate::tui::draw::body_width;
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::pane::details::fact_at;
+use crate::tui::pane::stats::service_at;
 use crate::tui::trace_view::moved;
 use crate::tui::ui::{Shared, Ui, Zoom};
 
@@ -176,6 +177,10 @@ pub(super) fn hit(ui: &mut Ui, known: Known<'_>, forward: bool) {
 pub(super) fn click(ui: &mut Ui, known: Known<'_>, line: usize) {
     let rows = ui.rows(Pane::Details);
     if ui.details.tab == Tab::Stats {
+        let services = known.state.services.len();
+        if let Some(at) = service_at((rows, ui.index(known.state), services), line) {
+            ui.choose(known.state, at);
+        }
         return;
     }
     let area = ui.layout.area(Pane::Details).unwrap_or_default();
