@@ -29,14 +29,14 @@ impl Whereabouts {
     }
 
     /// The newest run of a service was told that it reaches another one there.
-    pub fn set_callee(&mut self, caller: &ServiceName, callee: &ServiceName, address: Address) {
-        let callees = self.callees.entry(caller.clone()).or_default();
-        callees.insert(callee.clone(), address);
+    pub fn set_callee(&mut self, service: &ServiceName, other: &ServiceName, address: Address) {
+        let callees = self.callees.entry(service.clone()).or_default();
+        callees.insert(other.clone(), address);
     }
 
     /// Where a service reaches another one, as it was told.
-    pub fn callee(&self, caller: &ServiceName, callee: &ServiceName) -> Option<&Address> {
-        self.callees.get(caller)?.get(callee)
+    pub fn callee(&self, service: &ServiceName, other: &ServiceName) -> Option<&Address> {
+        self.callees.get(service)?.get(other)
     }
 
     /// From now on a run is found there; `None`: nowhere, or it is gone.
