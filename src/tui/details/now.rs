@@ -253,7 +253,14 @@ pub(super) fn uses(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
             let picture = sparkline(&gauge.values, PICTURE, gauge.full(PICTURE));
             let limit = gauge.limit.as_ref();
             let limit = limit.map_or(String::new(), |limit| format!("  of {limit}"));
-            Fact::new(gauge.name, newest.as_str()).picture(format!("{picture}{limit}"))
+            let (near, role) = if gauge.is_near {
+                (": near its limit", Role::Failed)
+            } else {
+                ("", Role::Text)
+            };
+            Fact::new(gauge.name, newest.as_str())
+                .role(role)
+                .picture(format!("{picture}{limit}{near}"))
         }
         Err(why) => Fact::new(gauge.name, *why).role(Role::Dim),
     };

@@ -1,10 +1,10 @@
 //! What a service is made of and started with, and what is done when its files are saved.
 
 use super::{Fact, Source, list, set, told, yes};
-use crate::engine::{BuildState, EngineLink, ServiceState};
+use crate::engine::{BuildState, EngineLink, Place, ServiceState};
 use crate::stack::{
-    Build, CommandWords, EnvValue, PullPolicy, Reaction, Runtime, SECRET_MASK, SecretSource,
-    Service, ServiceName, SyncMode, Then, WatchMode, WatchRule,
+    Build, CommandWords, EnvValue, Naming, PullPolicy, Reaction, Runtime, SECRET_MASK,
+    SecretSource, Service, ServiceName, SyncMode, Then, WatchMode, WatchRule,
 };
 use crate::text;
 use crate::tui::theme::Role;
@@ -181,7 +181,28 @@ pub(super) fn environment(source: Source<'_>, service: &ServiceState) -> Vec<Fac
             _ => Fact::new(name.as_str(), shown),
         }
     };
-    variables.map(fact).collect()
+    variables
+        .map(fact)
+        .chain(given_port(source, service))
+        .collect()
+}
+
+/// The variable that Boatyard gives to its runs, unless the stack file does.
+fn given_port(source: Source<'_>, service: &ServiceState) -> Option<Fact> {
+    if service.service.environment.contains_key("PORT") {
+        return None;
+    }
+    let port = match service.runtime? {
+        Runtime::Process => service.runs.iter().rev().find_map(|run| match run.place {
+            Some(Place::Process { port, .. }) => Some(port),
+            _ => None,
+        }),
+        // Compose gives none.
+        Runtime::Container if source.state.stack.naming != Naming::Boatyard => None,
+        Runtime::Container => service.service.port(),
+    }?;
+    let fact = Fact::new("PORT", format!("{port}, given by Boatyard"));
+    Some(fact.copies(port.to_string()).role(Role::Dim))
 }
 
 /// What happens when its files are saved.

@@ -19,8 +19,8 @@ use crate::tui::words;
 const MARK: usize = 4;
 /// Names take no more columns than this.
 const WIDEST_NAME: usize = 18;
-/// Columns of the figures: cpu, memory, then four rates.
-const FIGURES: [usize; 6] = [6, 7, 9, 9, 9, 9];
+/// Columns of the figures: cpu, memory (with a sign where the limit is near), then four rates.
+const FIGURES: [usize; 6] = [6, 8, 9, 9, 9, 9];
 /// A picture in the table is at least this wide, and at most that.
 const PICTURE: (usize, usize) = (5, 14);
 /// Rows of the chosen service below the table: a space, its name, its gauges.
@@ -187,8 +187,9 @@ impl Columns {
         }
         for ((gauge, width), picture) in gauges.iter().zip(FIGURES).zip(&self.pictures) {
             let (newest, role) = match &gauge.newest {
-                Ok(newest) => (newest.as_str(), Role::Text),
-                Err(_) => ("–", Role::Dim),
+                Ok(newest) if gauge.is_near => (format!("!{newest}"), Role::Failed),
+                Ok(newest) => (newest.clone(), Role::Text),
+                Err(_) => ("–".to_owned(), Role::Dim),
             };
             let figure = format!(" {newest:>width$}");
             spans.push(Span::styled(figure, theme.style(role)));
@@ -239,9 +240,14 @@ fn below(
         ];
         match &gauge.newest {
             Ok(newest) => {
+                let role = if gauge.is_near {
+                    Role::Failed
+                } else {
+                    Role::Text
+                };
                 let bars = sparkline(&gauge.values, room, gauge.full(room));
                 spans.extend([
-                    Span::styled(format!("{newest:<9} "), theme.style(Role::Text)),
+                    Span::styled(format!("{newest:<9} "), theme.style(role)),
                     Span::styled(bars, theme.style(Role::Dim)),
                 ]);
                 if let Some(limit) = &gauge.limit {
