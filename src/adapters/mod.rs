@@ -9,6 +9,7 @@ pub mod container;
 mod endpoint;
 mod exec;
 mod flows;
+mod health_checks;
 mod identity;
 pub mod ignore_rules;
 pub mod otlp;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 
 pub use endpoint::{Attached, ByteStream, Endpoint, RawStream};
 pub use exec::{Exec, Executed, Executing};
+pub use health_checks::{Checked, HealthChecks};
 pub use identity::Identity;
 
 use crate::engine::Event;

@@ -34,6 +34,9 @@ pub struct Options {
     pub project_name: Option<String>,
     /// The folder to which the paths of compose files are relative, if not their own.
     pub project_directory: Option<PathBuf>,
+    /// The services that are to run, with what they need; all if there are none. How the others of compose files would be
+    /// built and run need not be right.
+    pub services: Vec<String>,
 }
 
 impl Options {

@@ -354,6 +354,7 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
     let service = &mut draft.service;
     if let Some(item) = section.take("health") {
         service.health = health::read(&item, of, scope);
+        service.container.healthcheck = None;
         if service.container.image_health == ImageHealth::Asked {
             service.container.image_health = ImageHealth::Off;
         }

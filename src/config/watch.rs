@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::stack::{Reaction, Signal, Then, WatchMode, WatchRule};
+use crate::stack::{CommandWords, Hook, Reaction, Signal, Then, WatchMode, WatchRule};
 
 use super::item::{Item, Section};
 use super::scope::{Scope, normal};
@@ -212,10 +212,14 @@ fn named_signal(item: &Item<'_>, name: &str, scope: &mut Scope<'_>) -> Option<Si
     signal
 }
 
+fn run(command: CommandWords) -> Then {
+    Then::Exec(Box::new(Hook::plain(command)))
+}
+
 /// A command, or Compose's `{ command = … }`.
 fn exec_command(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Then> {
     if item.as_table().is_none() {
-        return words::shell_command(item, scope).map(Then::Exec);
+        return words::shell_command(item, scope).map(run);
     }
     let mut section: Section<'_> = item.section(item.what.clone(), scope)?;
     let command = section.need("command", scope);
@@ -224,5 +228,5 @@ fn exec_command(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Then> {
         ("privileged", "leave it out"),
     ];
     section.finish(&hints, scope);
-    words::shell_command(&command?, scope).map(Then::Exec)
+    words::shell_command(&command?, scope).map(run)
 }

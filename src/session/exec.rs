@@ -1,7 +1,7 @@
-//! Running a command where a service runs as a container.
+//! Running a command where a service runs as a container, and what came of those that the engine ran there.
 
 use crate::adapters::container::Containers;
-use crate::adapters::{Exec, Executed};
+use crate::adapters::{Exec, Executed, HealthChecks};
 use crate::engine::RunId;
 
 /// Commands run inside this container.
@@ -18,4 +18,14 @@ pub(super) fn in_container(containers: Containers, run: RunId) -> Exec {
             })
         }
     })
+}
+
+/// The checks that the engine makes of this container.
+pub(super) fn checks_of(containers: Containers, run: RunId) -> HealthChecks {
+    let watched = containers.clone();
+    let look = move || {
+        let containers = containers.clone();
+        async move { containers.checks(run).await }
+    };
+    HealthChecks::new(look, move || watched.health_changed(run))
 }

@@ -19,12 +19,18 @@ pub(super) fn options(global: &Global) -> config::Options {
         env_files: global.env_files.clone(),
         project_name: global.project_name.clone(),
         project_directory: global.project_directory.clone(),
+        services: Vec::new(),
     }
 }
 
 /// The stack, or every problem of its file on standard error. Warnings are printed either way.
 pub(super) fn stack(global: &Global) -> Result<(Stack, Loaded), Failure> {
-    let mut loaded = config::load(&options(global));
+    stack_of(&options(global))
+}
+
+/// The same as these options mean.
+pub(super) fn stack_of(options: &config::Options) -> Result<(Stack, Loaded), Failure> {
+    let mut loaded = config::load(options);
     match loaded.stack.take() {
         Some(stack) => {
             for problem in &loaded.problems {

@@ -22,6 +22,7 @@ use crate::adapters::state::{self, LockRefused, SessionLock};
 use crate::adapters::watch::Watcher;
 use crate::adapters::{Identity, Wires};
 use crate::cli::{Global, PortsArg, RuntimeArg};
+use crate::config;
 use crate::engine::{Engine, Options, RuntimeChoice};
 use crate::proxy::{Doors, Limits, Routes, into_store};
 use crate::report;
@@ -46,6 +47,16 @@ pub(super) struct Wish {
     pub(super) isolated: Option<String>,
 }
 
+impl Wish {
+    /// How the stack is read.
+    fn options(&self) -> config::Options {
+        config::Options {
+            services: self.services.clone(),
+            ..inspect::options(&self.global)
+        }
+    }
+}
+
 /// A stack that this process alone may run, with nothing of an earlier session left but in the container engine.
 pub(super) struct Opening {
     /// The stack.
@@ -62,7 +73,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Reads the stack, takes its lock, and ends what a dead session left of its processes.
     pub(super) fn new(wish: Wish) -> Result<Self, Failure> {
-        let (mut stack, _) = inspect::stack(&wish.global)?;
+        let (mut stack, _) = inspect::stack_of(&wish.options())?;
         let published = isolation::apply(&mut stack, wish.isolated.as_deref())?;
         inspect::keep_only(&mut stack, &wish.services)?;
         let identity = identity(&stack);
@@ -142,7 +153,7 @@ impl Opening {
             identity: self.identity.clone(),
             stack: Arc::clone(&self.stack),
             any_port: self.any_port(),
-            options: inspect::options(&self.wish.global),
+            options: self.wish.options(),
             choice,
             routes,
             doors,
@@ -209,7 +220,7 @@ impl Opening {
             .map_err(|error| Failure::io("cannot watch the sources", &error))?;
         let reloader = reload::Reloader {
             wires: wires.clone(),
-            options: inspect::options(&self.wish.global),
+            options: self.wish.options(),
             isolated: self.wish.isolated.clone(),
             services: self.wish.services.clone(),
             doors: Arc::clone(doors),

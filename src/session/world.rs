@@ -390,7 +390,10 @@ impl RealWorld {
         let (reach, own) = (live.reach.clone(), service.port().unwrap_or(0));
         let address = move |port: Option<u16>| reach.as_ref()?.at(port.unwrap_or(own));
         let exec = self.exec(run, live);
-        self.probes.start(run, service, address, exec);
+        let is_checked =
+            live.runtime == Runtime::Container && service.container.healthcheck.is_some();
+        let checks = is_checked.then(|| exec::checks_of(self.engine.containers.clone(), run));
+        self.probes.start(run, service, address, exec, checks);
     }
 
     fn exec(&self, run: RunId, live: &Live) -> Exec {

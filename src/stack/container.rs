@@ -1,5 +1,7 @@
 //! What is said of a service's containers beyond what every service has: the words of Compose that only an engine acts on.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +101,9 @@ pub struct ContainerOptions {
     pub mounts: IndexMap<String, MountOptions>,
     /// What becomes of the health check that its image defines.
     pub image_health: ImageHealth,
+    /// The check that the engine itself makes of its containers, which then is what the service's
+    /// [`health`](super::Service::health) asks too.
+    pub healthcheck: Option<Healthcheck>,
 }
 
 /// Key of the stack's own network, on which services are that name none.
@@ -318,7 +323,7 @@ impl Grant {
     }
 }
 
-/// A command run inside a container at a turn of its life.
+/// A command run inside a container at a turn of its life, or after files were copied into it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hook {
     /// What is run.
@@ -331,6 +336,19 @@ pub struct Hook {
     pub working_dir: Option<String>,
     /// Further environment.
     pub environment: IndexMap<String, String>,
+}
+
+impl Hook {
+    /// A command of which nothing else is said.
+    pub fn plain(command: CommandWords) -> Self {
+        Self {
+            command,
+            user: None,
+            privileged: false,
+            working_dir: None,
+            environment: IndexMap::new(),
+        }
+    }
 }
 
 /// What is said of a mount beyond its kind, target and whether it may be written.
@@ -369,4 +387,19 @@ pub enum ImageHealth {
     Asked,
     /// Nobody asks it (`healthcheck: { disable: true }`, or the service has one of its own).
     Off,
+}
+
+/// A health check as the engine takes it; what is not said is as the image has it, or as the engine is used to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Healthcheck {
+    /// `CMD` and words, or `CMD-SHELL` and a line; empty: the image's own.
+    pub test: Vec<String>,
+    /// Time between two checks, and from the start to the first one.
+    pub interval: Option<Duration>,
+    /// Time after which a check counts as failed.
+    pub timeout: Option<Duration>,
+    /// How long after the start failures do not count.
+    pub start_period: Option<Duration>,
+    /// How many failures in a row make a container unhealthy.
+    pub retries: Option<u32>,
 }

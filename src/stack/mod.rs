@@ -20,8 +20,8 @@ mod watch;
 pub use address::{Address, AddressPart, EnvValue, Fragment, Reach};
 pub use command::CommandWords;
 pub use container::{
-    Attachment, ContainerOptions, Device, Disks, Grant, Hook, ImageHealth, Limits, Logging,
-    MountOptions, OWN_NETWORK, PullPolicy, Space, Ulimit,
+    Attachment, ContainerOptions, Device, Disks, Grant, Healthcheck, Hook, ImageHealth, Limits,
+    Logging, MountOptions, OWN_NETWORK, PullPolicy, Space, Ulimit,
 };
 pub use fault::{Callers, ErrorFault, Fault, ServiceFault, Share, bandwidth_words};
 pub use graph::{Cycle, Graph};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandWords, Signal};
+use super::{Hook, Signal};
 
 /// One `watch` rule of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub enum Then {
     /// The run's program is restarted in the same container.
     Restart,
     /// A command is run inside.
-    Exec(CommandWords),
+    Exec(Box<Hook>),
     /// The run gets this signal.
     Signal(Signal),
 }

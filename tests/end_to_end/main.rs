@@ -3,6 +3,7 @@
 mod bad_luck;
 mod between;
 mod builds;
+mod compose;
 mod containers;
 mod cut_off;
 mod edits;

@@ -39,23 +39,29 @@ impl Copy {
         copy
     }
 
-    /// A stack of its own: this stack file, in which `PORT` stands for a free port and `NAME` for a name of its own, and
-    /// files beside it.
+    /// A stack of its own: this stack file and files beside it, in which `PORT` stands for a free port and `NAME` for a name
+    /// of its own.
     pub(crate) fn with(stack: &str, files: &[(&str, &str)]) -> Self {
+        Self::written("boatyard.toml", stack, files)
+    }
+
+    /// The same with a stack file of this name.
+    pub(crate) fn written(name: &str, stack: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("boatyard-test-")
             .tempdir()
             .expect("a temporary folder");
         let port = free_port();
         let copy = Self { folder, port };
-        let name = format!("luck-{}-{port}", std::process::id());
-        let stack = stack
-            .replace("PORT", &port.to_string())
-            .replace("NAME", &name);
-        for (file, text) in files.iter().chain(&[("boatyard.toml", stack.as_str())]) {
+        let own = format!("luck-{}-{port}", std::process::id());
+        let fill = |text: &str| {
+            text.replace("PORT", &port.to_string())
+                .replace("NAME", &own)
+        };
+        for (file, text) in files.iter().chain(&[(name, stack)]) {
             let path = copy.directory().join(file);
             fs::create_dir_all(path.parent().expect("it is in the folder"))
-                .and_then(|()| fs::write(&path, text))
+                .and_then(|()| fs::write(&path, fill(text)))
                 .expect("a file can be written");
         }
         copy

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use boatyard::stack::{
-    ContainerOptions, Device, Disks, ImageHealth, Limits, Logging, Mount, MountKind, MountOptions,
-    Service, Space, Ulimit,
+    ContainerOptions, Device, Disks, Healthcheck, ImageHealth, Limits, Logging, Mount, MountKind,
+    MountOptions, Service, Space, Ulimit,
 };
 use bollard::models::ContainerConfig;
 use bollard::models::{
@@ -204,6 +204,47 @@ async fn where_its_output_goes_and_what_its_runtime_is_told() {
     }
     let health = found.config.unwrap().healthcheck.unwrap();
     assert_eq!(health.test, Some(words(&["NONE"])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_asks_a_services_health_as_it_says() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let milliseconds = std::time::Duration::from_millis;
+    let mut service = shell("s", "exec sleep 600");
+    service.container.image_health = ImageHealth::Off;
+    service.container.healthcheck = Some(Healthcheck {
+        test: words(&["CMD-SHELL", "echo well && test -e /bin/sh"]),
+        interval: Some(milliseconds(50)),
+        timeout: Some(milliseconds(3000)),
+        start_period: None,
+        retries: Some(4),
+    });
+    let (id, _) = rig.started(1, &service).await;
+    let found = rig.inspect(&id).await;
+    let run = boatyard::engine::RunId(1);
+    let mut checks = Vec::new();
+    while checks.is_empty() {
+        checks = rig.containers.checks(run).await;
+    }
+    rig.containers.kill(run);
+    rig.exited(1).await;
+    let health = found.config.unwrap().healthcheck.unwrap();
+    assert_eq!(health.test.unwrap()[1], "echo well && test -e /bin/sh");
+    assert_eq!(
+        (health.interval, health.timeout),
+        (Some(50_000_000), Some(3_000_000_000))
+    );
+    assert_eq!(
+        (health.start_period.unwrap_or(0), health.retries),
+        (0, Some(4))
+    );
+    assert_eq!(
+        (checks[0].end.code, checks[0].end.stdout.as_slice()),
+        (0, &b"well\n"[..])
+    );
+    assert!(rig.containers.checks(run).await.is_empty(), "it is gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use boatyard::engine::{Event, RunId, SyncCopy, SyncId};
 use boatyard::stack::Reach;
-use boatyard::stack::{CommandWords, Service, Signal, Then};
+use boatyard::stack::{CommandWords, Hook, Service, Signal, Then};
 use boatyard::telemetry::Stream;
 
 use crate::engine::{PATIENCE, Rig, shell};
@@ -215,7 +215,8 @@ async fn what_follows_a_sync_is_done_or_its_failure_said() {
     rig.until_log(|rig| rig.text(Stream::Stdout).contains(&"hup".to_owned()))
         .await;
 
-    let line = |line: &str| Then::Exec(CommandWords::Shell(line.into()));
+    let hook = |line: &str| Hook::plain(CommandWords::Shell(line.into()));
+    let line = |line: &str| Then::Exec(Box::new(hook(line)));
     rig.containers.sync(
         SyncId(2),
         run.clone(),
@@ -225,6 +226,18 @@ async fn what_follows_a_sync_is_done_or_its_failure_said() {
     );
     let why = synced(&mut rig, 2).await.unwrap_err();
     assert!(why.contains("exit code 2: broken"), "{why}");
+    // With all that is said of it.
+    let said = Hook {
+        user: Some("65534".into()),
+        working_dir: Some("/tmp".into()),
+        environment: [("WORD".into(), "spoken".into())].into(),
+        ..hook("echo $(id -u) $PWD $WORD >&2; exit 3")
+    };
+    let then = Then::Exec(Box::new(said));
+    rig.containers
+        .sync(SyncId(4), run.clone(), vec![], then, at_once);
+    let why = synced(&mut rig, 4).await.unwrap_err();
+    assert!(why.contains("exit code 3: 65534 /tmp spoken"), "{why}");
     rig.containers
         .sync(SyncId(3), vec![RunId(8)], vec![], Then::Nothing, at_once);
     assert!(

@@ -17,6 +17,23 @@ pub(super) const BEFORE_END: Duration = Duration::from_secs(60);
 /// Longest time that one command after the start may take.
 pub(super) const AFTER_START: Duration = Duration::from_secs(3600);
 
+/// A hook as the engine takes it; `user` runs it if it names nobody.
+pub(super) fn config(hook: &Hook, user: Option<&str>) -> ExecConfig {
+    let environment = hook.environment.iter();
+    ExecConfig {
+        cmd: Some(hook.command.argv()),
+        user: hook.user.clone().or_else(|| user.map(str::to_owned)),
+        privileged: hook.privileged.then_some(true),
+        working_dir: hook.working_dir.clone(),
+        env: Some(
+            environment
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        ),
+        ..ExecConfig::default()
+    }
+}
+
 /// In which container hooks are run, and whose log gets what they print.
 #[derive(Debug, Clone)]
 pub(super) struct Hooks {
@@ -40,19 +57,7 @@ impl Hooks {
         limit: Duration,
     ) -> Result<(), String> {
         for hook in hooks {
-            let environment = hook.environment.iter();
-            let config = ExecConfig {
-                cmd: Some(hook.command.argv()),
-                user: hook.user.clone().or_else(|| self.user.clone()),
-                privileged: hook.privileged.then_some(true),
-                working_dir: hook.working_dir.clone(),
-                env: Some(
-                    environment
-                        .map(|(name, value)| format!("{name}={value}"))
-                        .collect(),
-                ),
-                ..ExecConfig::default()
-            };
+            let config = config(hook, self.user.as_deref());
             let shown = hook.command.shown();
             let done = exec_with(&self.engine, &self.id, config, &shown, limit).await;
             let result = done.map_err(|why| format!("`{shown}`: {why}"))?;

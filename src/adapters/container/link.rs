@@ -7,7 +7,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::abort::AbortOnDrop;
 use super::find::{ContainerEngine, NoEngine, find};
@@ -18,6 +18,12 @@ use crate::engine::{EngineLink, Event};
 
 /// Shortest and longest wait between two tries to reach an engine that went away.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// The events that are asked for: those of containers' health.
+const HEALTH: &str = "health_status";
+
+/// So many changes may come while somebody is busy with others; whoever misses some looks by himself.
+const KEPT_CHANGES: usize = 256;
 
 /// What is known of the engine at this moment.
 #[derive(Debug, Clone)]
@@ -34,6 +40,8 @@ enum Known {
 #[derive(Debug, Clone)]
 pub struct Link {
     known: watch::Receiver<Known>,
+    /// Ids of containers of whose health the engine thinks something else now.
+    health: broadcast::Sender<Arc<str>>,
     _task: Arc<AbortOnDrop>,
 }
 
@@ -42,15 +50,30 @@ impl Link {
     /// `Lost` and `Connected` later. Keeps looking while there is none. Returns at once.
     pub fn start(wires: Wires, surroundings: Surroundings, identity: &Identity) -> Self {
         let (sender, known) = watch::channel(Known::Looking);
-        let filters = HashMap::from([(
-            "label".to_owned(),
-            vec![format!("{}={}", Identity::HASH, identity.hash)],
-        )]);
-        let task = AbortOnDrop::spawn(supervise(wires, surroundings, filters, sender));
+        let filters = HashMap::from([
+            (
+                "label".to_owned(),
+                vec![format!("{}={}", Identity::HASH, identity.hash)],
+            ),
+            ("event".to_owned(), vec![HEALTH.to_owned()]),
+        ]);
+        let (health, _) = broadcast::channel(KEPT_CHANGES);
+        let tells = Tells {
+            wires,
+            known: sender,
+            health: health.clone(),
+        };
+        let task = AbortOnDrop::spawn(supervise(tells, surroundings, filters));
         Self {
             known,
+            health,
             _task: Arc::new(task),
         }
+    }
+
+    /// The ids of containers of whose health the engine begins to think something else, from now on.
+    pub(super) fn health_changes(&self) -> broadcast::Receiver<Arc<str>> {
+        self.health.subscribe()
     }
 
     /// The engine, if it answers now.
@@ -88,12 +111,19 @@ impl Link {
     }
 }
 
-async fn supervise(
+/// Who is told what of the engine.
+struct Tells {
     wires: Wires,
+    known: watch::Sender<Known>,
+    health: broadcast::Sender<Arc<str>>,
+}
+
+async fn supervise(
+    tells: Tells,
     surroundings: Surroundings,
     filters: HashMap<String, Vec<String>>,
-    known: watch::Sender<Known>,
 ) {
+    let (wires, known) = (&tells.wires, &tells.known);
     let mut wait = RETRY.0;
     let mut was_missing = false;
     let mut was_connected = false;
@@ -103,15 +133,15 @@ async fn supervise(
                 wait = RETRY.0;
                 was_missing = false;
                 was_connected = true;
-                let why = watch_events(&wires, &engine, &filters, &known).await;
+                let why = watch_events(&tells, &engine, &filters).await;
                 let looked = vec![format!("{}: {why}", engine.endpoint())];
                 known.send_replace(Known::Down(NoEngine { looked }));
-                tell(&wires, EngineLink::Lost { why });
+                tell(wires, EngineLink::Lost { why });
             }
             Err(none) => {
                 if !was_missing && !was_connected {
                     let looked = none.looked.clone();
-                    tell(&wires, EngineLink::Missing { looked });
+                    tell(wires, EngineLink::Missing { looked });
                 }
                 was_missing = true;
                 known.send_replace(Known::Down(none));
@@ -124,18 +154,23 @@ async fn supervise(
 
 /// Says that the engine is there, then reads its events until the connection breaks. Says why it broke.
 async fn watch_events(
-    wires: &Wires,
+    tells: &Tells,
     engine: &ContainerEngine,
     filters: &HashMap<String, Vec<String>>,
-    known: &watch::Sender<Known>,
 ) -> String {
     let options = EventsOptionsBuilder::default().filters(filters).build();
     let mut events = Box::pin(engine.client.events(Some(options)));
-    known.send_replace(Known::Up(engine.clone()));
-    tell(wires, engine.link());
+    tells.known.send_replace(Known::Up(engine.clone()));
+    tell(&tells.wires, engine.link());
     loop {
         match events.next().await {
-            Some(Ok(event)) => tracing::debug!(action = ?event.action, "engine event"),
+            Some(Ok(event)) => {
+                tracing::debug!(action = ?event.action, "engine event");
+                if let Some(id) = event.actor.and_then(|actor| actor.id) {
+                    // Nobody may be listening.
+                    let _ = tells.health.send(id.into());
+                }
+            }
             // A newer engine may send events that this client cannot read; the connection is well.
             Some(Err(Error::JsonDataError { message, .. })) => {
                 tracing::debug!(message, "unknown event");

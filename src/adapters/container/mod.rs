@@ -11,6 +11,7 @@ mod exec;
 mod find;
 mod frames;
 mod granted;
+mod health_log;
 mod helped;
 mod helper;
 mod holder;
@@ -45,6 +46,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 pub use exec::ExecResult;
@@ -59,7 +61,7 @@ pub use strangers::strangers;
 pub use surroundings::{Candidate, Surroundings};
 pub use sweep::{Swept, sweep};
 
-use crate::adapters::{Identity, Wires};
+use crate::adapters::{Checked, Identity, Wires};
 use crate::engine::{BuildId, Event, RunId, StartFailure, StartRun, SyncCopy, SyncId};
 use crate::stack::Reach;
 use crate::stack::{Service, ServiceName, Stack, Then};
@@ -190,8 +192,9 @@ impl Containers {
     }
 
     /// Says whether these services leave their names to a relay, and are known as `NAME--origin`, or have them themselves.
-    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) {
-        self.shared.relays.held(services, to_relay);
+    /// Returns those that run without their names, because they were started together with a relay that did not come up.
+    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) -> Vec<ServiceName> {
+        self.shared.relays.held(services, to_relay)
     }
 
     /// Says who is told which addresses are whose, and where runs listen. Only the first one is.
@@ -268,6 +271,34 @@ impl Containers {
             argv
         };
         exec::exec(&engine, &container.id, argv, user, timeout).await
+    }
+
+    /// The latest checks that the engine itself made of a run, oldest first; none if that cannot be known.
+    pub async fn checks(&self, run: RunId) -> Vec<Checked> {
+        let (Ok(engine), Ok(container)) = (self.engine(), self.container(run)) else {
+            return Vec::new();
+        };
+        let found = engine.client.inspect_container(&container.id, None).await;
+        found.map_or_else(|_| Vec::new(), |found| health_log::read(found.state))
+    }
+
+    /// Ends when what the engine thinks of a run's health changes, from now on; never if that cannot be known.
+    pub fn health_changed(&self, run: RunId) -> impl Future<Output = ()> + Send + use<> {
+        let mut changes = self.shared.link.health_changes();
+        let container = self.container(run);
+        async move {
+            let Ok(container) = container else {
+                return std::future::pending().await;
+            };
+            loop {
+                match changes.recv().await {
+                    Ok(id) if *id == container.id => return,
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => return std::future::pending().await,
+                }
+            }
+        }
     }
 
     /// Copies saved files into live runs, and does what follows. Returns at once; answered by `Synced` or `SyncFailed`.

@@ -1,6 +1,7 @@
 //! A service's further words about its containers, as the engine takes them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HealthConfig, HostConfig,
@@ -25,12 +26,7 @@ pub(super) fn apply(
     body.hostname.clone_from(&options.hostname);
     body.domainname.clone_from(&options.domainname);
     body.open_stdin = options.stdin_open.then_some(true);
-    if options.image_health != ImageHealth::Left {
-        body.healthcheck = Some(HealthConfig {
-            test: Some(vec!["NONE".into()]),
-            ..HealthConfig::default()
-        });
-    }
+    body.healthcheck = health_config(options);
     let host = body.host_config.get_or_insert_default();
     isolation(host, options, space_of);
     names(host, options);
@@ -52,6 +48,28 @@ pub(super) fn apply(
             config: map(&logging.options),
         });
     }
+}
+
+/// What the engine asks by itself; `None`: whatever the image says.
+fn health_config(options: &ContainerOptions) -> Option<HealthConfig> {
+    let Some(check) = &options.healthcheck else {
+        let is_off = options.image_health != ImageHealth::Left;
+        return is_off.then(|| HealthConfig {
+            test: Some(vec!["NONE".into()]),
+            ..HealthConfig::default()
+        });
+    };
+    let nanoseconds = |time: Option<Duration>| {
+        time.map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+    };
+    Some(HealthConfig {
+        test: Some(check.test.clone()).filter(|test| !test.is_empty()),
+        interval: nanoseconds(check.interval),
+        timeout: nanoseconds(check.timeout),
+        start_period: nanoseconds(check.start_period),
+        retries: check.retries.map(i64::from),
+        ..HealthConfig::default()
+    })
 }
 
 /// Takes away what belongs to a network namespace, for a container that lives in another's.

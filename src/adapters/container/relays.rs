@@ -3,7 +3,7 @@
 //! What runs inside is none of this module's business: it is a word of our own binary, which is mounted with what it needs
 //! into an image that has nothing in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -80,6 +80,8 @@ pub(super) struct Relays {
     watcher: OnceLock<Box<dyn Fn(Seen) + Send + Sync>>,
     keeping: Mutex<Vec<JoinHandle<()>>>,
     over: watch::Sender<bool>,
+    /// Services that were started while the relay which is to have their names was coming.
+    trusting: Mutex<HashSet<ServiceName>>,
 }
 
 /// Who has a service's name.
@@ -87,6 +89,8 @@ pub(super) struct Relays {
 enum Name {
     /// A relay that is being made.
     Soon,
+    /// A relay whose container is made and is about to start.
+    Coming,
     /// A relay.
     Relay,
     /// The service itself.
@@ -99,10 +103,27 @@ impl Relays {
         self.decide(services, Name::Soon);
     }
 
-    /// From now on these services' names are a relay's (or the services' own).
-    pub(super) fn held(&self, services: &[ServiceName], by_relay: bool) {
+    /// From now on these services' names are a relay's (or the services' own). Returns those that trusted in one which did
+    /// not come: they run without their names.
+    pub(super) fn held(&self, services: &[ServiceName], by_relay: bool) -> Vec<ServiceName> {
         let name = if by_relay { Name::Relay } else { Name::Service };
         self.decide(services, name);
+        let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        let trusted = services.iter().filter(|service| trusting.remove(*service));
+        let trusted: Vec<ServiceName> = trusted.cloned().collect();
+        if by_relay { Vec::new() } else { trusted }
+    }
+
+    /// The relay of these services is about to start.
+    fn coming(&self, services: &[Arc<Service>]) {
+        self.names.send_modify(|names| {
+            for service in services {
+                let name = names.get_mut(&service.name);
+                if let Some(name) = name.filter(|name| **name == Name::Soon) {
+                    *name = Name::Coming;
+                }
+            }
+        });
     }
 
     fn decide(&self, services: &[ServiceName], name: Name) {
@@ -111,19 +132,31 @@ impl Relays {
         });
     }
 
-    /// Whether a service's name is a relay's; waits until that is known.
-    pub(super) async fn decided(&self, service: &ServiceName) -> bool {
+    /// Whether a service's name is a relay's; waits until that is known. Whoever waits for no other service does not call
+    /// any at once: it may come up together with its relay.
+    pub(super) async fn decided(&self, service: &Service) -> bool {
+        let trusts = service.depends_on.is_empty();
         let mut names = self.names.subscribe();
-        let known = names.wait_for(|names| names.get(service) != Some(&Name::Soon));
-        match timeout(PATIENCE, known).await {
-            Ok(Ok(names)) => names.get(service) == Some(&Name::Relay),
-            Ok(Err(_)) | Err(_) => false,
+        let known = names.wait_for(|names| match names.get(&service.name) {
+            Some(Name::Soon) => false,
+            Some(Name::Coming) => trusts,
+            Some(Name::Relay | Name::Service) | None => true,
+        });
+        let name = match timeout(PATIENCE, known).await {
+            Ok(Ok(names)) => names.get(&service.name).copied(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        if name == Some(Name::Coming) {
+            let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+            trusting.insert(service.name.clone());
         }
+        matches!(name, Some(Name::Coming | Name::Relay))
     }
 
-    /// Whether a service's name is a relay's at this moment.
+    /// Whether a service's name is a relay's at this moment, or is about to be.
     pub(super) fn has(&self, service: &ServiceName) -> bool {
-        self.names.borrow().get(service) == Some(&Name::Relay)
+        let names = self.names.borrow();
+        matches!(names.get(service), Some(Name::Coming | Name::Relay))
     }
 
     /// Who is told what is seen; the first one only.
@@ -249,6 +282,7 @@ async fn make(
     shared.spare(&mut body, &networks);
     let created = holder::create(shared, engine, "relay", body).await;
     let id = created.map_err(|error| reason(&error))?;
+    shared.relays.coming(&order.services);
     let started = match engine.client.start_container(&id, None).await {
         Err(error) if is_network_gone(&error) => {
             match shared.renew_networks(engine, &networks).await {

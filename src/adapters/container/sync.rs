@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::ending;
-use super::exec::exec;
+use super::exec::{exec, exec_with};
 use super::find::ContainerEngine;
 use super::helped;
+use super::hooks;
 use super::model::{Container, Drained, Order, Shared};
 use super::pack::{Owner, Owners, first_file, is_plain, owner, pack};
 use super::words::reason;
@@ -181,17 +182,14 @@ async fn follow(
             Some(helper) => helped::signal(helper, signal).await,
             None => ending::send(shared, &container.id, &signal.0).await,
         },
-        Then::Exec(command) => {
-            let user = container.command_user();
-            let result = exec(engine, &container.id, &command.argv(), user, TIME_LIMIT).await?;
+        Then::Exec(hook) => {
+            let shown = hook.command.shown();
+            let config = hooks::config(hook, container.command_user());
+            let result = exec_with(engine, &container.id, config, &shown, TIME_LIMIT).await?;
             if result.code == 0 {
                 return Ok(());
             }
-            Err(format!(
-                "`{}` after the sync: {}",
-                command.shown(),
-                result.complaint()
-            ))
+            Err(format!("`{shown}` after the sync: {}", result.complaint()))
         }
     }
 }

@@ -4,9 +4,11 @@ mod grpc;
 mod log_line;
 mod question;
 mod schedule;
+mod watched;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::question::{Asked, Question};
 use self::schedule::Schedule;
+use self::watched::Watched;
 use super::ask::{REFUSED, time_words};
-use super::{Exec, Wires};
+use super::{Exec, HealthChecks, Wires};
 use crate::engine::{Event, ProbeAnswer, RunId};
 use crate::stack::{Health, Probe, Service};
 
@@ -64,13 +67,15 @@ impl Probes {
     /// [`Event::Probed`]; while it is asked fast, a repeated answer only every 250 ms.
     ///
     /// `address` tells where a container port of the run (`None`: its own port) is reached; `None` while that is not
-    /// known. A service without a probe is not asked. A run that is asked already is asked anew.
+    /// known. `checks` are the engine's own of the same kind, if it makes any: what they tell is not asked for again. A
+    /// service without a probe is not asked. A run that is asked already is asked anew.
     pub fn start(
         &mut self,
         run: RunId,
         service: &Service,
         address: impl Fn(Option<u16>) -> Option<SocketAddr> + Send + Sync + 'static,
         exec: Exec,
+        checks: Option<HealthChecks>,
     ) {
         let Some(health) = service.health.clone() else {
             return;
@@ -82,8 +87,15 @@ impl Probes {
             tokio::spawn(log_line::follow(teller, name, pattern.clone(), pace))
         } else {
             let question = Question::new(health.probe.clone(), Arc::new(address), exec);
-            let lane = Arc::clone(&self.lane);
-            tokio::spawn(follow(teller, question, health, pace, lane))
+            let asker = Asker {
+                teller,
+                question,
+                watched: checks.map(|checks| Watched::new(checks, &health)),
+                schedule: Schedule::new(&health),
+                health,
+                lane: Arc::clone(&self.lane),
+            };
+            tokio::spawn(follow(asker, pace))
         };
         let asking = asking.abort_handle();
         self.runs.insert(run, Probed { calm, asking });
@@ -102,48 +114,108 @@ impl Probes {
     }
 }
 
-/// Asks and waits, again and again.
-async fn follow(
-    mut teller: Teller,
+/// All that asking after one run takes.
+struct Asker {
+    teller: Teller,
     question: Question,
     health: Health,
-    mut pace: watch::Receiver<bool>,
+    schedule: Schedule,
+    watched: Option<Watched>,
     lane: Arc<Mutex<()>>,
-) {
-    let mut schedule = Schedule::new(&health);
-    let is_costly = matches!(health.probe, Probe::Exec(_));
+}
+
+/// Asks and waits, again and again.
+async fn follow(mut asker: Asker, mut pace: watch::Receiver<bool>) {
     loop {
         let calm = *pace.borrow_and_update();
+        let mut changed = pin!(asker.changed(calm));
+        let mut delay = match asker.look(calm).await {
+            Some(delay) => delay,
+            None => match asker.ask(calm, &mut pace).await {
+                Asking::Over(unheard) => asker.schedule.next(*pace.borrow_and_update(), unheard),
+                Asking::Hurry => continue,
+                Asking::End => return,
+            },
+        };
+        loop {
+            tokio::select! {
+                () = sleep(delay) => break,
+                () = &mut changed => break,
+                paced = pace.changed() => {
+                    if paced.is_err() {
+                        return;
+                    }
+                    asker.schedule.restart();
+                    delay = if *pace.borrow_and_update() { asker.first_calm() } else { Duration::ZERO };
+                }
+            }
+        }
+    }
+}
+
+/// What came of asking.
+enum Asking {
+    /// It was answered, or by nobody (`true`).
+    Over(bool),
+    /// It is to be asked fast now.
+    Hurry,
+    /// Nobody wants to know any more.
+    End,
+}
+
+impl Asker {
+    /// Tells what is known without asking, and when to look again; `None` when it must be asked.
+    async fn look(&mut self, calm: bool) -> Option<Duration> {
+        let watched = self.watched.as_mut()?;
+        if !watched.suffice(calm) {
+            return None;
+        }
+        for answer in watched.news().await? {
+            self.teller.tell(answer, calm);
+        }
+        Some(watched.next(calm))
+    }
+
+    /// Ends when there is something to look at, from now on.
+    fn changed(&self, calm: bool) -> impl Future<Output = ()> + Send + use<> {
+        let watched = self.watched.as_ref().filter(|it| it.suffice(calm));
+        let changed = watched.map(Watched::changed);
+        async move {
+            match changed {
+                Some(changed) => changed.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// When to ask for the first time after a run became ready.
+    fn first_calm(&self) -> Duration {
+        let watched = self.watched.as_ref();
+        watched.map_or(self.health.interval, |watched| watched.next(true))
+    }
+
+    async fn ask(&mut self, calm: bool, pace: &mut watch::Receiver<bool>) -> Asking {
+        let is_costly = matches!(self.health.probe, Probe::Exec(_));
         let turn = if is_costly && calm {
             tokio::select! {
-                turn = Arc::clone(&lane).lock_owned() => Some(turn),
-                // It is in a hurry now.
-                changed = pace.changed() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => return,
+                turn = Arc::clone(&self.lane).lock_owned() => Some(turn),
+                changed = pace.changed() => return match changed {
+                    Ok(()) => Asking::Hurry,
+                    Err(_) => Asking::End,
                 },
             }
         } else {
             None
         };
         let asking = turn.map(rest_after);
-        let answer = answer(&question, &health, calm).await;
+        if let Some(watched) = &mut self.watched {
+            watched.overtaken();
+        }
+        let answer = answer(&self.question, &self.health, calm).await;
         drop(asking);
         let unheard = answer.said == REFUSED;
-        teller.tell(answer, calm);
-        let mut delay = schedule.next(*pace.borrow_and_update(), unheard);
-        loop {
-            tokio::select! {
-                () = sleep(delay) => break,
-                changed = pace.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    schedule.restart();
-                    delay = if *pace.borrow_and_update() { health.interval } else { Duration::ZERO };
-                }
-            }
-        }
+        self.teller.tell(answer, calm);
+        Asking::Over(unheard)
     }
 }
 

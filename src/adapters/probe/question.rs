@@ -126,7 +126,7 @@ fn is_healthy(status: StatusCode, wanted: Option<u16>) -> bool {
 }
 
 /// A command's end in words, with the last line that it printed if it failed.
-fn executed(executed: &Executed) -> Asked {
+pub(super) fn executed(executed: &Executed) -> Asked {
     let last = last_line(&executed.stderr).or_else(|| last_line(&executed.stdout));
     let said = match (executed.code, last) {
         (0, _) | (_, None) => format!("exit code {}", executed.code),

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::adapters::Executed;
 use crate::adapters::answering::serve;
+use crate::adapters::{Checked, Executed};
 use crate::runtime::Clock;
 use crate::stack::{CommandWords, HttpProbe};
 use crate::telemetry::{NewLine, Stream, Telemetry};
@@ -51,7 +51,7 @@ impl World {
             ..Service::named("orders")
         };
         self.probes
-            .start(RunId(7), &service, move |_| address, exec);
+            .start(RunId(7), &service, move |_| address, exec, None);
     }
 
     async fn answer(&mut self) -> ProbeAnswer {
@@ -424,7 +424,9 @@ async fn commands_in_ready_runs_are_asked_one_after_another() {
     };
     for run in 0..8 {
         let exec = exec.clone();
-        world.probes.start(RunId(run), &service, |_| None, exec);
+        world
+            .probes
+            .start(RunId(run), &service, |_| None, exec, None);
         world.probes.pace(RunId(run), true);
     }
     let all_calm = async {
@@ -442,4 +444,117 @@ async fn commands_in_ready_runs_are_asked_one_after_another() {
     };
     timeout(PATIENCE, asked).await.expect("they are asked on");
     assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+/// What the engine found out, every millisecond more of it, each check the other way than the one before.
+fn checks_every(step: Duration) -> HealthChecks {
+    let began = jiff::Timestamp::now();
+    let look = move || async move {
+        let made =
+            began.duration_until(jiff::Timestamp::now()).as_millis() / step.as_millis() as i128;
+        let check = |number: i128| {
+            let at = began + step * u32::try_from(number).unwrap();
+            Checked {
+                began: at,
+                ended: at,
+                end: Executed {
+                    code: i32::from(number % 2 == 0),
+                    stdout: format!("check {number}").into_bytes(),
+                    stderr: Vec::new(),
+                },
+            }
+        };
+        (1.max(made - 4)..=made).map(check).collect()
+    };
+    HealthChecks::new(look, move || sleep(step / 2))
+}
+
+#[tokio::test]
+async fn what_the_engine_asks_often_is_not_asked_again() {
+    let health = Health {
+        interval: Duration::from_millis(40),
+        ..Health::new(Probe::Exec(CommandWords::Shell("true".into())))
+    };
+    let service = Service {
+        health: Some(health),
+        ..Service::named("orders")
+    };
+    let mut world = World::new();
+    let exec = Exec::new(|_, _| async { panic!("it is asked already") });
+    let checks = checks_every(Duration::from_millis(40));
+    let probes = &mut world.probes;
+    probes.start(RunId(7), &service, |_| None, exec, Some(checks));
+    assert!(world.answer().await.healthy, "the first check passes");
+    world.probes.pace(RunId(7), true);
+    let mut before = None;
+    for _ in 0..6 {
+        let answer = world.answer().await;
+        assert_ne!(
+            before.replace(answer.healthy),
+            Some(answer.healthy),
+            "each is told once"
+        );
+        let said = if answer.healthy {
+            "exit code 0"
+        } else {
+            "exit code 1: check "
+        };
+        assert!(answer.said.starts_with(said), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_engine_asks_seldom_is_asked_until_the_run_is_ready() {
+    let health = Health {
+        interval: Duration::from_secs(1),
+        ..Health::new(Probe::Exec(CommandWords::Shell("true".into())))
+    };
+    let service = Service {
+        health: Some(health),
+        ..Service::named("orders")
+    };
+    let mut world = World::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let exec = {
+        let asked = Arc::clone(&asked);
+        Exec::new(move |_, _| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            async { Err("not run".into()) }
+        })
+    };
+    let checks = checks_every(Duration::from_millis(300));
+    let probes = &mut world.probes;
+    probes.start(RunId(7), &service, |_| None, exec, Some(checks));
+    assert_eq!(world.answer().await.said, "not run");
+    world.probes.pace(RunId(7), true);
+    let from_engine = async { while world.answer().await.said == "not run" {} };
+    timeout(PATIENCE, from_engine)
+        .await
+        .expect("the engine's are told");
+    let before = asked.load(Ordering::SeqCst);
+    world.answer().await;
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        before,
+        "it is not asked beside them"
+    );
+}
+
+#[tokio::test]
+async fn where_the_engine_does_not_ask_boatyard_does() {
+    let health = Health {
+        interval: Duration::from_millis(1),
+        timeout: Duration::from_millis(1),
+        ..Health::new(Probe::Exec(CommandWords::Shell("true".into())))
+    };
+    let service = Service {
+        health: Some(health),
+        ..Service::named("orders")
+    };
+    let mut world = World::new();
+    let exec = Exec::new(|_, _| async { Err("not run".into()) });
+    let none = HealthChecks::new(|| async { Vec::new() }, std::future::pending);
+    let probes = &mut world.probes;
+    probes.start(RunId(7), &service, |_| None, exec, Some(none));
+    assert_eq!(world.answer().await.said, "not run");
 }

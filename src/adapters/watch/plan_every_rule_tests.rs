@@ -1,6 +1,7 @@
 //! Plans of services of compose files, of which every rule counts.
 
 use super::*;
+use crate::stack::Hook;
 
 #[test]
 fn of_a_compose_file_every_rule_that_matches_counts() {
@@ -12,7 +13,7 @@ fn of_a_compose_file_every_rule_that_matches_counts() {
     let web = folder.path().join("web");
     let mut service = built("web", &web);
     service.every_rule = true;
-    let exec = Then::Exec(CommandWords::Shell("reload".into()));
+    let exec = Then::Exec(Box::new(Hook::plain(CommandWords::Shell("reload".into()))));
     service.watch = vec![
         rule(web.join("src"), sync("/etc/app", exec), &[]),
         rule(web.join("src"), Reaction::Restart, &["static"]),

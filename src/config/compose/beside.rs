@@ -58,7 +58,7 @@ pub(in crate::config) fn read(
     if is_wrong {
         return None;
     }
-    let mapped = into_stack(&project);
+    let mapped = into_stack(&project, &[]);
     for file in &mapped.stack.also_read {
         scope.depends_on_file(file);
     }

@@ -31,10 +31,10 @@ fn given(options: &Options) -> Given {
 
 /// The stack of the compose files that these options mean; `None` if there are none.
 pub(in crate::config) fn load(options: &Options) -> Option<Loaded> {
-    read(options).map(loaded)
+    read(options).map(|project| loaded(project, &options.services))
 }
 
-fn loaded(project: Project) -> Loaded {
+fn loaded(project: Project, wanted: &[String]) -> Loaded {
     let also_read: Vec<PathBuf> = project.files.iter().skip(1).cloned().collect();
     let mut loaded = Loaded {
         stack: None,
@@ -46,7 +46,7 @@ fn loaded(project: Project) -> Loaded {
     let read = if project.has_errors() {
         project.also_read
     } else {
-        let mapped = into_stack(&project);
+        let mapped = into_stack(&project, wanted);
         loaded.problems.extend(mapped.problems);
         loaded.rules = mapped.rules;
         if mapped.stack.services.is_empty() {

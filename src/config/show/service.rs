@@ -287,9 +287,9 @@ fn rule(rule: &WatchRule) -> Value {
                 Then::Nothing => {}
                 Then::Restart => out.put("then", "restart"),
                 Then::Signal(signal) => out.put("then", format!("signal:{}", signal.0)),
-                Then::Exec(words) => {
+                Then::Exec(hook) => {
                     let mut exec = Table::new();
-                    exec.put("exec", command(words));
+                    exec.put("exec", command(&hook.command));
                     out.put("then", exec);
                 }
             }

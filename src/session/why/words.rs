@@ -94,7 +94,7 @@ fn done(deed: &Deed) -> String {
             let then = match then {
                 Then::Nothing => String::new(),
                 Then::Restart => ", then is restarted".into(),
-                Then::Exec(command) => format!(", then runs {}", command.shown()),
+                Then::Exec(hook) => format!(", then runs {}", hook.command.shown()),
                 Then::Signal(signal) => format!(", then gets {}", signal.0),
             };
             format!("gets it as {to}{then}")

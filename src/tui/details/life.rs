@@ -26,6 +26,10 @@ pub(super) fn health(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
         Fact::new("probe", asked),
         Fact::new("schedule", schedule(health)),
     ];
+    if service.service.container.healthcheck.is_some() {
+        let words = "the container engine; Boatyard follows what it finds";
+        facts.push(Fact::new("asked by", words));
+    }
     let several = service.runs.len() > 1;
     for run in service.runs.iter().rev() {
         let Some((when, answer)) = &run.health.last else {

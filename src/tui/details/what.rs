@@ -236,7 +236,7 @@ fn rule_words(source: Source<'_>, rule: &WatchRule) -> String {
             let then = match then {
                 Then::Nothing => String::new(),
                 Then::Restart => ", then restarts the program".to_owned(),
-                Then::Exec(command) => format!(", then runs {}", shown(source, command)),
+                Then::Exec(hook) => format!(", then runs {}", shown(source, &hook.command)),
                 Then::Signal(signal) => format!(", then sends {}", signal.0),
             };
             format!("is copied to {target}{then}")

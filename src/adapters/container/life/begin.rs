@@ -41,7 +41,7 @@ impl Life {
         let service = self.request.start.service.clone();
         let networks = self.shared.networks_of(&engine, &service).await;
         self.networks = networks.map_err(|why| plain_failure(&why))?;
-        self.relayed = self.shared.relays.decided(&service.name).await;
+        self.relayed = self.shared.relays.decided(&service).await;
         let namespace = self.namespace().await;
         let (facts, granted) = match self.gathered(&engine).await {
             Ok(gathered) => gathered,

@@ -4,50 +4,84 @@ use std::time::Duration;
 
 use super::super::node::Node;
 use super::get;
-use crate::stack::{CommandWords, Health, ImageHealth, Probe};
+use crate::stack::{CommandWords, Health, Healthcheck, ImageHealth, Probe};
 
 /// Compose's schedule where the file does not say.
 const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;
 
-/// The probe of a service, and what becomes of the one that its image defines. `awaited`: somebody waits until it is healthy.
-pub(super) fn read(service: &Node, awaited: bool) -> (Option<Health>, ImageHealth) {
+/// Who asks after a service's health, and how.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Asking {
+    /// How Boatyard does.
+    pub(super) health: Option<Health>,
+    /// How the engine does.
+    pub(super) check: Option<Healthcheck>,
+    /// What becomes of the check that the image defines.
+    pub(super) of_image: ImageHealth,
+}
+
+/// Reads `healthcheck`. `awaited`: somebody waits until the service is healthy.
+pub(super) fn read(service: &Node, awaited: bool) -> Asking {
+    let asked_of_image = |check: Option<&Node>| Asking {
+        health: Some(schedule(
+            check,
+            Probe::Exec(CommandWords::Words(Vec::new())),
+        )),
+        check: Some(engine_check(check, Vec::new())),
+        of_image: ImageHealth::Asked,
+    };
+    let off = Asking {
+        of_image: ImageHealth::Off,
+        ..Asking::default()
+    };
     let Some(check) = service.get("healthcheck") else {
         return if awaited {
-            (Some(schedule(None, Vec::new())), ImageHealth::Asked)
+            asked_of_image(None)
         } else {
-            (None, ImageHealth::Left)
+            Asking::default()
         };
     };
     if get::flag(check, "disable") == Some(true) {
-        return (None, ImageHealth::Off);
+        return off;
     }
     let test = get::texts(check, "test");
     let is_one_line = check.text_of("test").is_some();
-    match test.split_first() {
-        None => (Some(schedule(Some(check), Vec::new())), ImageHealth::Asked),
-        Some((first, _)) if first == "NONE" && !is_one_line => (None, ImageHealth::Off),
-        Some((first, rest)) if first == "CMD" && !is_one_line => {
-            (Some(schedule(Some(check), rest.to_vec())), ImageHealth::Off)
-        }
-        Some((first, rest)) => {
-            let line = match first.as_str() {
-                "CMD-SHELL" if !is_one_line => rest.first().cloned().unwrap_or_default(),
-                line => line.to_owned(),
-            };
-            let probe = Probe::Exec(CommandWords::Shell(line));
-            let health = Health {
-                probe,
-                ..schedule(Some(check), Vec::new())
-            };
-            (Some(health), ImageHealth::Off)
-        }
+    let words = match test.split_first() {
+        None => return asked_of_image(Some(check)),
+        Some((first, _)) if first == "NONE" && !is_one_line => return off,
+        Some((first, rest)) if first == "CMD" && !is_one_line => CommandWords::Words(rest.to_vec()),
+        Some((first, rest)) => CommandWords::Shell(match first.as_str() {
+            "CMD-SHELL" if !is_one_line => rest.first().cloned().unwrap_or_default(),
+            line => line.to_owned(),
+        }),
+    };
+    let test = match &words {
+        CommandWords::Words(words) => [&["CMD".to_owned()], words.as_slice()].concat(),
+        CommandWords::Shell(line) => vec!["CMD-SHELL".into(), line.clone()],
+    };
+    Asking {
+        health: Some(schedule(Some(check), Probe::Exec(words))),
+        check: Some(engine_check(Some(check), test)),
+        of_image: ImageHealth::Off,
     }
 }
 
-/// A probe with these words; none stand for the image's own.
-fn schedule(check: Option<&Node>, words: Vec<String>) -> Health {
+fn engine_check(check: Option<&Node>, test: Vec<String>) -> Healthcheck {
+    let time = |key| get::duration(check?, key);
+    let retries = check.and_then(|check| get::integer(check, "retries"));
+    Healthcheck {
+        test,
+        interval: time("interval"),
+        timeout: time("timeout"),
+        start_period: time("start_period"),
+        retries: retries.and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+/// This probe as often as the check says.
+fn schedule(check: Option<&Node>, probe: Probe) -> Health {
     let time = |key: &str, usual: Duration| {
         let given = check.and_then(|check| get::duration(check, key));
         given.filter(|time| !time.is_zero()).unwrap_or(usual)
@@ -60,7 +94,7 @@ fn schedule(check: Option<&Node>, words: Vec<String>) -> Health {
     // before a container is unhealthy. Boatyard asks often while a service starts, and gives it the same time.
     let start = time("start_period", Duration::ZERO);
     Health {
-        probe: Probe::Exec(CommandWords::Words(words)),
+        probe,
         interval,
         timeout: time("timeout", TIMEOUT),
         retries,

@@ -12,6 +12,7 @@ mod unheard;
 mod watch;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -132,10 +133,13 @@ struct Mapping<'a> {
     also_read: Vec<PathBuf>,
     problems: Vec<Problem>,
     rules: Vec<(ServiceName, Place)>,
+    /// Which of the problems each service has.
+    of_services: Vec<(ServiceName, Range<usize>)>,
 }
 
-/// The stack of a project.
-pub(in crate::config) fn into_stack(project: &Project) -> Mapped {
+/// The stack of a project. What is wrong with services that are not among the `wanted` ones or needed by them is left out,
+/// unless nobody is wanted in particular.
+pub(in crate::config) fn into_stack(project: &Project, wanted: &[String]) -> Mapped {
     let mut mapping = Mapping {
         project,
         configs: IndexMap::new(),
@@ -143,6 +147,7 @@ pub(in crate::config) fn into_stack(project: &Project) -> Mapped {
         also_read: project.also_read.clone(),
         problems: Vec::new(),
         rules: Vec::new(),
+        of_services: Vec::new(),
     };
     mapping.configs = shared::files("configs", &mut mapping);
     mapping.secrets = shared::files("secrets", &mut mapping);
@@ -169,11 +174,34 @@ pub(in crate::config) fn into_stack(project: &Project) -> Mapped {
         secrets: mapping.secrets,
         ..Stack::default()
     };
+    let idle = idle(&stack, wanted);
+    let idle = mapping
+        .of_services
+        .iter()
+        .filter(|(name, _)| idle.contains(name));
+    let left_out: Vec<Range<usize>> = idle.map(|(_, range)| range.clone()).collect();
+    let problems = mapping.problems.into_iter().enumerate();
+    let problems = problems.filter(|(index, _)| !left_out.iter().any(|it| it.contains(index)));
     Mapped {
         stack,
-        problems: mapping.problems,
+        problems: problems.map(|(_, problem)| problem).collect(),
         rules: mapping.rules,
     }
+}
+
+/// The services that are not to run where these are wanted.
+fn idle(stack: &Stack, wanted: &[String]) -> BTreeSet<ServiceName> {
+    let known = wanted.iter().map(ServiceName::new);
+    let known: Vec<ServiceName> = known.filter(|it| stack.services.contains_key(it)).collect();
+    if known.is_empty() {
+        return BTreeSet::new();
+    }
+    let needed = stack.graph().with_dependencies(&known);
+    let names = stack.services.keys();
+    names
+        .filter(|name| !needed.contains(*name))
+        .cloned()
+        .collect()
 }
 
 impl Mapping<'_> {
@@ -222,10 +250,16 @@ fn services(mapping: &mut Mapping<'_>) -> IndexMap<ServiceName, Service> {
         .collect();
     let mut services = IndexMap::new();
     for (name, node) in nodes.entries().filter(|(name, _)| running.contains(name)) {
+        let before = mapping.problems.len();
         let mut service = service(name, node, mapping);
+        let its = before..mapping.problems.len();
+        mapping.of_services.push((service.name.clone(), its));
         (service.depends_on, service.follows) = order::read(node, &running);
         let awaited = order::is_awaited(name, nodes);
-        (service.health, service.container.image_health) = health::read(node, awaited);
+        let asking = health::read(node, awaited);
+        service.health = asking.health;
+        service.container.healthcheck = asking.check;
+        service.container.image_health = asking.of_image;
         services.insert(service.name.clone(), service);
     }
     for (_, node) in nodes.entries() {

@@ -7,8 +7,9 @@ use crate::config::compose::entry;
 use crate::config::tests::folder_of;
 use crate::config::{Loaded, Options, Severity};
 use crate::stack::{
-    CommandWords, Condition, Device, FileContent, Health, ImageHealth, MountKind, Naming, Probe,
-    Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName, Space, Stack, Swap, Then,
+    CommandWords, Condition, Device, FileContent, Health, Healthcheck, Hook, ImageHealth,
+    MountKind, Naming, Probe, Protocol, PullPolicy, Reaction, RestartPolicy, Service, ServiceName,
+    Space, Stack, Swap, Then,
 };
 
 fn load(folder: &Path) -> Loaded {
@@ -315,6 +316,26 @@ fn health_checks_become_probes() {
         (usual.interval, usual.timeout, usual.retries),
         (seconds(30), seconds(30), 3)
     );
+    // The engine asks just what the file says.
+    let check = |check: &str| {
+        let web = service(&format!(
+            "services:\n  web:\n    image: a\n    healthcheck: {check}\n"
+        ));
+        web.container.healthcheck
+    };
+    let as_written = check("{ test: [CMD, curl], interval: 2s, retries: 5 }").unwrap();
+    let expected = Healthcheck {
+        test: vec!["CMD".into(), "curl".into()],
+        interval: Some(seconds(2)),
+        retries: Some(5),
+        ..Healthcheck::default()
+    };
+    assert_eq!(as_written, expected);
+    assert_eq!(
+        check("{ test: up || exit 1 }").unwrap().test,
+        ["CMD-SHELL", "up || exit 1"]
+    );
+    assert_eq!(check("{ disable: true }"), None);
     // A container may fail as long as Compose would let it.
     assert_eq!(usual.start_period, seconds(90));
     assert_eq!(of_image, ImageHealth::Off);
@@ -397,7 +418,7 @@ services:
         - { action: rebuild, path: Dockerfile }
         - { action: sync, path: ./src, target: /app, ignore: ["*.tmp"], include: ["*.py"], initial_sync: true }
         - { action: sync+restart, path: ./src, target: /etc/app }
-        - { action: sync+exec, path: ./src, target: /app, exec: { command: app reload } }
+        - { action: sync+exec, path: ./src, target: /app, exec: { command: app reload, user: root } }
         - { action: restart, path: ./src }
 "#,
     );
@@ -406,7 +427,10 @@ services:
         target: target.into(),
         then,
     };
-    let exec = Then::Exec(CommandWords::Words(vec!["app".into(), "reload".into()]));
+    let exec = Then::Exec(Box::new(Hook {
+        user: Some("root".into()),
+        ..Hook::plain(CommandWords::Words(vec!["app".into(), "reload".into()]))
+    }));
     assert_eq!(
         reactions,
         [

@@ -42,6 +42,32 @@ fn what_is_not_acted_on_is_told_with_its_place() {
 }
 
 #[test]
+fn what_is_not_to_run_need_not_be_right() {
+    let folder = folder_of(&[(
+        "compose.yaml",
+        "services:
+  api: { build: ./none }
+  web: { image: a, depends_on: [db] }
+  db: { image: a }
+",
+    )]);
+    let load = |services: &[&str]| {
+        let options = Options {
+            directory: Some(folder.path().to_owned()),
+            services: services.iter().map(ToString::to_string).collect(),
+            ..Options::default()
+        };
+        entry::load(&options).expect("the file is there")
+    };
+    for wrong in [&[][..], &["api"], &["web", "api"]] {
+        assert!(load(wrong).stack.is_none(), "{wrong:?}");
+    }
+    let right = load(&["web"]);
+    assert!(right.problems.is_empty() && right.stack.is_some());
+    assert!(load(&["no-such-name"]).stack.is_none());
+}
+
+#[test]
 fn what_cannot_be_run_is_an_error_with_its_place() {
     let folder = folder_of(&[(
         "compose.yaml",

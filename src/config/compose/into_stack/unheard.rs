@@ -78,22 +78,6 @@ pub(super) const UNHEARD: &[(&str, &str)] = &[
         "has no effect: Boatyard replaces one run by another in its own way",
     ),
     (
-        "services.*.develop.watch.*.exec.environment",
-        "has no effect on a command after a sync",
-    ),
-    (
-        "services.*.develop.watch.*.exec.privileged",
-        "has no effect on a command after a sync",
-    ),
-    (
-        "services.*.develop.watch.*.exec.user",
-        "has no effect: a command after a sync runs as the container's user",
-    ),
-    (
-        "services.*.develop.watch.*.exec.working_dir",
-        "has no effect: a command after a sync runs where the program does",
-    ),
-    (
         "services.*.external_links",
         "has no effect: reach other containers over an external network",
     ),

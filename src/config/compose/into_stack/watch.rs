@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::node::Node;
 use super::{Mapping, container, get};
-use crate::stack::{CommandWords, Reaction, Then, WatchRule};
+use crate::stack::{CommandWords, Hook, Reaction, Then, WatchRule};
 
 /// The watch rules of a service, each with its node.
 pub(super) fn read<'n>(service: &'n Node, mapping: &mut Mapping<'_>) -> Vec<(WatchRule, &'n Node)> {
@@ -37,7 +37,7 @@ fn reaction(rule: &Node, mapping: &mut Mapping<'_>) -> Option<Reaction> {
         "rebuild" => return Some(Reaction::Rebuild),
         "restart" => return Some(Reaction::Restart),
         "sync+restart" => Then::Restart,
-        "sync+exec" => Then::Exec(CommandWords::Words(exec(rule, mapping))),
+        "sync+exec" => Then::Exec(Box::new(exec(rule, mapping))),
         _ => Then::Nothing,
     };
     let Some(target) = get::text(rule, "target") else {
@@ -51,8 +51,8 @@ fn reaction(rule: &Node, mapping: &mut Mapping<'_>) -> Option<Reaction> {
     Some(Reaction::Sync { target, then })
 }
 
-/// The words that are run after a sync.
-fn exec(rule: &Node, mapping: &mut Mapping<'_>) -> Vec<String> {
+/// What is run after a sync.
+fn exec(rule: &Node, mapping: &mut Mapping<'_>) -> Hook {
     let Some(exec) = rule.get("exec") else {
         let message = "this watch rule has no \"exec\" to run after the sync";
         mapping.error(
@@ -60,7 +60,7 @@ fn exec(rule: &Node, mapping: &mut Mapping<'_>) -> Vec<String> {
             message,
             "write exec: { command: [\"program\", \"argument\"] }",
         );
-        return Vec::new();
+        return Hook::plain(CommandWords::Words(Vec::new()));
     };
-    container::hook(exec).command.argv()
+    container::hook(exec)
 }
