@@ -302,6 +302,27 @@ async fn what_a_run_uses_is_sampled_over_its_whole_tree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_writes_to_disks_is_sampled_over_its_whole_tree() {
+    let mut bench = Bench::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("written").display().to_string();
+    let writes = format!("dd if=/dev/zero of={file} bs=64k count=16 conv=fsync 2>/dev/null");
+    let run = bench.start(&format!("while :; do {writes}; done & sleep 1000"));
+    bench.started(run).await;
+    let telemetry = bench.telemetry();
+    until("a sample with bytes written", || {
+        let (series, app) = (telemetry.series(), "app".into());
+        series.of(&app).any(|sample| {
+            assert_eq!(sample.network, None, "nobody counts it for a process");
+            sample.disk.is_some_and(|disk| disk.outward > 100_000)
+        })
+    })
+    .await;
+    bench.processes.kill(run);
+    bench.exit(run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn twenty_runs_at_once_get_different_ports_and_all_end() {
     let mut bench = Bench::new();
     let runs: Vec<_> = (0..20)

@@ -8,6 +8,7 @@ pub mod check;
 pub mod container;
 mod endpoint;
 mod exec;
+mod flows;
 mod health_checks;
 mod identity;
 pub mod ignore_rules;

@@ -66,9 +66,7 @@ pub(super) fn show(value: &EnvValue) -> String {
         match fragment {
             Fragment::Text(plain) => text.push_str(&plain.replace("{{", "\\{{")),
             Fragment::Address(name, part) => {
-                let known = PARTS.iter().find(|(_, known)| known == part);
-                let part = known.map_or("url", |(name, _)| *name);
-                let _ = write!(text, "{{{{{name}.{part}}}}}");
+                let _ = write!(text, "{{{{{name}.{}}}}}", part.word());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What must be kept secret: which variables look like secrets, and the values that never reach a log or a screen.
+//! What must be kept secret: the values that never reach a log or a screen.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,6 @@ use super::item::Item;
 use super::nearest::suggest;
 use super::problem::quoted;
 use super::scope::Scope;
-
-/// Parts of a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 11] = [
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "SECRET",
-    "TOKEN",
-    "CREDENTIAL",
-    "APIKEY",
-    "PRIVATE",
-    "KEY",
-    "PWD",
-    "PASS",
-];
-
-/// Whether a variable of this name holds a secret, by the look of it.
-pub(super) fn looks_secret(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    let (short, long): (Vec<&str>, Vec<&str>) =
-        SECRET_WORDS.iter().partition(|word| word.len() < 5);
-    let words: Vec<&str> = upper.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    long.iter().any(|word| upper.contains(word)) || short.iter().any(|word| words.contains(word))
-}
 
 /// The values of the variables that `redact` names and of every build secret; `*` at either end of a name stands for anything.
 /// A text that names no variable is masked itself.

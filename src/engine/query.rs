@@ -11,7 +11,7 @@ use super::{
     Action, Ahead, BuildId, BuildState, Changes, Crashes, EngineLink, Given, Goal, LiveSummary,
     Moment, PendingEdits, Phase, Run, RunHealth, RunId, RunPhase, ServiceState, State, Wanted,
 };
-use crate::stack::{Runtime, Service, ServiceName, Then};
+use crate::stack::{Condition, Runtime, Service, ServiceName, Then};
 
 /// How many builds run at once when the stack file does not say.
 const DEFAULT_BUILDS: usize = 2;
@@ -90,6 +90,8 @@ impl ServiceState {
             crashes: Crashes::default(),
             completed: None,
             last_exit: None,
+            starts: 0,
+            ends: 0,
             start_failure: None,
             start_failures: 0,
             pending: None,
@@ -139,6 +141,11 @@ impl ServiceState {
                 .image
                 .as_ref()
                 .is_some_and(|image| image.content == self.content)
+    }
+
+    /// Whether it is as a dependent wants it that waits for this.
+    pub fn meets(&self, condition: Condition) -> bool {
+        super::decide::is_met(self, condition)
     }
 
     /// Whether its runs were given files that its newest image lacks, or may lack.

@@ -157,6 +157,10 @@ pub struct ServiceState {
     pub completed: Option<Completion>,
     /// How the newest run ended that ended by itself.
     pub last_exit: Option<(Moment, RunId, Exit)>,
+    /// How many of its runs were started in this session.
+    pub starts: u64,
+    /// How many of them ended by themselves.
+    pub ends: u64,
     /// Of what it is restarted with, the generation that served when its newest run began.
     pub followed: BTreeMap<ServiceName, u64>,
     /// Why the newest run could not be started.

@@ -2,25 +2,48 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::Event;
 use crate::proxy::{DoorError, Doors, Edge};
 use crate::stack::{Address, Naming, Protocol, Runtime, Service, ServiceName, Stack};
+use crate::telemetry::Telemetry;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The doors of a session: the world opens edges, a reload opens and closes front doors.
-pub(super) struct SharedDoors(Mutex<Doors>);
+pub(super) struct SharedDoors {
+    doors: Mutex<Doors>,
+    telemetry: Arc<Telemetry>,
+}
 
 impl SharedDoors {
-    pub(super) fn new(doors: Doors) -> Self {
-        Self(Mutex::new(doors))
+    pub(super) fn new(doors: Doors, telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            doors: Mutex::new(doors),
+            telemetry,
+        }
     }
 
     /// The doors. Keep the guard for one call.
     pub(super) fn lock(&self) -> MutexGuard<'_, Doors> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the views where the front doors of this stack are.
+    fn tell(&self, stack: &Stack) {
+        let open: Vec<_> = {
+            let doors = self.lock();
+            let wanted = front_doors(stack).into_iter();
+            wanted
+                .filter_map(|(edge, _)| {
+                    let address = doors.address(&edge)?;
+                    Some((edge.callee, edge.port, address))
+                })
+                .collect()
+        };
+        self.telemetry.whereabouts().set_doors(open);
+        self.telemetry.touch();
     }
 
     /// Where an edge's door was asked for, and where it is, if it is open.
@@ -111,6 +134,7 @@ pub(super) fn open_front_doors(
         before.push((edge, stood));
     }
     if errors.is_empty() {
+        doors.tell(stack);
         return Ok(moved);
     }
     for (edge, stood) in before {
@@ -132,6 +156,7 @@ pub(super) fn close_front_doors(doors: &SharedDoors, stack: &Stack) {
             doors.close(&edge);
         }
     }
+    doors.tell(stack);
 }
 
 /// Opens the door at the first free port above this one.
@@ -218,7 +243,12 @@ impl Caller<'_> {
             .into_iter()
             .collect();
         environment.extend(self.service.environment.iter().map(|(name, value)| {
-            let value = value.resolve(|callee| self.reaches(doors, stack.service(callee)?));
+            let value = value.resolve(|callee| {
+                let address = self.reaches(doors, stack.service(callee)?)?;
+                let mut known = doors.telemetry.whereabouts();
+                known.set_callee(&self.service.name, callee, address.clone());
+                Some(address)
+            });
             (name.clone(), value)
         }));
         environment

@@ -264,13 +264,13 @@ mod tests {
             let doors = Doors::new(routes, record, Limits::default());
             let services = ["web", "orders"].map(|name| (name.into(), Service::named(name)));
             Self {
+                doors: Arc::new(SharedDoors::new(doors, Arc::clone(&telemetry))),
                 wires: Wires {
                     events,
                     telemetry,
                     clock: Clock::start(),
                 },
                 events: received,
-                doors: Arc::new(SharedDoors::new(doors)),
                 stack: Arc::new(Stack {
                     services: services.into_iter().collect(),
                     redact: vec!["hunter2".into()],

@@ -180,7 +180,7 @@ impl Opening {
         record: impl Fn(Exchange) + Send + Sync + 'static,
     ) -> Result<Arc<SharedDoors>, Failure> {
         let doors = Doors::new(Arc::clone(routes), record, Limits::default());
-        let doors = Arc::new(SharedDoors::new(doors));
+        let doors = Arc::new(SharedDoors::new(doors, Arc::clone(&wires.telemetry)));
         match open_front_doors(&doors, &self.stack, self.any_port()) {
             Ok(moved) => {
                 for moved in moved {

@@ -488,14 +488,13 @@ impl RealWorld {
                     }
                     Place::Container { .. } => self.engine.containers.reach(run),
                 };
-                if let Some(live) = self.runs.get_mut(&run) {
-                    live.reach = reach;
-                }
+                self.found(run, reach);
                 Some(event)
             }
             Event::RunExited { run, .. } | Event::RunFailed { run, .. } => {
                 self.probes.stop(run);
                 inside::left(&self.wires.telemetry, run);
+                self.found(run, None);
                 self.runs.remove(&run);
                 Some(event)
             }
@@ -538,11 +537,24 @@ impl RealWorld {
         }
     }
 
+    /// A run is found there from now on; `None`: nowhere.
+    fn found(&mut self, run: RunId, reach: Option<Reach>) {
+        let mut whereabouts = self.wires.telemetry.whereabouts();
+        whereabouts.set_run(run.0, reach.clone());
+        drop(whereabouts);
+        if let Some(live) = self.runs.get_mut(&run) {
+            live.reach = reach;
+        }
+    }
+
     fn moved(&mut self, run: RunId) {
-        let Some(live) = self.runs.get_mut(&run) else {
+        if !self.runs.contains_key(&run) {
+            return;
+        }
+        self.found(run, self.engine.containers.reach(run));
+        let Some(live) = self.runs.get(&run) else {
             return;
         };
-        live.reach = self.engine.containers.reach(run);
         let service = Arc::clone(&live.service);
         self.route(&service.name);
         if service.health.is_some() {

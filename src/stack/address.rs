@@ -1,6 +1,7 @@
 //! Environment values, which may name the address of another service: `{{payments.url}}`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,17 @@ pub enum AddressPart {
     Host,
     /// The port alone.
     Port,
+}
+
+impl AddressPart {
+    /// The word for it in the stack file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Host => "host",
+            Self::Port => "port",
+        }
+    }
 }
 
 /// Where a caller reaches a callee: what `{{NAME.…}}` becomes for one particular caller.
@@ -79,6 +91,16 @@ pub enum Fragment {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EnvValue(pub Vec<Fragment>);
+
+/// Addresses stand as the stack file writes them: `{{payments.url}}`.
+impl fmt::Display for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|fragment| match fragment {
+            Fragment::Text(text) => f.write_str(text),
+            Fragment::Address(name, part) => write!(f, "{{{{{name}.{}}}}}", part.word()),
+        })
+    }
+}
 
 impl EnvValue {
     /// A value without addresses.

@@ -11,6 +11,7 @@ mod health;
 mod holding;
 mod isolate;
 mod name;
+mod secret;
 mod service;
 mod shared;
 mod smoke;
@@ -28,6 +29,7 @@ pub use health::{Health, HttpProbe, Probe};
 pub use holding::Holding;
 pub use isolate::Published;
 pub use name::ServiceName;
+pub use secret::{SECRET_MASK, looks_secret};
 pub use service::{
     Build, BuildSecret, Condition, Mount, MountKind, PortMapping, Protocol, RestartPolicy, Runtime,
     SecretSource, Service, Signal, Swap, SyncMode,

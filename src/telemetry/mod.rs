@@ -40,6 +40,7 @@ mod trace_finder;
 mod trace_lines;
 mod trace_list;
 mod what;
+mod whereabouts;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -71,7 +72,7 @@ pub use metric_store::{Figure, Metric, Metrics};
 pub use repeat::{Repeat, check_of, repeat};
 pub use route::{Around, RouteFigures, RouteKey, route};
 pub use search::Search;
-pub use series::{Sample, Series};
+pub use series::{Flow, Sample, Series, Usage};
 pub use span::{Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use span_store::{Spans, SpansSince};
 pub use trace::{Row, TraceSummary, summarise, summarise_joined, waterfall, waterfall_joined};
@@ -79,6 +80,7 @@ pub use trace_context::TraceContext;
 pub use trace_finder::{Probes, TraceFinder};
 pub use trace_lines::{LinesOfPart, Link, TraceOfLine};
 pub use what::What;
+pub use whereabouts::Whereabouts;
 
 /// The joiner, and up to where it has read the exchanges.
 #[derive(Debug, Default)]
@@ -95,6 +97,7 @@ pub struct Telemetry {
     spans: Mutex<Spans>,
     series: Mutex<Series>,
     held: Mutex<HeldRequests>,
+    whereabouts: Mutex<Whereabouts>,
     joining: Mutex<Joining>,
     /// Services that are others now than those whose behaviour was learned.
     replaced: Mutex<Vec<ServiceName>>,
@@ -113,6 +116,7 @@ impl Telemetry {
             spans: Mutex::new(Spans::new(exchange_budget)),
             series: Mutex::new(Series::default()),
             held: Mutex::new(HeldRequests::default()),
+            whereabouts: Mutex::default(),
             joining: Mutex::default(),
             replaced: Mutex::default(),
             alone: Mutex::default(),
@@ -152,6 +156,13 @@ impl Telemetry {
     /// The terminals inside services. They tell of their own changes.
     pub fn terminals(&self) -> &Terminals {
         &self.terminals
+    }
+
+    /// Where runs and front doors are found. Keep the guard for one change or one query.
+    pub fn whereabouts(&self) -> MutexGuard<'_, Whereabouts> {
+        self.whereabouts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether exchanges came that are not joined yet. Waits while others are being joined.

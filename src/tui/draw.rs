@@ -74,12 +74,16 @@ pub(super) fn titled(
     spans.push(Span::styled(dash.repeat(gap), theme.style(role)));
     spans.extend(clip(right, room));
     frame.render_widget(Line::from(spans), line);
-    let (left, right) = (u16::from(body.width > 2), u16::from(body.width > 24));
     Rect {
-        x: body.x + left,
-        width: body.width - left - right,
+        x: body.x + u16::from(body.width > 2),
+        width: body_width(body.width),
         ..body
     }
+}
+
+/// Columns of the area below a title, of a pane that is so wide.
+pub(super) fn body_width(pane: u16) -> u16 {
+    pane - u16::from(pane > 2) - u16::from(pane > 24)
 }
 
 fn weight() -> Style {

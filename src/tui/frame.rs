@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Block;
 
 use super::builds::Builds;
+use super::details_view::Tab;
 use super::layout::{Layout, Pane, layout};
 use super::palette;
 use super::pane::{self, Scene};
@@ -78,6 +79,12 @@ fn render_pane(
             let scrolled = ui.build_scrolled;
             pane::build::render(frame, area, scene, service, story, scrolled, focus);
         }
+        Pane::Details => match ui.details.tab {
+            Tab::About => {
+                pane::details::render(frame, area, scene, service, &ui.details, focus);
+            }
+            Tab::Stats => pane::stats::render(frame, area, scene, place, focus),
+        },
         Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, focus),
         Pane::Traces => match &ui.traces.opened {
             Opened::List => pane::traces::render(frame, area, scene, &ui.traces, focus),

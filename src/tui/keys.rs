@@ -47,6 +47,8 @@ pub(super) enum Action {
     ToTime,
     MarkService,
     Map,
+    Details,
+    OtherService(isize),
     Merge,
     Wrap,
     Copy,
@@ -98,6 +100,10 @@ pub(super) enum Where {
     Compare,
     /// In the map of services.
     Map,
+    /// In all about one service.
+    Details,
+    /// In what all services use.
+    Stats,
     /// While text is typed.
     Prompt,
     /// In the palette.
@@ -122,6 +128,8 @@ impl Where {
             Self::Trace => "One trace",
             Self::Compare => "Two traces",
             Self::Map => "Map",
+            Self::Details => "Details",
+            Self::Stats => "Use",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
             Self::Help => "Help",
@@ -217,6 +225,22 @@ pub(super) const KEYS: &[Binding] = keys! {
     Map {
         ["esc"] Action::Back, "back to the traces", "back";
     }
+    Details {
+        ["esc"] Action::Back, "back to where you came from", "back";
+        ["i"] Action::Details, "what all services use", "use";
+        ["y"] Action::Copy, "copy the line's value", "copy";
+        ["/"] Action::Search, "search in the details", "search";
+        ["n"] Action::NextHit, "next hit";
+        ["N"] Action::PreviousHit, "hit before";
+        ["enter"] Action::Open, "to the service that the line names";
+        ["right" "L"] Action::OtherService(1), "all about the next service", "next";
+        ["left" "H"] Action::OtherService(-1), "all about the service before";
+    }
+    Stats {
+        ["esc"] Action::Back, "back to where you came from", "back";
+        ["i" "enter"] Action::Details, "all about the chosen service", "details";
+        ["y"] Action::Copy, "copy what the service uses", "copy";
+    }
     Traces {
         ["enter"] Action::Open, "open the trace", "open";
         ["f" "/"] Action::Filter, "filter the traces", "filter";
@@ -241,6 +265,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["4"] Action::Focus(Pane::Health), "to the health";
         ["5"] Action::Focus(Pane::Build), "to the build and the changes";
         ["6"] Action::Map, "to the map of services";
+        ["i" "7"] Action::Details, "all about the service; again: what all services use";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";

@@ -2,6 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use super::ui::Shared;
+
 /// One pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Pane {
@@ -15,10 +17,12 @@ pub(super) enum Pane {
     Health,
     /// How its image is made.
     Build,
+    /// All about it, and what all use. It has no place of its own, and no number among the others.
+    Details,
 }
 
 impl Pane {
-    /// All panes, in the order of their numbers.
+    /// The panes that have a place of their own, in the order of their numbers.
     pub(super) const ALL: [Self; 5] = [
         Self::Services,
         Self::Logs,
@@ -35,6 +39,7 @@ impl Pane {
             Self::Traces => "Traces",
             Self::Health => "Health",
             Self::Build => "Build",
+            Self::Details => "Details",
         }
     }
 
@@ -51,8 +56,8 @@ pub(super) struct Wish {
     pub(super) focus: Pane,
     /// Whether it is to be alone.
     pub(super) zoomed: bool,
-    /// Whether the build stands where the logs are, where there is no room for both.
-    pub(super) build_over_logs: bool,
+    /// What stands where the logs are, where there is no room for both.
+    pub(super) upper: Shared,
     /// How many services there are.
     pub(super) services: u16,
     /// Lines wanted between header and panes, for what must not be missed.
@@ -172,10 +177,9 @@ fn wide(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
     };
     let (upper, traces) = top(right, right.height - right.height * 2 / 5);
     let (_, upper) = bottom(upper, u16::from(body.height + 3 >= ROOMY));
-    let upper_pane = if wish.build_over_logs && !build_fits {
-        Pane::Build
-    } else {
-        Pane::Logs
+    let upper_pane = match wish.upper {
+        Shared::Build if build_fits => Pane::Logs,
+        other => other.pane(),
     };
     vec![
         (Pane::Services, services),
@@ -191,11 +195,7 @@ fn middle(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
     let (first, rest) = top(body, rows);
     let (services, health) = columns(first, first.width * 11 / 20);
     let (upper, traces) = top(rest, rest.height - rest.height * 2 / 5);
-    let upper_pane = if wish.build_over_logs {
-        Pane::Build
-    } else {
-        Pane::Logs
-    };
+    let upper_pane = wish.upper.pane();
     vec![
         (Pane::Services, services),
         (Pane::Health, health),
@@ -247,7 +247,7 @@ mod tests {
         Wish {
             focus: Pane::Services,
             zoomed: false,
-            build_over_logs: false,
+            upper: Shared::Logs,
             services: 5,
             banner: 0,
             inside: false,
@@ -268,10 +268,17 @@ mod tests {
         assert_eq!(names(80, 24, wish()), [Services, Health, Logs, Traces]);
         assert_eq!(names(40, 12, wish()), [Services]);
         let build = Wish {
-            build_over_logs: true,
+            upper: Shared::Build,
             ..wish()
         };
         assert_eq!(names(80, 24, build), [Services, Health, Build, Traces]);
+        assert_eq!(names(140, 40, build), all);
+        let details = Wish {
+            upper: Shared::Details,
+            ..wish()
+        };
+        let beside = [Services, Health, Build, Pane::Details, Traces];
+        assert_eq!(names(140, 40, details), beside);
         let zoomed = Wish {
             focus: Logs,
             zoomed: true,

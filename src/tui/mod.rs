@@ -7,6 +7,8 @@ mod alerts;
 mod body;
 mod builds;
 mod compare_view;
+mod details;
+mod details_view;
 mod draw;
 mod fault_line;
 mod frame;
@@ -30,6 +32,7 @@ mod time_of_day;
 mod trace_view;
 mod ui;
 mod update;
+mod use_of;
 mod words;
 mod workbench;
 

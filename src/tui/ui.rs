@@ -4,6 +4,7 @@ use crate::engine::{ServiceState, State};
 use crate::stack::ServiceName;
 use crate::telemetry::terminals::Key;
 
+use super::details_view::{DetailsView, Tab};
 use super::keys::Where;
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
@@ -50,6 +51,8 @@ pub(super) enum Asked {
     TraceFilter,
     /// What to search a trace for.
     TraceSearch,
+    /// What to search the details for.
+    DetailsSearch,
     /// What is to be done on purpose to requests for a service.
     Faults { service: ServiceName },
     /// Which command to run inside a service.
@@ -66,12 +69,24 @@ pub(super) enum Zoom {
     Alone,
 }
 
-/// What stands in the place that logs and build share where there is no room for both.
+/// What stands in the place that logs, build and details share where there is no room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Shared {
     #[default]
     Logs,
     Build,
+    Details,
+}
+
+impl Shared {
+    /// The pane that it is.
+    pub(super) fn pane(self) -> Pane {
+        match self {
+            Self::Logs => Pane::Logs,
+            Self::Build => Pane::Build,
+            Self::Details => Pane::Details,
+        }
+    }
 }
 
 /// Whose the mouse is.
@@ -94,6 +109,7 @@ pub(super) struct Ui {
     pub(super) mouse: Mouse,
     pub(super) logs: LogView,
     pub(super) traces: TraceView,
+    pub(super) details: DetailsView,
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
@@ -125,6 +141,7 @@ impl Ui {
             mouse,
             logs: LogView::default(),
             traces: TraceView::default(),
+            details: DetailsView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
             zoom_before_map: Zoom::default(),
@@ -166,6 +183,7 @@ impl Ui {
             self.chosen = Some(name.clone());
             self.build_scrolled = 0;
             self.health_scrolled = 0;
+            self.details.cursor = 0;
             if self.logs.scope == super::log_view::Scope::Chosen {
                 self.logs.follow();
             }
@@ -174,11 +192,20 @@ impl Ui {
 
     /// Moves the focus.
     pub(super) fn go_to(&mut self, pane: Pane) {
+        let leaves_details = self.focus == Pane::Details && pane != Pane::Details;
+        if let Some(before) = self.details.before.take_if(|_| leaves_details) {
+            // Whoever saw the details alone sees again what was seen before, with what was asked for in its place.
+            if self.zoom == Zoom::Alone {
+                self.zoom = before.zoom;
+                self.shared = before.shared;
+            }
+        }
         self.focus = pane;
         self.came_from = None;
         match pane {
             Pane::Build => self.shared = Shared::Build,
             Pane::Logs => self.shared = Shared::Logs,
+            Pane::Details => self.shared = Shared::Details,
             Pane::Services | Pane::Traces | Pane::Health => {}
         }
     }
@@ -205,6 +232,10 @@ impl Ui {
                 Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
             },
             Pane::Services => &[Where::Services, Where::Panes, Where::Always],
+            Pane::Details => match self.details.tab {
+                Tab::About => &[Where::Details, Where::Panes, Where::Always],
+                Tab::Stats => &[Where::Stats, Where::Panes, Where::Always],
+            },
             Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
         }
     }
@@ -215,7 +246,7 @@ impl Ui {
         Wish {
             focus: self.focus,
             zoomed: self.zoom == Zoom::Alone,
-            build_over_logs: self.shared == Shared::Build,
+            upper: self.shared,
             services: count(state.services.len()),
             banner: count(banner),
             inside: matches!(self.mode, Mode::Inside(_)),

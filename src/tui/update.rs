@@ -1,5 +1,6 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
+mod details;
 mod edits;
 mod faults;
 mod inside;
@@ -129,6 +130,7 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
         Action::Focus(pane) => focus(ui, pane),
         Action::Map => traces::map(ui),
+        Action::Details | Action::OtherService(_) => details::act(ui, known, action),
         Action::Zoom => zoom(ui),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
@@ -251,6 +253,7 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
             }
         }
         Pane::Traces => traces::go(ui, known.telemetry, by),
+        Pane::Details => details::go(ui, known, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
     }
@@ -306,7 +309,7 @@ fn back(ui: &mut Ui, known: Known<'_>) {
 }
 
 fn back_in_panes(ui: &mut Ui) {
-    if traces::back(ui) {
+    if details::back(ui) || traces::back(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
@@ -325,6 +328,7 @@ fn back_in_panes(ui: &mut Ui) {
 fn open(ui: &mut Ui, known: Known<'_>) {
     match ui.focus {
         Pane::Traces => traces::open(ui, known.telemetry),
+        Pane::Details => details::open(ui, known),
         Pane::Logs => traces::from_line(ui, known),
         Pane::Services => {
             let service = ui.service(known.state);
@@ -374,6 +378,10 @@ fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
         traces::hit(ui, direction);
         return;
     }
+    if ui.focus == Pane::Details {
+        details::hit(ui, known, direction == Direction::Forward);
+        return;
+    }
     let services = ui.logs.services(ui.chosen.as_ref());
     let rows = ui.rows(Pane::Logs);
     if ui.logs.searching.is_none() {
@@ -420,10 +428,10 @@ fn wrap(ui: &mut Ui) {
 }
 
 fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
-    let text = if ui.focus == Pane::Traces {
-        ui.traces.current()?.to_string()
-    } else {
-        return logs::copy(ui, known);
+    let text = match ui.focus {
+        Pane::Traces => ui.traces.current()?.to_string(),
+        Pane::Details => return details::copy(ui, known),
+        _ => return logs::copy(ui, known),
     };
     ui.said = Some(format!(
         "copied: {}",

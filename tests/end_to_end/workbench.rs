@@ -52,6 +52,33 @@ fn a_day_at_the_workbench() {
 }
 
 #[test]
+fn all_about_a_service_is_a_key_away() {
+    let copy = Copy::of("shop");
+    let mut terminal = Terminal::start(&copy, &PROCESS, 120, 60);
+    terminal.shows(&["4 ready"]);
+    terminal.press("i");
+    // What the session alone knows: where it is reached. And what is measured.
+    let door = format!("127.0.0.1:{} → its own port", copy.port);
+    terminal.shows(&[
+        "Details",
+        "exec python3 -u app.py",
+        &door,
+        "address",
+        "ORDERS_URL",
+        "http://127.0.0.1:",
+    ]);
+    terminal.shows(&["orders  ✓ must be ready, and is", "cpu", "written", "B/s"]);
+    terminal.shows(&["not counted: a process shares this machine's network"]);
+    terminal.press("i");
+    terminal.shows(&["what all use", "received", "payments", "catalog"]);
+    terminal.press("\x1b");
+    terminal.hides("what all use");
+    terminal.shows(&["Services", "following"]);
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
 fn sigterm_restores_the_terminal_and_takes_the_stack_down() {
     let copy = Copy::of("shop");
     let mut terminal = Terminal::start(&copy, &PROCESS, 80, 24);

@@ -23,3 +23,4 @@ mod output;
 mod starting;
 mod sweeping;
 mod syncing;
+mod using;

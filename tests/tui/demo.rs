@@ -21,6 +21,8 @@ async fn main() -> std::io::Result<()> {
         Some("instrumented") => fixture::instrumented(),
         Some("said-much") => fixture::said_much(),
         Some("refused") => fixture::refused(),
+        Some("detailed") => fixture::detailed(),
+        Some("detailed-crash") => fixture::detailed_crash(),
         _ => fixture::ready(),
     };
     let options = Options {

@@ -1,11 +1,13 @@
 //! Sessions made by hand: a shop of five services in every state a screen must tell.
 
 mod changes;
+mod details;
 mod instrumented;
 mod logs;
 mod telemetry;
 
 pub(crate) use changes::{edited, on_hold};
+pub(crate) use details::{detailed, detailed_crash};
 pub(crate) use instrumented::instrumented;
 pub(crate) use logs::said_much;
 

@@ -1,5 +1,6 @@
 //! The workbench as a person sees it: its screens in every state and size, its keys, and what cannot break it.
 
+mod details;
 mod fixture;
 mod flows;
 mod harness;

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
 
-const SCENES: [fn() -> Scene; 8] = [
+const SCENES: [fn() -> Scene; 9] = [
+    fixture::detailed,
     fixture::starting,
     fixture::ready,
     fixture::building,
@@ -21,7 +22,9 @@ const SCENES: [fn() -> Scene; 8] = [
     fixture::refused,
 ];
 
-const KEYS: [&str; 51] = [
+const KEYS: [&str; 53] = [
+    "i",
+    "7",
     "j",
     "k",
     "up",

@@ -4,13 +4,20 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// CPU time and memory of a container at one moment.
+use crate::adapters::flows::{self, GroupDisk};
+use crate::telemetry::Flow;
+
+/// What a container had used at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(super) struct Counts {
     /// CPU time since its start, in nanoseconds.
     pub(super) cpu: u64,
     /// Memory in bytes, without the part of the file cache that can be given back.
     pub(super) memory: u64,
+    /// Bytes over its network since that began, if they are counted.
+    pub(super) network: Option<Flow>,
+    /// Bytes from and to disks since its start, if they are counted.
+    pub(super) disk: Option<Flow>,
 }
 
 /// The open files of one container's control group.
@@ -19,6 +26,9 @@ pub(super) struct Meter {
     cpu: File,
     memory: File,
     details: File,
+    disk: Option<GroupDisk>,
+    /// The process whose network namespace is the container's; `None`: it has none of its own.
+    network: Option<u32>,
     version: Version,
 }
 
@@ -34,12 +44,13 @@ struct Places {
     version: Version,
     cpu: PathBuf,
     memory: PathBuf,
+    disk: Option<PathBuf>,
 }
 
 impl Meter {
     /// Opens the files for the container whose first process is `pid`. `None` when that process is not on this machine, is
-    /// not this container's, or may not be read.
-    pub(super) fn open(pid: u32, container: &str) -> Option<Self> {
+    /// not this container's, or may not be read. `has_network`: it does not share this machine's.
+    pub(super) fn open(pid: u32, container: &str, has_network: bool) -> Option<Self> {
         let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
         let places = places(&groups, container, Path::new("/sys/fs/cgroup"))?;
         let (cpu, memory) = match places.version {
@@ -50,12 +61,14 @@ impl Meter {
             cpu: File::open(places.cpu.join(cpu)).ok()?,
             memory: File::open(places.memory.join(memory)).ok()?,
             details: File::open(places.memory.join("memory.stat")).ok()?,
+            disk: disk(pid, &places),
+            network: has_network.then_some(pid),
             version: places.version,
         })
     }
 
     /// Reads what is used now; `None` once the container has ended.
-    pub(super) fn read(&self) -> Option<Usage> {
+    pub(super) fn read(&self) -> Option<Counts> {
         let mut buffer = [0; 8 << 10];
         let (cpu, inactive) = match self.version {
             Version::One => (whole(&self.cpu, &mut buffer)?, "total_inactive_file "),
@@ -66,10 +79,29 @@ impl Meter {
         };
         let memory = whole(&self.memory, &mut buffer)?;
         let cache = field(&self.details, inactive, &mut buffer).unwrap_or(0);
-        Some(Usage {
+        Some(Counts {
             cpu,
             memory: memory.saturating_sub(cache),
+            network: self.network.and_then(flows::of_network),
+            disk: self.disk.as_ref().and_then(GroupDisk::read),
         })
+    }
+}
+
+/// Where the disk traffic of a group can be read. The counts of version 1 leave out most of what is written, so its
+/// processes are asked instead where this user may.
+fn disk(pid: u32, places: &Places) -> Option<GroupDisk> {
+    let own = |file: &str| File::open(places.disk.as_ref()?.join(file)).ok();
+    let processes = || {
+        flows::of_process(pid)?;
+        let file = File::open(places.cpu.join("cgroup.procs")).ok()?;
+        Some(GroupDisk::Processes(file))
+    };
+    match places.version {
+        Version::Two => own("io.stat").map(GroupDisk::Stat).or_else(processes),
+        Version::One => {
+            processes().or_else(|| own("blkio.throttle.io_service_bytes").map(GroupDisk::Throttle))
+        }
     }
 }
 
@@ -93,12 +125,14 @@ fn places(groups: &str, container: &str, root: &Path) -> Option<Places> {
             version: Version::One,
             cpu: root.join("cpuacct").join(cpu),
             memory: root.join("memory").join(memory),
+            disk: path_of("blkio").map(|disk| root.join("blkio").join(disk)),
         });
     }
     let unified = root.join(path_of("")?);
     Some(Places {
         version: Version::Two,
         cpu: unified.clone(),
+        disk: Some(unified.clone()),
         memory: unified,
     })
 }
@@ -133,6 +167,10 @@ mod tests {
             (Version::One, "/r/memory/docker/abc".into())
         );
         assert_eq!(found.cpu, Path::new("/r/cpuacct/docker/abc"));
+        assert_eq!(found.disk, None);
+        let with_disk = format!("{one}7:blkio:/docker/abc\n");
+        let found = places(&with_disk, "abc", root).unwrap();
+        assert_eq!(found.disk, Some("/r/blkio/docker/abc".into()));
         let found = places(two, "abc", root).unwrap();
         assert_eq!(
             (found.version, found.cpu),
@@ -140,5 +178,16 @@ mod tests {
         );
         assert_eq!(places(two, "other", root), None);
         assert_eq!(places("", "abc", root), None);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None, ..proptest::prelude::ProptestConfig::default()
+        })]
+
+        #[test]
+        fn any_list_of_groups_is_read(groups in "([0-9]{0,3}:(cpuacct|memory|blkio|,|x){0,4}:/(docker/)?(abc|[a-z]){0,3}\\n?){0,8}") {
+            places(&groups, "abc", Path::new("/r"));
+        }
     }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
 
-use crate::adapters::Wires;
 use crate::adapters::state::proc::{ProcStat, descendants};
+use crate::adapters::{Wires, flows};
 use crate::stack::ServiceName;
-use crate::telemetry::Sample;
+use crate::telemetry::{Flow, Usage};
 
 /// Time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,58 +30,76 @@ pub(super) async fn sample_until_over(
         }
         let at = wires.clock.timestamp(wires.clock.now());
         let mut series = wires.telemetry.series();
-        for (service, cpu, memory) in samples {
-            series.push(&service, Sample { at, cpu, memory });
+        for (service, usage) in samples {
+            series.push(&service, usage.at(at));
         }
         drop(series);
         wires.telemetry.touch();
     }
 }
 
-/// Remembers the processor time of each run's tree.
+/// Remembers what each run's tree had used.
 #[derive(Debug, Default)]
 struct Meter {
-    before: BTreeMap<u32, (Instant, u64)>,
+    before: BTreeMap<u32, (Instant, Counts)>,
 }
 
 impl Meter {
-    /// Share of a core and bytes for each service. A run seen for the first time has no share yet and is left out.
-    fn read(&mut self, runs: &[(ServiceName, u32)], now: Instant) -> Samples {
-        let mut samples: BTreeMap<ServiceName, (f64, u64)> = BTreeMap::new();
+    /// What each service uses. A run seen for the first time has no share of a core yet and is left out. The kernel does
+    /// not count what a process sends and receives: its network is this machine's.
+    fn read(&mut self, runs: &[(ServiceName, u32)], now: Instant) -> BTreeMap<ServiceName, Usage> {
+        let mut samples: BTreeMap<ServiceName, Usage> = BTreeMap::new();
         let mut after = BTreeMap::new();
         for (service, shim) in runs {
-            let (ticks, memory) = tree_usage(*shim);
-            if let Some((then, ticks_then)) = self.before.get(shim) {
+            let counts = tree_counts(*shim);
+            if let Some((then, before)) = self.before.get(shim) {
                 let seconds = now.duration_since(*then).as_secs_f64().max(0.001);
-                let used = ticks.saturating_sub(*ticks_then) as f64;
-                let share = used / rustix::param::clock_ticks_per_second() as f64 / seconds;
+                let ticks = counts.ticks.saturating_sub(before.ticks) as f64;
+                let disk = before.disk.zip(counts.disk);
+                let usage = Usage {
+                    cpu: ticks / rustix::param::clock_ticks_per_second() as f64 / seconds,
+                    memory: counts.memory,
+                    network: None,
+                    disk: disk.map(|(before, after)| Flow::between(before, after, seconds)),
+                };
                 let sample = samples.entry(service.clone()).or_default();
-                sample.0 += share;
-                sample.1 += memory;
+                *sample = sample.plus(usage);
             }
-            after.insert(*shim, (now, ticks));
+            after.insert(*shim, (now, counts));
         }
         self.before = after;
         samples
-            .into_iter()
-            .map(|(service, (cpu, memory))| (service, cpu, memory))
-            .collect()
     }
 }
 
-type Samples = Vec<(ServiceName, f64, u64)>;
+/// What the tree of a run had used at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    /// Processor time since its start, in clock ticks.
+    ticks: u64,
+    /// Resident bytes.
+    memory: u64,
+    /// Bytes from and to disks since its start, if this user may know.
+    disk: Option<Flow>,
+}
 
-/// Clock ticks that the tree below a shim has used so far, and its resident bytes.
+/// What the tree below a shim has used so far.
 ///
-/// The time of a process that ended moves to the parent that waits for it, and an orphan's to the shim; so the sum over
-/// the tree, shim included, only grows. Pages that processes share are counted once for each of them.
-fn tree_usage(shim: u32) -> (u64, u64) {
+/// The time of a process that ended moves to the parent that waits for it, and an orphan's to the shim, and so do the bytes
+/// it read and wrote; so sums over the tree, shim included, only grow. Pages that processes share are counted once for
+/// each of them.
+fn tree_counts(shim: u32) -> Counts {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let tree = descendants(shim);
     let mut ticks = ProcStat::read(shim).map_or(0, |stat| stat.ticks);
     let mut memory = 0;
-    for stat in descendants(shim).into_iter().filter_map(ProcStat::read) {
+    for stat in tree.iter().filter_map(|pid| ProcStat::read(*pid)) {
         ticks += stat.ticks;
         memory += stat.resident_pages * page;
     }
-    (ticks, memory)
+    Counts {
+        ticks,
+        memory,
+        disk: flows::of_processes(std::iter::once(shim).chain(tree)),
+    }
 }

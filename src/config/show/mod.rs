@@ -4,7 +4,6 @@
 //! default value is left out. The values that `redact` found are never written, so they are not read back either.
 
 mod fault;
-mod mask;
 mod put;
 mod service;
 mod smoke;
@@ -61,7 +60,7 @@ fn tree(stack: &Stack, masked: bool) -> Value {
     root.put_filled("smoke", stack.smoke.iter().map(smoke::table).collect());
     let mut tree = Value::Table(root);
     if masked {
-        for_each_text(&mut tree, &|text| mask::values(text, &stack.redact));
+        for_each_text(&mut tree, &|text| *text = stack.masked(text));
     }
     tree
 }

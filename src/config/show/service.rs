@@ -7,14 +7,12 @@ use toml::{Table, Value};
 
 use crate::stack::{
     Build, CommandWords, Condition, EnvValue, Health, Holding, Mount, MountKind, PortMapping,
-    Probe, Protocol, Reaction, RestartPolicy, SecretSource, Service, ServiceName, SyncMode, Then,
-    WatchMode, WatchRule,
+    Probe, Protocol, Reaction, RestartPolicy, SECRET_MASK, SecretSource, Service, ServiceName,
+    SyncMode, Then, WatchMode, WatchRule, looks_secret,
 };
 
-use super::super::redact::looks_secret;
 use super::super::{address, duration};
 use super::fault;
-use super::mask::MASK;
 use super::put::Put;
 
 /// The service's keys and values; what has its default value is left out.
@@ -86,7 +84,7 @@ fn environment(service: &Service, masked: bool, out: &mut Table) {
 
 fn hidden(name: &str, value: String, masked: bool) -> String {
     if masked && looks_secret(name) && !value.is_empty() {
-        return MASK.to_owned();
+        return SECRET_MASK.to_owned();
     }
     value
 }

@@ -34,6 +34,8 @@ pub(super) fn started(state: &mut State, now: Moment, run: RunId, place: Place, 
         place: place.shown(),
     });
     started.place = Some(place);
+    service.starts += 1;
+    let started = &service.runs[index];
     if started.phase != RunPhase::Starting {
         return;
     }
@@ -165,6 +167,7 @@ fn ended_by_itself(
     turn: &mut Turn,
 ) {
     service.last_exit = Some((now, gone.id, exit.clone()));
+    service.ends += 1;
     if !service.is_current(gone) || service.wanted != Wanted::Up {
         return;
     }
@@ -234,7 +237,48 @@ fn backoff(attempt: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::engine::{Engine, Event, Options, RuntimeChoice};
+    use crate::stack::{Condition, Service, Stack};
+
+    #[test]
+    fn starts_and_ends_are_counted_but_not_ends_that_were_asked_for() {
+        let mut web = Service::named("web");
+        web.run = Some(crate::stack::CommandWords::Shell("web".into()));
+        let mut stack = Stack::default();
+        stack.services.insert("web".into(), web);
+        let options = Options {
+            runtime: RuntimeChoice::Process,
+            smoke: None,
+        };
+        let (mut engine, _, _) = Engine::new(Arc::new(stack), options);
+        let place = Place::Process { pid: 7, port: 4000 };
+        let mut now = Moment::START;
+        for run in 1..=3 {
+            now = now + Duration::from_secs(20);
+            let (run, place) = (RunId(run), place.clone());
+            engine.handle(now, Event::Deadline);
+            engine.handle(now, Event::RunStarted { run, place });
+            let service = &engine.state().services["web"];
+            assert_eq!((service.starts, service.ends), (run.0, run.0 - 1));
+            assert!(service.meets(Condition::Ready) && !service.meets(Condition::Completed));
+            if run.0 < 3 {
+                let exit = Exit::code(1);
+                engine.handle(now, Event::RunExited { run, exit });
+                assert!(!engine.state().services["web"].meets(Condition::Ready));
+            }
+        }
+        let stop = crate::engine::Command::Stop {
+            service: "web".into(),
+        };
+        engine.handle(now, Event::Command { command: stop });
+        let (run, exit) = (RunId(3), Exit::code(0));
+        engine.handle(now, Event::RunExited { run, exit });
+        let service = &engine.state().services["web"];
+        assert_eq!((service.starts, service.ends), (3, 2));
+    }
 
     #[test]
     fn the_delay_doubles_up_to_ten_seconds() {

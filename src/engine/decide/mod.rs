@@ -12,6 +12,7 @@ use super::{Goal, Hold, Moment, Phase, ServiceState, State, Wanted, faults, foll
 use crate::stack::ServiceName;
 
 pub(super) use chores::late_at;
+pub(super) use dependency::is_met;
 pub(super) use place::START_TRIES;
 pub(super) use runtime::{cannot_ever_run, is_about_to_change};
 

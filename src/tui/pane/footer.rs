@@ -8,6 +8,7 @@ use ratatui::widgets::Block;
 use super::Scene;
 use crate::engine::ServiceState;
 use crate::text;
+use crate::tui::details;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
 use crate::tui::keys::{Binding, working};
@@ -20,7 +21,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     let theme = scene.theme;
     frame.render_widget(Block::new().style(theme.surface()), area);
     let left = match (&ui.mode, &ui.said) {
-        (Mode::Typing(typing), _) => typed(typing, ui, theme),
+        (Mode::Typing(typing), _) => typed(typing, ui, scene),
         (_, Some(said)) => vec![Span::styled(format!(" {said}"), theme.style(Role::Accent))],
         (_, None) => ui
             .service(scene.state)
@@ -40,9 +41,10 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
 }
 
 /// The line that is being typed, with its cursor, and what it finds.
-fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
+fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
+    let theme = scene.theme;
     let sign = match &typing.what {
-        Asked::Search | Asked::TraceSearch => " / ".to_owned(),
+        Asked::Search | Asked::TraceSearch | Asked::DetailsSearch => " / ".to_owned(),
         Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
         Asked::Faults { service } => format!(" faults of {service}: "),
@@ -81,6 +83,9 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),
+        (None, _, Asked::DetailsSearch) if !typing.line.text().is_empty() => {
+            (hits_in_details(scene, ui), Role::Dim)
+        }
         (None, _, Asked::TraceSearch) if open.is_some() => {
             let (hits, of) = open.map_or((0, 0), |open| (open.hits(), open.rows.len()));
             (format!("{hits} of {of} have it"), Role::Dim)
@@ -89,6 +94,15 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
     };
     spans.push(Span::styled(format!("   {words}"), theme.style(role)));
     spans
+}
+
+fn hits_in_details(scene: Scene<'_>, ui: &Ui) -> String {
+    let service = ui.service(scene.state);
+    let sections = service.map(|service| details::sections(scene.into(), service));
+    match ui.details.hits(&sections.unwrap_or_default()) {
+        1 => "1 line has it".to_owned(),
+        hits => format!("{hits} lines have it"),
+    }
 }
 
 /// How the chosen service stands: which edits are live, or what it is at.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Scene, changes, figures};
 use crate::engine::{Place, Run, RunPhase, ServiceState};
-use crate::stack::{Health, Probe, Runtime};
+use crate::stack::{Health, PortMapping, Probe, Protocol, Runtime};
 use crate::telemetry::Sample;
 use crate::text;
 use crate::tui::draw::{Title, empty, lines, sparkline, spread, title};
@@ -72,16 +72,8 @@ fn tell<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
         told.push(pair(theme, "run", &run_words(scene, run), room));
     }
     for (at, port) in service.service.ports.iter().enumerate() {
-        let host = port
-            .host
-            .map_or("any free port".to_owned(), |host| host.to_string());
         let label = if at == 0 { "door" } else { "" };
-        told.push(pair(
-            theme,
-            label,
-            &format!("{}:{host} → {}", port.address, port.container),
-            room,
-        ));
+        told.push(pair(theme, label, &door_words(scene, service, port), room));
     }
     if let Some((at, run, exit)) = &service.last_exit {
         let at = scene.clock.zoned(*at).strftime("%H:%M:%S");
@@ -202,7 +194,7 @@ fn load<'a>(scene: Scene<'_>, service: &ServiceState, room: u16) -> Vec<Line<'a>
     ]
 }
 
-fn probe_words(probe: &Probe) -> String {
+pub(in crate::tui) fn probe_words(probe: &Probe) -> String {
     let port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" :{port}"));
     match probe {
         Probe::Http(http) => format!("http{} {}", port(&http.port), http.path),
@@ -210,6 +202,20 @@ fn probe_words(probe: &Probe) -> String {
         Probe::Grpc { port: at, service } => format!("grpc{} {service}", port(at)),
         Probe::Exec(command) => format!("exec {}", command.shown()),
         Probe::Log(pattern) => format!("log ~{pattern}"),
+    }
+}
+
+/// Where a front door is, else where it is wanted.
+fn door_words(scene: Scene<'_>, service: &ServiceState, port: &PortMapping) -> String {
+    let known = scene.telemetry.whereabouts();
+    let open = known.door(&service.service.name, port.container);
+    let open = open.filter(|_| port.protocol == Protocol::Tcp);
+    let wanted = port
+        .host
+        .map_or("any free port".to_owned(), |host| host.to_string());
+    match open {
+        Some(open) => format!("{open} → {}", port.container),
+        None => format!("{}:{wanted} → {}", port.address, port.container),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Known, Wish, log_source, logs, move_in, traces};
+use super::{Known, Wish, details, log_source, logs, move_in, traces};
 use crate::tui::layout::Pane;
 use crate::tui::log_rows::{self, Slot};
 use crate::tui::log_view::{Fold, Place};
@@ -99,6 +99,7 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
                 ui.logs.point_at_row(source, at, *row, below);
             }
         }
+        Pane::Details => details::click(ui, known, line),
         Pane::Logs | Pane::Health | Pane::Build => {}
     }
 }

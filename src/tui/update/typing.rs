@@ -1,6 +1,7 @@
 //! A line that is typed: what it is for, what stood there before, and what it does while it is typed and when it is kept.
 
-use super::{Known, Wish, faults, inside, log_source};
+use super::{Known, Wish, details, faults, inside, log_source};
+use crate::tui::details_view::Tab;
 use crate::tui::layout::Pane;
 use crate::tui::prompt::Line;
 use crate::tui::time_of_day;
@@ -13,6 +14,11 @@ pub(super) fn search(ui: &mut Ui) {
         let searched = ui.traces.open().and_then(|open| open.searched.as_ref());
         let before = searched.map(|(text, _)| text.clone()).unwrap_or_default();
         ask(ui, Asked::TraceSearch, before, Line::default());
+        return;
+    }
+    if ui.focus == Pane::Details && ui.details.tab == Tab::About {
+        let before = std::mem::take(&mut ui.details.searched);
+        ask(ui, Asked::DetailsSearch, before, Line::default());
         return;
     }
     let searching = ui.logs.searching.as_ref();
@@ -79,7 +85,11 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
             go_to_time(ui, known, typing.line.text());
             None
         }
-        Asked::Search | Asked::LogFilter | Asked::TraceFilter | Asked::TraceSearch => None,
+        Asked::Search
+        | Asked::LogFilter
+        | Asked::TraceFilter
+        | Asked::TraceSearch
+        | Asked::DetailsSearch => None,
     }
 }
 
@@ -106,6 +116,7 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
             Some(open) => open.search(text),
             None => Ok(()),
         },
+        Asked::DetailsSearch => details::search(ui, known, text),
         // These are done when they are kept, not while they are typed.
         Asked::Time if text.is_empty() => Ok(()),
         Asked::Time => time_of_day::read(text, &known.clock.zoned(known.clock.now())).map(drop),
