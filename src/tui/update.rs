@@ -181,12 +181,19 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
             return edits::act(ui, known.state, action);
         }
         Action::Mouse => return Some(give_mouse(ui)),
-        Action::NextTheme => return Some(Wish::NextTheme),
-        Action::Redraw => return Some(Wish::Redraw),
-        Action::Suspend => return Some(Wish::Suspend),
+        Action::NextTheme | Action::Redraw | Action::Suspend => return of_the_terminal(action),
         Action::Quit | Action::Interrupt => return Some(Wish::Command(end(known.state, action))),
     }
     None
+}
+
+fn of_the_terminal(action: Action) -> Option<Wish> {
+    match action {
+        Action::NextTheme => Some(Wish::NextTheme),
+        Action::Redraw => Some(Wish::Redraw),
+        Action::Suspend => Some(Wish::Suspend),
+        _ => None,
+    }
 }
 
 fn solo(state: &State) -> Wish {
