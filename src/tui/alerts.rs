@@ -71,7 +71,7 @@ fn is_well(service: &ServiceState) -> bool {
     )
 }
 
-/// The bytes that ask a terminal to show these words: OSC 9 (iTerm2, kitty, WezTerm, Windows Terminal), or OSC 777 where that
+/// The bytes that ask a terminal to show these words: OSC 9 (iTerm2, kitty, `WezTerm`, Windows Terminal), or OSC 777 where that
 /// is what is understood (rxvt, foot). `variable` tells this process's environment.
 pub(super) fn bytes(
     stack: &str,
@@ -122,8 +122,10 @@ mod tests {
         assert_eq!(orders.as_deref(), Some("the build of orders failed"));
         assert_eq!(alerts.heard(&build_failed("orders")), None);
         // A stack without services has none in trouble.
-        let (engine, ..) =
-            crate::engine::Engine::new(std::sync::Arc::default(), Default::default());
+        let (engine, ..) = crate::engine::Engine::new(
+            std::sync::Arc::default(),
+            crate::engine::Options::default(),
+        );
         let well = alerts.settled(engine.state());
         assert_eq!(well.as_deref(), Some("all services are well again"));
         assert_eq!(alerts.settled(engine.state()), None);

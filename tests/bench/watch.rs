@@ -199,7 +199,7 @@ async fn measure() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap();
     plant(&root);
-    let mut scene = begin(&root).await;
+    let mut scene = Box::pin(begin(&root)).await;
     if std::env::args().any(|part| part == "without-end") {
         return without_end(&mut scene, source(&root, 0)).await;
     }

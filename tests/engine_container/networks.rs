@@ -217,7 +217,7 @@ async fn who_trusted_in_a_relay_that_does_not_come_is_told() {
     assert!(why.unwrap().unwrap().contains("ended with"));
     assert_eq!(
         rig.containers.leave_names(&names, false),
-        [root.name.clone()]
+        std::slice::from_ref(&root.name)
     );
     let known = rig.inspect(&id).await;
     let networks = known.network_settings.unwrap().networks.unwrap();

@@ -450,8 +450,8 @@ async fn commands_in_ready_runs_are_asked_one_after_another() {
 fn checks_every(step: Duration) -> HealthChecks {
     let began = jiff::Timestamp::now();
     let look = move || async move {
-        let made =
-            began.duration_until(jiff::Timestamp::now()).as_millis() / step.as_millis() as i128;
+        let made = began.duration_until(jiff::Timestamp::now()).as_millis()
+            / step.as_millis().cast_signed();
         let check = |number: i128| {
             let at = began + step * u32::try_from(number).unwrap();
             Checked {

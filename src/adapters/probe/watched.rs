@@ -10,7 +10,7 @@ use crate::adapters::{Checked, HealthChecks};
 use crate::engine::ProbeAnswer;
 use crate::stack::Health;
 
-/// HealthChecks that are made this often are enough even while a run starts: asking beside them would gain little, and whoever
+/// Checks that are made this often are enough even while a run starts: asking beside them would gain little, and whoever
 /// else looks at the container's health sees it change in the order in which Boatyard acts upon it.
 const SOON: Duration = Duration::from_millis(500);
 
