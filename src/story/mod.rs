@@ -3,12 +3,14 @@
 mod doing;
 mod edits;
 mod held;
+mod kind;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use held::HeldWatch;
+pub use kind::{Kind, name};
 
 use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
 use crate::stack::ServiceName;

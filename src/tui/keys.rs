@@ -93,6 +93,8 @@ pub(super) enum Where {
     Compare,
     /// In the map of services.
     Map,
+    /// In what was told.
+    Notices,
     /// While text is typed.
     Prompt,
     /// In the palette.
@@ -113,6 +115,7 @@ impl Where {
             Self::Trace => "One trace",
             Self::Compare => "Two traces",
             Self::Map => "Map",
+            Self::Notices => "Notices",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
             Self::Help => "Help",
@@ -206,6 +209,16 @@ pub(super) const KEYS: &[Binding] = keys! {
     Map {
         ["esc"] Action::Back, "back to the traces", "back";
     }
+    Notices {
+        ["enter"] Action::Open, "to what the notice is about: build, logs at that time, changes, trace", "go there";
+        ["f"] Action::Filter, "filter the notices", "filter";
+        ["/"] Action::Filter, "filter the notices";
+        ["e"] Action::Problems, "only warnings and errors, or all", "problems";
+        ["o"] Action::Turn, "show all lines of the notice, or one", "unfold";
+        ["y"] Action::Copy, "copy the notice", "copy";
+        ["G" "end"] Action::Bottom, "to the newest, and follow";
+        ["esc"] Action::Back, "back to where you came from", "back";
+    }
     Traces {
         ["enter"] Action::Open, "open the trace", "open";
         ["f" "/"] Action::Filter, "filter the traces", "filter";
@@ -230,6 +243,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["4"] Action::Focus(Pane::Health), "to the health";
         ["5"] Action::Focus(Pane::Build), "to the build and the changes";
         ["6"] Action::Map, "to the map of services";
+        ["9"] Action::Focus(Pane::Notices), "to all notices of the session";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";

@@ -6,6 +6,7 @@ use crate::stack::ServiceName;
 use super::keys::Where;
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
+use super::notices::Notices;
 use super::prompt::Line;
 use super::trace_view::{Opened, TraceView};
 
@@ -45,6 +46,8 @@ pub(super) enum Asked {
     Time,
     /// Which traces to show.
     TraceFilter,
+    /// Which notices to show.
+    NoticeFilter,
     /// What to search a trace for.
     TraceSearch,
     /// What is to be done on purpose to requests for a service.
@@ -89,11 +92,14 @@ pub(super) struct Ui {
     pub(super) mouse: Mouse,
     pub(super) logs: LogView,
     pub(super) traces: TraceView,
+    pub(super) notices: Notices,
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
     /// Which panes were shown before the map of services.
     pub(super) zoom_before_map: Zoom,
+    /// Where the person was before a pane that has the whole screen.
+    pub(super) before_whole: Pane,
     /// The pane from which a jump led here, to return to.
     pub(super) came_from: Option<Pane>,
     /// Whether the mouse is being drawn over lines of the log.
@@ -116,9 +122,11 @@ impl Ui {
             mouse,
             logs: LogView::default(),
             traces: TraceView::default(),
+            notices: Notices::default(),
             build_scrolled: 0,
             health_scrolled: 0,
             zoom_before_map: Zoom::default(),
+            before_whole: Pane::Services,
             came_from: None,
             dragging: false,
             said: None,
@@ -163,12 +171,17 @@ impl Ui {
 
     /// Moves the focus.
     pub(super) fn go_to(&mut self, pane: Pane) {
+        // Whoever returns from a jump is not there for the first time.
+        let returns = self.came_from == Some(pane);
+        if pane.is_whole() && !self.focus.is_whole() && !returns {
+            self.before_whole = self.focus;
+        }
         self.focus = pane;
         self.came_from = None;
         match pane {
             Pane::Build => self.shared = Shared::Build,
             Pane::Logs => self.shared = Shared::Logs,
-            Pane::Services | Pane::Traces | Pane::Health => {}
+            Pane::Services | Pane::Traces | Pane::Health | Pane::Notices => {}
         }
     }
 
@@ -192,6 +205,7 @@ impl Ui {
                 Opened::Compare(_) => &[Where::Compare, Where::Panes, Where::Always],
                 Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
             },
+            Pane::Notices => &[Where::Notices, Where::Panes, Where::Always],
             Pane::Services => &[Where::Services, Where::Panes, Where::Always],
             Pane::Health | Pane::Build => &[Where::Panes, Where::Always],
         }

@@ -7,6 +7,7 @@ mod mouse;
 mod repeat;
 mod traces;
 mod typing;
+mod whole;
 
 pub(super) use repeat::heard;
 
@@ -102,6 +103,13 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
 
 /// Does what a key, the palette or a click asks for.
 pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
+    match whole::act(ui, known, action) {
+        whole::Answer::Done(wish) => wish,
+        whole::Answer::None => act_anywhere(ui, known, action),
+    }
+}
+
+fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
     match action {
         Action::Up => step(ui, known, -1),
         Action::Down => step(ui, known, 1),
@@ -234,6 +242,7 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
             }
         }
         Pane::Traces => traces::go(ui, known.telemetry, by),
+        Pane::Notices => whole::go(ui, pane, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
     }
@@ -259,8 +268,9 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
 }
 
 fn next_pane(ui: &mut Ui, by: usize) {
-    let at = ui.focus.number() - 1;
-    ui.go_to(Pane::ALL[(at + by) % Pane::ALL.len()]);
+    let at = Pane::ALL.iter().position(|pane| *pane == ui.focus);
+    // From a pane that has the whole screen it goes on where the person was before.
+    ui.go_to(at.map_or(ui.before_whole, |at| Pane::ALL[(at + by) % Pane::ALL.len()]));
 }
 
 fn scroll_sideways(ui: &mut Ui, right: bool) {
@@ -273,6 +283,10 @@ fn scroll_sideways(ui: &mut Ui, right: bool) {
 }
 
 fn zoom(ui: &mut Ui) {
+    if ui.focus.is_whole() {
+        ui.said = Some("this pane has the whole screen already; esc goes back".into());
+        return;
+    }
     ui.zoom = match ui.zoom {
         Zoom::Overview => Zoom::Alone,
         Zoom::Alone => Zoom::Overview,
@@ -289,7 +303,7 @@ fn back(ui: &mut Ui, known: Known<'_>) {
 }
 
 fn back_in_panes(ui: &mut Ui) {
-    if traces::back(ui) {
+    if whole::back(ui) || traces::back(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
@@ -315,7 +329,7 @@ fn open(ui: &mut Ui, known: Known<'_>) {
                 service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
-        Pane::Health | Pane::Build => {}
+        Pane::Health | Pane::Build | Pane::Notices => {}
     }
 }
 

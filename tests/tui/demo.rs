@@ -20,6 +20,7 @@ async fn main() -> std::io::Result<()> {
         Some("on-hold") => fixture::on_hold(),
         Some("instrumented") => fixture::instrumented(),
         Some("said-much") => fixture::said_much(),
+        Some("told") => fixture::told(),
         Some("refused") => fixture::refused(),
         _ => fixture::ready(),
     };

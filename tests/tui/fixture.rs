@@ -4,10 +4,12 @@ mod changes;
 mod instrumented;
 mod logs;
 mod telemetry;
+mod told;
 
 pub(crate) use changes::{edited, on_hold};
 pub(crate) use instrumented::instrumented;
 pub(crate) use logs::said_much;
+pub(crate) use told::told;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
 
-const SCENES: [fn() -> Scene; 8] = [
+const SCENES: [fn() -> Scene; 9] = [
     fixture::starting,
     fixture::ready,
     fixture::building,
@@ -19,9 +19,10 @@ const SCENES: [fn() -> Scene; 8] = [
     fixture::waiting,
     fixture::quitting,
     fixture::refused,
+    fixture::told,
 ];
 
-const KEYS: [&str; 51] = [
+const KEYS: [&str; 53] = [
     "j",
     "k",
     "up",
@@ -63,6 +64,8 @@ const KEYS: [&str; 51] = [
     "ctrl-l",
     "space",
     "6",
+    "8",
+    "9",
     "c",
     "v",
     "o",
@@ -107,7 +110,9 @@ proptest! {
         height in 1u16..50,
     ) {
         let mut desk = Desk::new(hostile_scene(&said), width, height);
-        for keys in ["", "l w", "2 z", "3", "enter", "esc 4", "5", "/ a", "esc : a"] {
+        for keys in [
+            "", "l w", "2 z", "3", "enter", "esc 4", "5", "/ a", "esc : a", "esc 9", "k o", "esc 8", "esc 6",
+        ] {
             desk.press(keys);
             for cell in &desk.buffer().content {
                 let symbol = cell.symbol();

@@ -76,6 +76,13 @@ const VIEWS: &[Picture] = &[
     ("trace_change", fixture::edited, "3 z j j enter v"),
     ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
     ("map", fixture::ready, "6"),
+    ("notices", fixture::told, "9"),
+    ("notices_unfolded", fixture::told, "9 k k k k k k k k k o"),
+    (
+        "notices_filtered",
+        fixture::told,
+        "9 f s e r v i c e = o r d e r s space k i n d = b u i l d enter",
+    ),
 ];
 
 #[test]

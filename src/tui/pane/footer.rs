@@ -43,7 +43,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
 fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
     let sign = match &typing.what {
         Asked::Search | Asked::TraceSearch => " / ".to_owned(),
-        Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
+        Asked::LogFilter | Asked::TraceFilter | Asked::NoticeFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
         Asked::Faults { service } => format!(" faults of {service}: "),
     };
@@ -73,6 +73,10 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, theme: &Theme) -> Vec<Span<'a>> {
         ),
         (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
             let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
+            (words.to_owned(), Role::Dim)
+        }
+        (None, _, Asked::NoticeFilter) if typing.line.text().is_empty() => {
+            let words = "level>=warn  service=web  kind=build,run  ~regex  text";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),

@@ -13,6 +13,7 @@ pub(super) mod help;
 mod log_line;
 pub(super) mod logs;
 pub(super) mod map;
+pub(super) mod notices;
 pub(super) mod palette;
 pub(super) mod services;
 mod span_details;

@@ -59,7 +59,7 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
         return;
     }
     if ui.layout.tabs.contains((column, row).into()) {
-        if let Some(pane) = tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width) {
+        if let Some(pane) = tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width, ui.focus) {
             ui.go_to(pane);
         }
         return;
@@ -99,6 +99,6 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
                 ui.logs.point_at_row(source, at, *row, below);
             }
         }
-        Pane::Logs | Pane::Health | Pane::Build => {}
+        Pane::Logs | Pane::Health | Pane::Build | Pane::Notices => {}
     }
 }

@@ -27,7 +27,9 @@ pub(super) fn search(ui: &mut Ui) {
 }
 
 pub(super) fn filter(ui: &mut Ui) {
-    let (what, before) = if ui.focus == Pane::Traces {
+    let (what, before) = if ui.focus == Pane::Notices {
+        (Asked::NoticeFilter, ui.notices.filtered().to_owned())
+    } else if ui.focus == Pane::Traces {
         (Asked::TraceFilter, ui.traces.filtered().to_owned())
     } else {
         ui.go_to(Pane::Logs);
@@ -78,7 +80,11 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
             go_to_time(ui, known, typing.line.text());
             None
         }
-        Asked::Search | Asked::LogFilter | Asked::TraceFilter | Asked::TraceSearch => None,
+        Asked::Search
+        | Asked::LogFilter
+        | Asked::TraceFilter
+        | Asked::NoticeFilter
+        | Asked::TraceSearch => None,
     }
 }
 
@@ -101,6 +107,7 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
         }
         Asked::LogFilter => ui.logs.set_filter(text),
         Asked::TraceFilter => ui.traces.set_filter(text),
+        Asked::NoticeFilter => ui.notices.set_filter(text),
         Asked::TraceSearch => match ui.traces.open_mut() {
             Some(open) => open.search(text),
             None => Ok(()),
