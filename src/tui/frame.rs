@@ -70,6 +70,7 @@ fn render_pane(
             let scrolled = ui.build_scrolled;
             pane::build::render(frame, area, scene, service, story, scrolled, ui.focus);
         }
+        Pane::Timeline => pane::timeline::render(frame, area, scene, &ui.timeline, place, ui.focus),
         Pane::Notices => pane::notices::render(frame, area, scene, &ui.notices, ui.focus),
         Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, ui.focus),
         Pane::Traces => match &ui.traces.opened {

@@ -15,6 +15,7 @@ pub(super) enum Action {
     Bottom,
     Left,
     Right,
+    Axis(Axis),
     NextPane,
     PreviousPane,
     Focus(Pane),
@@ -74,6 +75,16 @@ pub(super) enum Action {
     Submit,
 }
 
+/// What can be asked of the axis of the timeline alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Axis {
+    Closer,
+    Wider,
+    Whole,
+    Earlier,
+    Later,
+}
+
 /// Where a key works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Where {
@@ -93,6 +104,8 @@ pub(super) enum Where {
     Compare,
     /// In the map of services.
     Map,
+    /// On the axis of time.
+    Timeline,
     /// In what was told.
     Notices,
     /// While text is typed.
@@ -115,6 +128,7 @@ impl Where {
             Self::Trace => "One trace",
             Self::Compare => "Two traces",
             Self::Map => "Map",
+            Self::Timeline => "Timeline",
             Self::Notices => "Notices",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
@@ -209,6 +223,19 @@ pub(super) const KEYS: &[Binding] = keys! {
     Map {
         ["esc"] Action::Back, "back to the traces", "back";
     }
+    Timeline {
+        ["left"] Action::Left, "event before", "event before";
+        ["right"] Action::Right, "next event", "next";
+        ["enter"] Action::Open, "to what stands at the cursor: build, changes, logs at that time", "go there";
+        ["+" "="] Action::Axis(Axis::Closer), "less time in more detail", "closer";
+        ["-"] Action::Axis(Axis::Wider), "more time", "wider";
+        ["0"] Action::Axis(Axis::Whole), "the whole session", "all";
+        ["H"] Action::Axis(Axis::Earlier), "half a window back";
+        ["L"] Action::Axis(Axis::Later), "half a window on";
+        ["g" "home"] Action::Top, "to the beginning of the session";
+        ["G" "end"] Action::Bottom, "back to now, which is followed", "now";
+        ["esc"] Action::Back, "back to where you came from", "back";
+    }
     Notices {
         ["enter"] Action::Open, "to what the notice is about: build, logs at that time, changes, trace", "go there";
         ["f"] Action::Filter, "filter the notices", "filter";
@@ -243,6 +270,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["4"] Action::Focus(Pane::Health), "to the health";
         ["5"] Action::Focus(Pane::Build), "to the build and the changes";
         ["6"] Action::Map, "to the map of services";
+        ["8"] Action::Focus(Pane::Timeline), "to the timeline";
         ["9"] Action::Focus(Pane::Notices), "to all notices of the session";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";

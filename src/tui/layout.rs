@@ -15,6 +15,8 @@ pub(super) enum Pane {
     Health,
     /// How its image is made.
     Build,
+    /// What happened when.
+    Timeline,
     /// All that was told in the session.
     Notices,
 }
@@ -30,7 +32,7 @@ impl Pane {
     ];
 
     /// Those that have the whole screen whenever they are looked at.
-    pub(super) const WHOLE: [Self; 1] = [Self::Notices];
+    pub(super) const WHOLE: [Self; 2] = [Self::Timeline, Self::Notices];
 
     /// Its name.
     pub(super) fn word(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Pane {
             Self::Traces => "Traces",
             Self::Health => "Health",
             Self::Build => "Build",
+            Self::Timeline => "Timeline",
             Self::Notices => "Notices",
         }
     }
@@ -52,6 +55,7 @@ impl Pane {
             Self::Traces => 3,
             Self::Health => 4,
             Self::Build => 5,
+            Self::Timeline => 8,
             Self::Notices => 9,
         }
     }

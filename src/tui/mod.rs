@@ -3,6 +3,7 @@
 //! [`Workbench`] draws with the files of `pane`, each of which only reads; keys and clicks change the screen's own state
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
+mod bins;
 mod body;
 mod builds;
 mod compare_view;
@@ -24,9 +25,12 @@ mod palette;
 mod pane;
 mod prompt;
 mod service_map;
+mod startup;
 mod terminal;
 mod theme;
 mod time_of_day;
+mod timeline;
+mod timeline_view;
 mod trace_view;
 mod ui;
 mod update;

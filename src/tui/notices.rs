@@ -111,11 +111,9 @@ impl Notices {
         }
     }
 
-    /// Takes in a notice; whether it is worth a sentence.
-    pub(super) fn hear(&mut self, noticed: &Noticed, state: &State) -> bool {
-        let Some(told) = self.story.tell(&noticed.notice, state) else {
-            return false;
-        };
+    /// Takes in a notice; its sentence, harmless and without secrets, if it is worth one.
+    pub(super) fn hear(&mut self, noticed: &Noticed, state: &State) -> Option<&str> {
+        let told = self.story.tell(&noticed.notice, state)?;
         self.learn_secrets(&state.stack);
         let kind = Kind::of(&noticed.notice);
         let entry = Entry {
@@ -136,7 +134,7 @@ impl Notices {
             goal: Goal::of(&noticed.notice, noticed.at),
         };
         self.push(entry);
-        true
+        self.kept.back().map(|entry| entry.text.as_str())
     }
 
     fn learn_secrets(&mut self, stack: &Arc<Stack>) {
@@ -358,7 +356,7 @@ mod tests {
     fn the_oldest_are_let_go_and_counted() {
         let (state, mut notices) = (state(&[]), Notices::keeping(3));
         for run in 0..5 {
-            assert!(notices.hear(&ready(run), &state));
+            assert!(notices.hear(&ready(run), &state).is_some());
         }
         assert_eq!((notices.let_go(), notices.passing()), (2, 3));
         let first = notices.get(0).map(|(entry, _)| entry.text.as_str());

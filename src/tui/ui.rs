@@ -8,6 +8,7 @@ use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
 use super::notices::Notices;
 use super::prompt::Line;
+use super::timeline_view::TimelineView;
 use super::trace_view::{Opened, TraceView};
 
 /// What the keys go to.
@@ -93,6 +94,7 @@ pub(super) struct Ui {
     pub(super) logs: LogView,
     pub(super) traces: TraceView,
     pub(super) notices: Notices,
+    pub(super) timeline: TimelineView,
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
@@ -123,6 +125,7 @@ impl Ui {
             logs: LogView::default(),
             traces: TraceView::default(),
             notices: Notices::default(),
+            timeline: TimelineView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
             zoom_before_map: Zoom::default(),
@@ -181,7 +184,7 @@ impl Ui {
         match pane {
             Pane::Build => self.shared = Shared::Build,
             Pane::Logs => self.shared = Shared::Logs,
-            Pane::Services | Pane::Traces | Pane::Health | Pane::Notices => {}
+            Pane::Services | Pane::Traces | Pane::Health | Pane::Timeline | Pane::Notices => {}
         }
     }
 
@@ -205,6 +208,7 @@ impl Ui {
                 Opened::Compare(_) => &[Where::Compare, Where::Panes, Where::Always],
                 Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
             },
+            Pane::Timeline => &[Where::Timeline, Where::Panes, Where::Always],
             Pane::Notices => &[Where::Notices, Where::Panes, Where::Always],
             Pane::Services => &[Where::Services, Where::Panes, Where::Always],
             Pane::Health | Pane::Build => &[Where::Panes, Where::Always],

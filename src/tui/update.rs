@@ -5,11 +5,13 @@ mod faults;
 mod logs;
 mod mouse;
 mod repeat;
+mod timeline;
 mod traces;
 mod typing;
 mod whole;
 
 pub(super) use repeat::heard;
+pub(super) use timeline::axis_moves;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
@@ -117,6 +119,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::PageDown => page(ui, known, 1),
         Action::Top => to_end(ui, known, true),
         Action::Bottom => to_end(ui, known, false),
+        Action::Axis(_) => {}
         Action::Left | Action::Right => scroll_sideways(ui, action == Action::Right),
         Action::NextPane => next_pane(ui, 1),
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
@@ -242,7 +245,7 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
             }
         }
         Pane::Traces => traces::go(ui, known.telemetry, by),
-        Pane::Notices => whole::go(ui, pane, by),
+        Pane::Timeline | Pane::Notices => whole::go(ui, known, pane, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
     }
@@ -329,7 +332,7 @@ fn open(ui: &mut Ui, known: Known<'_>) {
                 service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
-        Pane::Health | Pane::Build | Pane::Notices => {}
+        Pane::Health | Pane::Build | Pane::Timeline | Pane::Notices => {}
     }
 }
 

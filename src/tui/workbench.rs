@@ -370,6 +370,10 @@ impl<B: Backend> Workbench<B> {
             ui.layout = frame::arrange(screen, scene, ui);
             let rows = ui.rows(Pane::Traces);
             look_again = ui.traces.refresh(scene, rows);
+            if ui.focus == Pane::Timeline {
+                let record = &mut ui.timeline.record;
+                look_again |= record.count_errors(scene.telemetry, scene.clock);
+            }
             frame::render(frame, scene, ui, builds);
         });
         let is_lost = drawn.is_err();
@@ -382,7 +386,9 @@ impl<B: Backend> Workbench<B> {
             // A filter looks at all that is kept, a step in each frame.
             return Some(TELEMETRY_FRAME);
         }
-        count_again.then_some(COUNTED_AGAIN)
+        let count_again = count_again.then_some(COUNTED_AGAIN);
+        let axis = update::axis_moves(&self.ui, state, now);
+        count_again.into_iter().chain(axis).min()
     }
 }
 
@@ -391,7 +397,9 @@ impl<B: Backend> View for Workbench<B> {
         let held = self.held_requests(shown.clock.now());
         for noticed in held.iter().chain(shown.notices) {
             let told = self.ui.notices.hear(noticed, shown.state);
-            if self.builds.hear(noticed) || told {
+            let timeline = &mut self.ui.timeline.record;
+            timeline.hear(noticed, told, shown.state);
+            if self.builds.hear(noticed) || told.is_some() {
                 self.due = Due::Now;
             }
             if let Some(words) = update::heard(&noticed.notice) {

@@ -22,7 +22,7 @@ const SCENES: [fn() -> Scene; 9] = [
     fixture::told,
 ];
 
-const KEYS: [&str; 53] = [
+const KEYS: [&str; 54] = [
     "j",
     "k",
     "up",
@@ -66,6 +66,7 @@ const KEYS: [&str; 53] = [
     "6",
     "8",
     "9",
+    "0",
     "c",
     "v",
     "o",

@@ -76,6 +76,13 @@ const VIEWS: &[Picture] = &[
     ("trace_change", fixture::edited, "3 z j j enter v"),
     ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
     ("map", fixture::ready, "6"),
+    ("timeline", fixture::told, "8"),
+    ("timeline_at", fixture::told, "j 8 left left left left left"),
+    (
+        "timeline_closer",
+        fixture::told,
+        "j 8 0 + + + left left left H",
+    ),
     ("notices", fixture::told, "9"),
     ("notices_unfolded", fixture::told, "9 k k k k k k k k k o"),
     (

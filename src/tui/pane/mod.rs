@@ -18,6 +18,7 @@ pub(super) mod palette;
 pub(super) mod services;
 mod span_details;
 pub(super) mod tabs;
+pub(super) mod timeline;
 pub(super) mod traces;
 pub(super) mod waterfall;
 

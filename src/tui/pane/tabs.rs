@@ -39,10 +39,11 @@ fn tabs(focus: Pane, width: u16) -> Vec<Tab> {
         let panes = Pane::ALL.into_iter();
         panes.map(|pane| Tab::of(pane, space, true)).collect()
     };
-    let mut forms: Vec<Vec<Tab>> = vec![named(" "), named("")];
-    if !focus.is_whole() {
-        forms.extend([beside(" "), beside("")]);
-    }
+    let forms: Vec<Vec<Tab>> = if focus.is_whole() {
+        vec![named(" "), named("")]
+    } else {
+        vec![named(" "), beside(" "), beside("")]
+    };
     let numbers = all().map(|pane| Tab::of(pane, "", pane == focus));
     forms
         .into_iter()
@@ -100,7 +101,7 @@ mod tests {
             line(Pane::Logs, 40),
             " 1Services 2Logs 3Traces 4Health 5Build"
         );
-        assert!(line(Pane::Notices, 40).ends_with(" 5 9Notices"));
+        assert!(line(Pane::Notices, 40).ends_with(" 5 8 9Notices"));
         assert!(line(Pane::Logs, 80).ends_with("9 Notices"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Known, Wish, log_source, logs, move_in, traces};
+use super::{Known, Wish, log_source, logs, move_in, timeline, traces};
 use crate::tui::layout::Pane;
 use crate::tui::log_rows::{self, Slot};
 use crate::tui::log_view::{Fold, Place};
@@ -72,7 +72,11 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
     let Some(line) = usize::from(row - area.y).checked_sub(1) else {
         return;
     };
-    click_row(ui, known, pane, line);
+    if pane == Pane::Timeline {
+        timeline::click(ui, known, column, line);
+    } else {
+        click_row(ui, known, pane, line);
+    }
 }
 
 fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
@@ -99,6 +103,6 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
                 ui.logs.point_at_row(source, at, *row, below);
             }
         }
-        Pane::Logs | Pane::Health | Pane::Build | Pane::Notices => {}
+        Pane::Logs | Pane::Health | Pane::Build | Pane::Timeline | Pane::Notices => {}
     }
 }

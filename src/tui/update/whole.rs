@@ -1,6 +1,6 @@
 //! Keys of the panes that have the whole screen, and where these lead.
 
-use super::{Known, Wish, log_source};
+use super::{Known, Wish, log_source, moved, timeline};
 use crate::engine::BuildState;
 use crate::stack::ServiceName;
 use crate::telemetry::TraceId;
@@ -27,6 +27,7 @@ pub(super) enum Answer {
 /// Does what a key of such a pane asks for, if it is the pane's own.
 pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Answer {
     match (&ui.mode, ui.focus) {
+        (Mode::Panes, Pane::Timeline) => timeline::act(ui, known, action),
         (Mode::Panes, Pane::Notices) => of_notices(ui, known, action),
         _ => Answer::None,
     }
@@ -68,9 +69,12 @@ fn of_notices(ui: &mut Ui, known: Known<'_>, action: Action) -> Answer {
 }
 
 /// Goes down (or up, if negative) in such a pane.
-pub(super) fn go(ui: &mut Ui, pane: Pane, by: isize) {
+pub(super) fn go(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize) {
     if pane == Pane::Notices {
         ui.notices.go(by, ui.rows(Pane::Notices));
+    } else {
+        let at = moved(ui.index(known.state), by, known.state.services.len());
+        ui.choose(known.state, at);
     }
 }
 
