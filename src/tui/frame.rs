@@ -77,7 +77,7 @@ fn render_pane(
             Opened::List => pane::traces::render(frame, area, scene, &ui.traces, ui.focus),
             Opened::Trace(open) => pane::waterfall::render(frame, area, scene, open, ui.focus),
             Opened::Compare(view) => pane::compare::render(frame, area, scene, view, ui.focus),
-            Opened::Map(scrolled) => pane::map::render(frame, area, scene, *scrolled, ui.focus),
+            Opened::Map => pane::map::render(frame, area, scene, chosen, ui.focus),
         },
     }
 }

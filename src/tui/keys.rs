@@ -221,6 +221,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Open, "open the second trace", "open";
     }
     Map {
+        ["enter"] Action::Open, "to the logs of the chosen service", "logs";
         ["esc"] Action::Back, "back to the traces", "back";
     }
     Timeline {

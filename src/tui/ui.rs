@@ -206,7 +206,7 @@ impl Ui {
                 Opened::List => &[Where::Traces, Where::Panes, Where::Always],
                 Opened::Trace(_) => &[Where::Trace, Where::Panes, Where::Always],
                 Opened::Compare(_) => &[Where::Compare, Where::Panes, Where::Always],
-                Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
+                Opened::Map => &[Where::Map, Where::Panes, Where::Always],
             },
             Pane::Timeline => &[Where::Timeline, Where::Panes, Where::Always],
             Pane::Notices => &[Where::Notices, Where::Panes, Where::Always],

@@ -244,7 +244,7 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
                 ui.logs.down(source, by.unsigned_abs(), rows, scroll);
             }
         }
-        Pane::Traces => traces::go(ui, known.telemetry, by),
+        Pane::Traces => traces::go(ui, known, by),
         Pane::Timeline | Pane::Notices => whole::go(ui, known, pane, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),

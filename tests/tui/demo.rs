@@ -20,6 +20,8 @@ async fn main() -> std::io::Result<()> {
         Some("on-hold") => fixture::on_hold(),
         Some("instrumented") => fixture::instrumented(),
         Some("said-much") => fixture::said_much(),
+        Some("twelve") => fixture::twelve(),
+        Some("fifty-seven") => fixture::fifty_seven(),
         Some("told") => fixture::told(),
         Some("refused") => fixture::refused(),
         _ => fixture::ready(),

@@ -3,12 +3,14 @@
 mod changes;
 mod instrumented;
 mod logs;
+mod many;
 mod telemetry;
 mod told;
 
 pub(crate) use changes::{edited, on_hold};
 pub(crate) use instrumented::instrumented;
 pub(crate) use logs::said_much;
+pub(crate) use many::{fifty_seven, twelve};
 pub(crate) use told::told;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
 
-const SCENES: [fn() -> Scene; 9] = [
+const SCENES: [fn() -> Scene; 11] = [
     fixture::starting,
     fixture::ready,
     fixture::building,
@@ -20,6 +20,8 @@ const SCENES: [fn() -> Scene; 9] = [
     fixture::quitting,
     fixture::refused,
     fixture::told,
+    fixture::twelve,
+    fixture::fifty_seven,
 ];
 
 const KEYS: [&str; 54] = [

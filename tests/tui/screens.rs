@@ -76,6 +76,9 @@ const VIEWS: &[Picture] = &[
     ("trace_change", fixture::edited, "3 z j j enter v"),
     ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
     ("map", fixture::ready, "6"),
+    ("map_waiting", fixture::waiting, "6 j"),
+    ("map_of_12", fixture::twelve, "6"),
+    ("map_of_57", fixture::fifty_seven, "6 j j j j j j"),
     ("timeline", fixture::told, "8"),
     ("timeline_at", fixture::told, "j 8 left left left left left"),
     (

@@ -139,11 +139,7 @@ fn a_click_on_the_axis_goes_there() {
     desk.press("8");
     let (column, row) = desk.find("✗    ▾").expect("a failed build");
     desk.mouse(MouseEventKind::Down(MouseButton::Left), column, row);
-    assert!(
-        desk.find("build #5 failed").is_some(),
-        "{}",
-        desk.text()
-    );
+    assert!(desk.find("build #5 failed").is_some(), "{}", desk.text());
 }
 
 #[test]
@@ -185,6 +181,38 @@ fn copying_takes_all_of_a_notice() {
     desk.press("9 / c o l l e c t i n g enter y");
     assert!(
         desk.find("copied: build #5 failed").is_some(),
+        "{}",
+        desk.text()
+    );
+}
+
+#[test]
+fn the_map_shows_very_many_services_and_goes_along_them() {
+    for (width, height) in [(80, 24), (140, 40)] {
+        let mut desk = Desk::new(fixture::twelve(), width, height);
+        desk.press("6");
+        for place in 0..12 {
+            let name = format!("service-{place:02}");
+            assert!(desk.find(&name).is_some(), "{name} on\n{}", desk.text());
+        }
+    }
+    let mut desk = Desk::new(fixture::fifty_seven(), 80, 24);
+    desk.press("6");
+    for place in 0..57 {
+        let name = format!("● service-{place:02}");
+        let waits = format!("◌ service-{place:02}");
+        let is_seen = desk.find(&name).is_some() || desk.find(&waits).is_some();
+        assert!(is_seen, "{name} on\n{}", desk.text());
+        desk.press("j");
+    }
+}
+
+#[test]
+fn the_map_says_what_a_service_waits_for() {
+    let mut desk = Desk::new(fixture::waiting(), 140, 40);
+    desk.press("6");
+    assert!(
+        desk.find("waits for db: not healthy yet").is_some(),
         "{}",
         desk.text()
     );
