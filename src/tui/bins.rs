@@ -227,6 +227,7 @@ mod tests {
         let errors = errors.iter();
         Row {
             events: events.into(),
+            let_go: 0,
             errors: errors
                 .map(|(at, count)| (Moment::from_millis(*at), *count))
                 .collect(),

@@ -60,6 +60,8 @@ pub(super) struct Event {
 pub(super) struct Row {
     /// In the order in which it was told.
     pub(super) events: VecDeque<Event>,
+    /// How many older events are no longer kept.
+    pub(super) let_go: u64,
     /// Since when and how many errors its logs had, in pieces of time.
     pub(super) errors: VecDeque<(Moment, u32)>,
 }
@@ -273,6 +275,7 @@ impl Row {
     fn push(&mut self, event: Event) {
         if self.events.len() >= KEPT {
             self.events.pop_front();
+            self.let_go += 1;
         }
         self.events.push_back(event);
     }

@@ -59,8 +59,12 @@ fn to_event(ui: &mut Ui, now: Moment, columns: usize, right: bool) {
         .go_to_event(record.row(&name), right, now, columns);
     ui.timeline.record = record;
     if !moved {
-        let which = if right { "later" } else { "earlier" };
-        ui.said = Some(format!("no {which} event of {name}"));
+        let row = ui.timeline.record.row(&name);
+        ui.said = Some(match row.map_or(0, |row| row.let_go) {
+            _ if right => format!("no later event of {name}"),
+            0 => format!("no earlier event of {name}"),
+            gone => format!("no earlier event of {name} is kept: {gone} were let go"),
+        });
     }
 }
 
