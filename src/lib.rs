@@ -15,6 +15,7 @@ pub mod report;
 pub mod runtime;
 pub mod session;
 pub mod stack;
+pub mod story;
 pub mod telemetry;
 pub mod text;
 pub mod tui;

@@ -17,10 +17,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         &["stack", "engine", "telemetry", "runtime", "text"],
     ),
     ("proxy", &["stack", "telemetry"]),
-    ("tui", &["stack", "engine", "telemetry", "runtime", "text"]),
+    ("story", &["stack", "engine", "telemetry", "text"]),
+    (
+        "tui",
+        &["stack", "engine", "telemetry", "runtime", "text", "story"],
+    ),
     (
         "report",
-        &["stack", "engine", "telemetry", "runtime", "text"],
+        &["stack", "engine", "telemetry", "runtime", "text", "story"],
     ),
     ("cli", &[]),
     (

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::held::HeldWatch;
 use super::sink::Sink;
 use crate::engine::{Command, Notice, Noticed};
 use crate::runtime::Input;
+use crate::story::HeldWatch;
 use crate::telemetry::{Exchange, LogLine, Span, Telemetry};
 
 /// Shown at most this often, so that a shouting service costs little more than its lines.

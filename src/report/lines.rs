@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::feed::Feed;
 use super::paint::{Paint, bold, colored, dim};
 use super::sink::Sink;
-use super::story::{Story, Told, Tone};
 use crate::engine::{Notice, State};
 use crate::runtime::{Clock, Input, Shown, View};
 use crate::stack::ServiceName;
+use crate::story::{Story, Told, Tone};
 use crate::telemetry::{Level, LogLine, Stream, Telemetry};
 use crate::text::{self, Redactor, Style, pad, sanitize, width};
 

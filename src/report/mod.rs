@@ -1,9 +1,6 @@
 //! The views without a screen: lines, JSON, smoke reports.
 
-mod doing;
-mod edits;
 mod feed;
-mod held;
 mod json;
 mod junit;
 mod lines;
@@ -13,7 +10,6 @@ mod paint;
 mod sink;
 mod smoke;
 mod speak;
-mod story;
 mod summary;
 mod traces;
 

@@ -5,10 +5,10 @@ use std::io::Write;
 use super::lines::Printer;
 use super::outcome::{Gatherer, SmokeReport};
 use super::sink::Sink;
-use super::story::Story;
 use super::summary::summary;
 use crate::engine::{Goal, Notice, State, Verdict};
 use crate::runtime::{Clock, Input, Shown, View};
+use crate::story::Story;
 use crate::text::Redactor;
 
 /// The view of `boatyard smoke`.

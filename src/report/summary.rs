@@ -4,8 +4,8 @@ use super::lines::Printer;
 use super::outcome::{CheckReport, CheckResult, ServiceReport, SmokeReport};
 use super::paint::{bold, colored, dim};
 use super::smoke::verdict_word;
-use super::story::{counted, millis, tries_words};
 use crate::engine::Verdict;
+use crate::story::{counted, millis, tries_words};
 use crate::text::{Style, pad, width};
 
 /// What came of the test, the verdict last.

@@ -60,7 +60,7 @@ pub use curl::{Curl, curl, quoted};
 pub use exchange::{Exchange, ExchangeStatus, Headers, SpanId, TraceId};
 pub use exchange_rates::{EdgeRates, Rates};
 pub use exchange_store::{Exchanges, Since};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Remark};
 pub use held::{Held, HeldRequests};
 pub use join::{Confidence, EdgeKind, Joined, JoinedEdge, Joiner, Rule};
 pub use level::Level;

@@ -85,12 +85,14 @@ fn render_pane(
             }
             Tab::Stats => pane::stats::render(frame, area, scene, place, focus),
         },
+        Pane::Timeline => pane::timeline::render(frame, area, scene, &ui.timeline, place, focus),
+        Pane::Notices => pane::notices::render(frame, area, scene, &ui.notices, focus),
         Pane::Logs => pane::logs::render(frame, area, scene, &ui.logs, chosen, focus),
         Pane::Traces => match &ui.traces.opened {
             Opened::List => pane::traces::render(frame, area, scene, &ui.traces, focus),
             Opened::Trace(open) => pane::waterfall::render(frame, area, scene, open, focus),
             Opened::Compare(view) => pane::compare::render(frame, area, scene, view, focus),
-            Opened::Map(scrolled) => pane::map::render(frame, area, scene, *scrolled, focus),
+            Opened::Map => pane::map::render(frame, area, scene, chosen, focus),
         },
     }
 }

@@ -15,6 +15,7 @@ pub(super) enum Action {
     Bottom,
     Left,
     Right,
+    Axis(Axis),
     NextPane,
     PreviousPane,
     Focus(Pane),
@@ -81,6 +82,16 @@ pub(super) enum Action {
     Submit,
 }
 
+/// What can be asked of the axis of the timeline alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Axis {
+    Closer,
+    Wider,
+    Whole,
+    Earlier,
+    Later,
+}
+
 /// Where a key works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Where {
@@ -104,6 +115,10 @@ pub(super) enum Where {
     Details,
     /// In what all services use.
     Stats,
+    /// On the axis of time.
+    Timeline,
+    /// In what was told.
+    Notices,
     /// While text is typed.
     Prompt,
     /// In the palette.
@@ -130,6 +145,8 @@ impl Where {
             Self::Map => "Map",
             Self::Details => "Details",
             Self::Stats => "Use",
+            Self::Timeline => "Timeline",
+            Self::Notices => "Notices",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
             Self::Help => "Help",
@@ -223,6 +240,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Open, "open the second trace", "open";
     }
     Map {
+        ["enter"] Action::Open, "to the logs of the chosen service", "logs";
         ["esc"] Action::Back, "back to the traces", "back";
     }
     Details {
@@ -240,6 +258,29 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["esc"] Action::Back, "back to where you came from", "back";
         ["i" "enter"] Action::Details, "all about the chosen service", "details";
         ["y"] Action::Copy, "copy what the service uses", "copy";
+    }
+    Timeline {
+        ["left"] Action::Left, "event before", "event before";
+        ["right"] Action::Right, "next event", "next";
+        ["enter"] Action::Open, "to what stands at the cursor: build, changes, logs at that time", "go there";
+        ["+" "="] Action::Axis(Axis::Closer), "less time in more detail", "closer";
+        ["-"] Action::Axis(Axis::Wider), "more time", "wider";
+        ["0"] Action::Axis(Axis::Whole), "the whole session", "all";
+        ["H"] Action::Axis(Axis::Earlier), "half a window back";
+        ["L"] Action::Axis(Axis::Later), "half a window on";
+        ["g" "home"] Action::Top, "to the beginning of the session";
+        ["G" "end"] Action::Bottom, "back to now, which is followed", "now";
+        ["esc"] Action::Back, "back to where you came from", "back";
+    }
+    Notices {
+        ["enter"] Action::Open, "to what the notice is about: build, logs at that time, changes, trace", "go there";
+        ["f"] Action::Filter, "filter the notices", "filter";
+        ["/"] Action::Filter, "filter the notices";
+        ["e"] Action::Problems, "only warnings and errors, or all", "problems";
+        ["o"] Action::Turn, "show all lines of the notice, or one", "unfold";
+        ["y"] Action::Copy, "copy the notice", "copy";
+        ["G" "end"] Action::Bottom, "to the newest, and follow";
+        ["esc"] Action::Back, "back to where you came from", "back";
     }
     Traces {
         ["enter"] Action::Open, "open the trace", "open";
@@ -266,6 +307,8 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["5"] Action::Focus(Pane::Build), "to the build and the changes";
         ["6"] Action::Map, "to the map of services";
         ["i" "7"] Action::Details, "all about the service; again: what all services use";
+        ["8"] Action::Focus(Pane::Timeline), "to the timeline";
+        ["9"] Action::Focus(Pane::Notices), "to all notices of the session";
         ["esc"] Action::Back, "back";
         ["r"] Action::Restart, "restart the service", "restart";
         ["b"] Action::Rebuild, "rebuild the service", "rebuild";

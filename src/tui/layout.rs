@@ -17,12 +17,16 @@ pub(super) enum Pane {
     Health,
     /// How its image is made.
     Build,
-    /// All about it, and what all use. It has no place of its own, and no number among the others.
+    /// All about it, and what all use. It has no place of its own.
     Details,
+    /// What happened when.
+    Timeline,
+    /// All that was told in the session.
+    Notices,
 }
 
 impl Pane {
-    /// The panes that have a place of their own, in the order of their numbers.
+    /// The panes that stand beside each other, in the order of their numbers.
     pub(super) const ALL: [Self; 5] = [
         Self::Services,
         Self::Logs,
@@ -30,6 +34,9 @@ impl Pane {
         Self::Health,
         Self::Build,
     ];
+
+    /// Those that have the whole screen whenever they are looked at.
+    pub(super) const WHOLE: [Self; 2] = [Self::Timeline, Self::Notices];
 
     /// Its name.
     pub(super) fn word(self) -> &'static str {
@@ -40,12 +47,28 @@ impl Pane {
             Self::Health => "Health",
             Self::Build => "Build",
             Self::Details => "Details",
+            Self::Timeline => "Timeline",
+            Self::Notices => "Notices",
         }
     }
 
     /// Its number, which is its key.
     pub(super) fn number(self) -> usize {
-        1 + Self::ALL.iter().position(|pane| *pane == self).unwrap_or(0)
+        match self {
+            Self::Services => 1,
+            Self::Logs => 2,
+            Self::Traces => 3,
+            Self::Health => 4,
+            Self::Build => 5,
+            Self::Details => 7,
+            Self::Timeline => 8,
+            Self::Notices => 9,
+        }
+    }
+
+    /// Whether it has the whole screen whenever it is looked at.
+    pub(super) fn is_whole(self) -> bool {
+        Self::WHOLE.contains(&self)
     }
 }
 
@@ -110,7 +133,7 @@ const ROOM_FOR_BUILD: u16 = 7;
 const HEALTH: u16 = 11;
 
 /// ```text
-///  wide (100 columns and more)          middle (70 to 99)                 small, or zoomed
+///  wide (100 columns and more)          middle (70 to 99)                 small, zoomed, whole
 /// ┌──────────────────────────────────┐ ┌───────────────────────────────┐ ┌────────────────────┐
 /// │ header                           │ │ header                        │ │ header             │
 /// ├──────────────┬───────────────────┤ ├───────────────┬───────────────┤ │ tabs               │
@@ -138,7 +161,11 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
     };
     if wish.inside {
         (layout.panes, layout.inside) = inside(rest, wish);
-    } else if wish.zoomed || screen.width < SMALL.0 || screen.height < SMALL.1 {
+    } else if wish.zoomed
+        || wish.focus.is_whole()
+        || screen.width < SMALL.0
+        || screen.height < SMALL.1
+    {
         let (tabs, body) = top(rest, u16::from(rest.height > 2));
         layout.tabs = tabs;
         layout.panes.push((wish.focus, body));

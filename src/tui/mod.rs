@@ -4,6 +4,7 @@
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
 mod alerts;
+mod bins;
 mod body;
 mod builds;
 mod compare_view;
@@ -12,6 +13,7 @@ mod details_view;
 mod draw;
 mod fault_line;
 mod frame;
+mod goal;
 mod heartbeat;
 mod keys;
 mod layout;
@@ -20,15 +22,19 @@ mod log_groups;
 mod log_moves;
 mod log_rows;
 mod log_view;
+mod notices;
 mod open_trace;
 mod palette;
 mod pane;
 mod program_keys;
 mod prompt;
 mod service_map;
+mod startup;
 mod terminal;
 mod theme;
 mod time_of_day;
+mod timeline;
+mod timeline_view;
 mod trace_view;
 mod ui;
 mod update;

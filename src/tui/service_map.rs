@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::stack::{ServiceName, Stack};
+use crate::stack::{Condition, ServiceName, Stack};
 use crate::telemetry::EdgeRates;
 
 /// One edge from a service to another.
@@ -11,6 +11,8 @@ pub(super) struct MapEdge {
     pub(super) callee: ServiceName,
     /// Whether the stack file says so.
     pub(super) declared: bool,
+    /// What it must have done before the other starts, if it is needed for that alone and never called.
+    pub(super) order: Option<Condition>,
     /// What passed over it; `None`: nothing was seen in this session.
     pub(super) seen: Option<EdgeRates>,
 }
@@ -33,9 +35,23 @@ pub(super) fn layers(stack: &Stack, seen: Vec<EdgeRates>) -> Vec<Vec<MapNode>> {
         let calls = calls.map(|callee| MapEdge {
             callee: callee.clone(),
             declared: true,
+            order: None,
             seen: None,
         });
-        let here = node(name, calls.collect());
+        let mut calls: Vec<MapEdge> = calls.collect();
+        for (needed, condition) in &service.depends_on {
+            let is_known = calls.iter().any(|call| call.callee == *needed);
+            let is_there = stack.services.contains_key(needed) && needed != name;
+            if is_there && !is_known {
+                calls.push(MapEdge {
+                    callee: needed.clone(),
+                    declared: true,
+                    order: Some(*condition),
+                    seen: None,
+                });
+            }
+        }
+        let here = node(name, calls);
         nodes.insert(name.clone(), here);
     }
     for edge in seen {
@@ -82,6 +98,7 @@ fn add(nodes: &mut BTreeMap<ServiceName, MapNode>, edge: EdgeRates) {
         None => known.calls.push(MapEdge {
             callee: to,
             declared: false,
+            order: None,
             seen: Some(edge),
         }),
     }
@@ -117,7 +134,7 @@ fn depths(nodes: &BTreeMap<ServiceName, MapNode>) -> BTreeMap<ServiceName, usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{Condition, Service};
+    use crate::stack::Service;
     use crate::telemetry::Rates;
 
     fn stack(edges: &[(&str, &[&str])]) -> Stack {

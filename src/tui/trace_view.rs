@@ -31,8 +31,8 @@ pub(super) enum Opened {
     Trace(Box<OpenTrace>),
     /// Two traces side by side.
     Compare(Comparison),
-    /// The map of services, scrolled down by so many lines.
-    Map(usize),
+    /// The map of services.
+    Map,
 }
 
 /// The state of the trace pane.
@@ -78,7 +78,7 @@ impl TraceView {
                 comparison.refresh(scene.telemetry);
                 return false;
             }
-            Opened::Map(_) => return false,
+            Opened::Map => return false,
         }
         let probes = (!self.with_probes).then(|| probes(scene.state));
         if self.finder.probes() != probes.as_ref() {
@@ -161,7 +161,7 @@ impl TraceView {
     pub(super) fn open(&self) -> Option<&OpenTrace> {
         match &self.opened {
             Opened::Trace(open) => Some(open),
-            Opened::List | Opened::Compare(_) | Opened::Map(_) => None,
+            Opened::List | Opened::Compare(_) | Opened::Map => None,
         }
     }
 
@@ -169,7 +169,7 @@ impl TraceView {
     pub(super) fn open_mut(&mut self) -> Option<&mut OpenTrace> {
         match &mut self.opened {
             Opened::Trace(open) => Some(open),
-            Opened::List | Opened::Compare(_) | Opened::Map(_) => None,
+            Opened::List | Opened::Compare(_) | Opened::Map => None,
         }
     }
 
@@ -179,7 +179,7 @@ impl TraceView {
         match &self.opened {
             Opened::Trace(open) => Some(open.trace),
             Opened::Compare(comparison) => Some(comparison.right),
-            Opened::List | Opened::Map(_) => from_list(),
+            Opened::List | Opened::Map => from_list(),
         }
     }
 

@@ -8,7 +8,9 @@ use super::details_view::{DetailsView, Tab};
 use super::keys::Where;
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
+use super::notices::Notices;
 use super::prompt::Line;
+use super::timeline_view::TimelineView;
 use super::trace_view::{Opened, TraceView};
 
 /// What the keys go to.
@@ -49,6 +51,8 @@ pub(super) enum Asked {
     Time,
     /// Which traces to show.
     TraceFilter,
+    /// Which notices to show.
+    NoticeFilter,
     /// What to search a trace for.
     TraceSearch,
     /// What to search the details for.
@@ -110,11 +114,15 @@ pub(super) struct Ui {
     pub(super) logs: LogView,
     pub(super) traces: TraceView,
     pub(super) details: DetailsView,
+    pub(super) notices: Notices,
+    pub(super) timeline: TimelineView,
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
     /// Which panes were shown before the map of services.
     pub(super) zoom_before_map: Zoom,
+    /// Where the person was before a pane that has the whole screen.
+    pub(super) before_whole: Pane,
     /// The pane from which a jump led here, to return to.
     pub(super) came_from: Option<Pane>,
     /// Whether the mouse is being drawn over lines of the log.
@@ -142,9 +150,12 @@ impl Ui {
             logs: LogView::default(),
             traces: TraceView::default(),
             details: DetailsView::default(),
+            notices: Notices::default(),
+            timeline: TimelineView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
             zoom_before_map: Zoom::default(),
+            before_whole: Pane::Services,
             came_from: None,
             dragging: false,
             said: None,
@@ -200,13 +211,18 @@ impl Ui {
                 self.shared = before.shared;
             }
         }
+        // Whoever returns from a jump is not there for the first time.
+        let returns = self.came_from == Some(pane);
+        if pane.is_whole() && !self.focus.is_whole() && !returns {
+            self.before_whole = self.focus;
+        }
         self.focus = pane;
         self.came_from = None;
         match pane {
             Pane::Build => self.shared = Shared::Build,
             Pane::Logs => self.shared = Shared::Logs,
             Pane::Details => self.shared = Shared::Details,
-            Pane::Services | Pane::Traces | Pane::Health => {}
+            Pane::Services | Pane::Traces | Pane::Health | Pane::Timeline | Pane::Notices => {}
         }
     }
 
@@ -229,8 +245,10 @@ impl Ui {
                 Opened::List => &[Where::Traces, Where::Panes, Where::Always],
                 Opened::Trace(_) => &[Where::Trace, Where::Panes, Where::Always],
                 Opened::Compare(_) => &[Where::Compare, Where::Panes, Where::Always],
-                Opened::Map(_) => &[Where::Map, Where::Panes, Where::Always],
+                Opened::Map => &[Where::Map, Where::Panes, Where::Always],
             },
+            Pane::Timeline => &[Where::Timeline, Where::Panes, Where::Always],
+            Pane::Notices => &[Where::Notices, Where::Panes, Where::Always],
             Pane::Services => &[Where::Services, Where::Panes, Where::Always],
             Pane::Details => match self.details.tab {
                 Tab::About => &[Where::Details, Where::Panes, Where::Always],

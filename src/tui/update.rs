@@ -7,11 +7,14 @@ mod inside;
 mod logs;
 mod mouse;
 mod repeat;
+mod timeline;
 mod traces;
 mod typing;
+mod whole;
 
 pub(super) use inside::fit;
 pub(super) use repeat::heard;
+pub(super) use timeline::axis_moves;
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
@@ -118,6 +121,13 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
 
 /// Does what a key, the palette or a click asks for.
 pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
+    match whole::act(ui, known, action) {
+        whole::Answer::Done(wish) => wish,
+        whole::Answer::None => act_anywhere(ui, known, action),
+    }
+}
+
+fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
     match action {
         Action::Up => step(ui, known, -1),
         Action::Down => step(ui, known, 1),
@@ -125,6 +135,7 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
         Action::PageDown => page(ui, known, 1),
         Action::Top => to_end(ui, known, true),
         Action::Bottom => to_end(ui, known, false),
+        Action::Axis(_) => {}
         Action::Left | Action::Right => scroll_sideways(ui, action == Action::Right),
         Action::NextPane => next_pane(ui, 1),
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
@@ -259,8 +270,9 @@ fn move_in(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize, scroll: bool) {
                 ui.logs.down(source, by.unsigned_abs(), rows, scroll);
             }
         }
-        Pane::Traces => traces::go(ui, known.telemetry, by),
+        Pane::Traces => traces::go(ui, known, by),
         Pane::Details => details::go(ui, known, by),
+        Pane::Timeline | Pane::Notices => whole::go(ui, known, pane, by),
         Pane::Health => ui.health_scrolled = ui.health_scrolled.saturating_add_signed(by),
         Pane::Build => ui.build_scrolled = ui.build_scrolled.saturating_add_signed(by),
     }
@@ -286,8 +298,9 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
 }
 
 fn next_pane(ui: &mut Ui, by: usize) {
-    let at = ui.focus.number() - 1;
-    ui.go_to(Pane::ALL[(at + by) % Pane::ALL.len()]);
+    let at = Pane::ALL.iter().position(|pane| *pane == ui.focus);
+    // From a pane that has the whole screen it goes on where the person was before.
+    ui.go_to(at.map_or(ui.before_whole, |at| Pane::ALL[(at + by) % Pane::ALL.len()]));
 }
 
 fn scroll_sideways(ui: &mut Ui, right: bool) {
@@ -300,6 +313,10 @@ fn scroll_sideways(ui: &mut Ui, right: bool) {
 }
 
 fn zoom(ui: &mut Ui) {
+    if ui.focus.is_whole() {
+        ui.said = Some("this pane has the whole screen already; esc goes back".into());
+        return;
+    }
     ui.zoom = match ui.zoom {
         Zoom::Overview => Zoom::Alone,
         Zoom::Alone => Zoom::Overview,
@@ -316,7 +333,7 @@ fn back(ui: &mut Ui, known: Known<'_>) {
 }
 
 fn back_in_panes(ui: &mut Ui) {
-    if details::back(ui) || traces::back(ui) {
+    if details::back(ui) || whole::back(ui) || traces::back(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
@@ -343,7 +360,7 @@ fn open(ui: &mut Ui, known: Known<'_>) {
                 service.is_some_and(|service| matches!(service.build, BuildState::Failed { .. }));
             ui.go_to(if failed { Pane::Build } else { Pane::Logs });
         }
-        Pane::Health | Pane::Build => {}
+        Pane::Health | Pane::Build | Pane::Timeline | Pane::Notices => {}
     }
 }
 

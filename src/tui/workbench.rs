@@ -22,8 +22,9 @@ use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
-use crate::engine::{Command, State, TerminalSize};
+use crate::engine::{Command, Noticed, State, TerminalSize};
 use crate::runtime::{Clock, Input, Shown, View};
+use crate::story::HeldWatch;
 use crate::telemetry::Telemetry;
 
 /// Two frames are at least this far apart.
@@ -68,6 +69,8 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     ui: Ui,
     builds: Builds,
     alerts: Alerts,
+    /// What there is to tell of requests that are held.
+    held: HeldWatch,
     /// The session as it was shown last.
     state: Option<State>,
     /// What asks for a new frame.
@@ -205,6 +208,7 @@ impl<B: Backend> Workbench<B> {
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
+            held: HeldWatch::default(),
             state: None,
             due: Due::Now,
             drawn: None,
@@ -389,6 +393,10 @@ impl<B: Backend> Workbench<B> {
             update::fit(ui, scene.telemetry);
             let rows = ui.rows(Pane::Traces);
             look_again = ui.traces.refresh(scene, rows);
+            if ui.focus == Pane::Timeline {
+                let record = &mut ui.timeline.record;
+                look_again |= record.count_errors(scene.telemetry, scene.clock);
+            }
             frame::render(frame, scene, ui, builds);
         });
         let is_lost = drawn.is_err();
@@ -401,14 +409,20 @@ impl<B: Backend> Workbench<B> {
             // A filter looks at all that is kept, a step in each frame.
             return Some(TELEMETRY_FRAME);
         }
-        count_again.then_some(COUNTED_AGAIN)
+        let count_again = count_again.then_some(COUNTED_AGAIN);
+        let axis = update::axis_moves(&self.ui, state, now);
+        count_again.into_iter().chain(axis).min()
     }
 }
 
 impl<B: Backend> View for Workbench<B> {
     fn show(&mut self, shown: &Shown<'_>) {
-        for noticed in shown.notices {
-            if self.builds.hear(noticed) {
+        let held = self.held_requests(shown.clock.now());
+        for noticed in held.iter().chain(shown.notices) {
+            let told = self.ui.notices.hear(noticed, shown.state);
+            let timeline = &mut self.ui.timeline.record;
+            timeline.hear(noticed, told, shown.state);
+            if self.builds.hear(noticed) || told.is_some() {
                 self.due = Due::Now;
             }
             if let Some(words) = self.alerts.heard(&noticed.notice) {
@@ -517,17 +531,24 @@ impl<B: Backend> Workbench<B> {
         Woken::Show
     }
 
+    /// What there is to tell now of requests that are held.
+    fn held_requests(&mut self, now: crate::engine::Moment) -> Vec<Noticed> {
+        let told = self
+            .held
+            .look(&self.telemetry.held(), std::time::Instant::now());
+        let told = told.into_iter();
+        told.map(|notice| Noticed { at: now, notice }).collect()
+    }
+
     /// When to draw next, if nothing happens until then.
     fn wake(&self) -> Option<Instant> {
         if self.real.as_ref().is_some_and(|real| real.lost) {
             return None;
         }
         let stale = self.drawn.and_then(|drawn| drawn.stale);
-        let next = self.next_frame();
-        match (next, stale) {
-            (Some(next), Some(stale)) => Some(next.min(stale)),
-            (next, stale) => next.or(stale),
-        }
+        let held = self.held.next().map(Instant::from_std);
+        let times = [self.next_frame(), stale, held];
+        times.into_iter().flatten().min()
     }
 
     /// Takes in what the terminal said, and all that it said meanwhile.

@@ -4,12 +4,16 @@ mod changes;
 mod details;
 mod instrumented;
 mod logs;
+mod many;
 mod telemetry;
+mod told;
 
 pub(crate) use changes::{edited, on_hold};
 pub(crate) use details::{detailed, detailed_crash};
 pub(crate) use instrumented::instrumented;
 pub(crate) use logs::said_much;
+pub(crate) use many::{fifty_seven, twelve};
+pub(crate) use told::told;
 
 use std::path::PathBuf;
 use std::sync::Arc;

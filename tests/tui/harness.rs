@@ -54,6 +54,12 @@ impl Desk {
         self.told = true;
     }
 
+    /// Shows the session with the notices that its scene has now.
+    pub(crate) fn tell_again(&mut self) {
+        self.told = false;
+        self.redraw();
+    }
+
     /// Shows the session, at once.
     pub(crate) fn redraw(&mut self) {
         self.workbench.draw_next();

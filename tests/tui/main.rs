@@ -9,3 +9,4 @@ mod log_flows;
 mod robust;
 mod screens;
 mod trace_flows;
+mod whole_flows;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
 
-const SCENES: [fn() -> Scene; 9] = [
+const SCENES: [fn() -> Scene; 12] = [
     fixture::detailed,
     fixture::starting,
     fixture::ready,
@@ -20,9 +20,12 @@ const SCENES: [fn() -> Scene; 9] = [
     fixture::waiting,
     fixture::quitting,
     fixture::refused,
+    fixture::told,
+    fixture::twelve,
+    fixture::fifty_seven,
 ];
 
-const KEYS: [&str; 53] = [
+const KEYS: [&str; 56] = [
     "i",
     "7",
     "j",
@@ -66,6 +69,9 @@ const KEYS: [&str; 53] = [
     "ctrl-l",
     "space",
     "6",
+    "8",
+    "9",
+    "0",
     "c",
     "v",
     "o",
@@ -110,7 +116,9 @@ proptest! {
         height in 1u16..50,
     ) {
         let mut desk = Desk::new(hostile_scene(&said), width, height);
-        for keys in ["", "l w", "2 z", "3", "enter", "esc 4", "5", "/ a", "esc : a"] {
+        for keys in [
+            "", "l w", "2 z", "3", "enter", "esc 4", "5", "/ a", "esc : a", "esc 9", "k o", "esc 8", "esc 6",
+        ] {
             desk.press(keys);
             for cell in &desk.buffer().content {
                 let symbol = cell.symbol();

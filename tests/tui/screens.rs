@@ -76,6 +76,23 @@ const VIEWS: &[Picture] = &[
     ("trace_change", fixture::edited, "3 z j j enter v"),
     ("compare", fixture::ready, "3 z j c j j j j j j j j j c j"),
     ("map", fixture::ready, "6"),
+    ("map_waiting", fixture::waiting, "6 j"),
+    ("map_of_12", fixture::twelve, "6"),
+    ("map_of_57", fixture::fifty_seven, "6 j j j j j j"),
+    ("timeline", fixture::told, "8"),
+    ("timeline_at", fixture::told, "j 8 left left left left left"),
+    (
+        "timeline_closer",
+        fixture::told,
+        "j 8 0 + + + left left left H",
+    ),
+    ("notices", fixture::told, "9"),
+    ("notices_unfolded", fixture::told, "9 k k k k k k k k k o"),
+    (
+        "notices_filtered",
+        fixture::told,
+        "9 f s e r v i c e = o r d e r s space k i n d = b u i l d enter",
+    ),
 ];
 
 #[test]

@@ -150,6 +150,12 @@ fn the_map_tells_what_is_declared_and_what_was_seen() {
         "orders to db: {}",
         desk.text()
     );
+    assert!(desk.find("═▶ db").is_some(), "{}", desk.text());
+    assert!(desk.find("╌□ seed").is_some() && desk.find("completes first").is_some());
+    desk.press("j enter");
+    assert!(desk.find("▌Logs  orders").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert!(desk.find("map of services").is_some());
     desk.press("esc");
     assert!(desk.find("Services ─").is_some(), "as it was before");
 }

@@ -13,6 +13,7 @@
 //! failed, and whatever has that word; in quotes it is only a text.
 
 mod parse;
+mod remark;
 mod term;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use super::exchange::Exchange;
 use super::log::LogLine;
 use super::span::Span;
 use super::what::What;
+pub use remark::Remark;
 use term::{Node, Subject};
 
 /// Lets some log lines and exchanges pass.
@@ -85,6 +87,11 @@ impl Filter {
     /// Whether a span passes.
     pub fn matches_span(&self, span: &Span) -> bool {
         self.matches(span)
+    }
+
+    /// Whether something that was told passes.
+    pub fn matches_remark(&self, remark: &Remark<'_>) -> bool {
+        self.matches(remark)
     }
 
     /// Whether this exchange passes.

@@ -314,6 +314,7 @@ fn name_field(name: &str) -> Option<NameField> {
         "path" => NameField::Path,
         "stream" => NameField::Stream,
         "grpc" => NameField::Grpc,
+        "kind" => NameField::Kind,
         _ => return None,
     })
 }

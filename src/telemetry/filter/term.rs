@@ -21,6 +21,10 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
     ("service", "who said it, called or was called"),
     ("level", "trace, debug, info, warn, error, fatal"),
     ("stream", "stdout, stderr, build, otlp, mark"),
+    (
+        "kind",
+        "what a notice is about: build, run, change, …; or its name: build-failed",
+    ),
     ("run", "number of the run"),
     ("caller", "who called; outside: nobody of the stack"),
     ("callee", "who was called"),
@@ -134,6 +138,7 @@ pub(super) enum NameField {
     Path,
     Stream,
     Grpc,
+    Kind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,7 +262,8 @@ impl Subject for Line<'_> {
             | NameField::Callee
             | NameField::Method
             | NameField::Path
-            | NameField::Grpc => ["", ""],
+            | NameField::Grpc
+            | NameField::Kind => ["", ""],
         }
     }
 
@@ -311,7 +317,7 @@ impl Subject for Exchange {
             NameField::Callee => [self.callee.as_str(), ""],
             NameField::Method => [&self.method, ""],
             NameField::Path => [&self.path, ""],
-            NameField::Stream => ["", ""],
+            NameField::Stream | NameField::Kind => ["", ""],
             NameField::Grpc => match self.status {
                 ExchangeStatus::Grpc(code) => [grpc::name(code), grpc::digits(code)],
                 _ => ["", ""],
@@ -375,7 +381,7 @@ impl Subject for Span {
                 attribute(["url.path", "http.target"]).unwrap_or(&self.name),
                 "",
             ],
-            NameField::Caller | NameField::Stream | NameField::Grpc => ["", ""],
+            NameField::Caller | NameField::Stream | NameField::Grpc | NameField::Kind => ["", ""],
         }
     }
 

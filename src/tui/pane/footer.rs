@@ -45,7 +45,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
     let theme = scene.theme;
     let sign = match &typing.what {
         Asked::Search | Asked::TraceSearch | Asked::DetailsSearch => " / ".to_owned(),
-        Asked::LogFilter | Asked::TraceFilter => " only ".to_owned(),
+        Asked::LogFilter | Asked::TraceFilter | Asked::NoticeFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
         Asked::Faults { service } => format!(" faults of {service}: "),
         Asked::Command { service } => format!(" run in {service}: "),
@@ -80,6 +80,10 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
         }
         (None, _, Asked::Command { .. }) if typing.line.text().is_empty() => {
             let words = "ls -l  env | sort; nothing: what the last one printed";
+            (words.to_owned(), Role::Dim)
+        }
+        (None, _, Asked::NoticeFilter) if typing.line.text().is_empty() => {
+            let words = "level>=warn  service=web  kind=build,run  ~regex  text";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),

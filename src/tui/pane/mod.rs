@@ -15,11 +15,13 @@ pub(super) mod inside;
 mod log_line;
 pub(super) mod logs;
 pub(super) mod map;
+pub(super) mod notices;
 pub(super) mod palette;
 pub(super) mod services;
 mod span_details;
 pub(super) mod stats;
 pub(super) mod tabs;
+pub(super) mod timeline;
 pub(super) mod traces;
 pub(super) mod waterfall;
 

@@ -2,7 +2,8 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Known, Wish, details, log_source, logs, move_in, traces};
+use super::{Known, Wish, details, log_source, logs, move_in, timeline, traces};
+use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::log_rows::{self, Slot};
 use crate::tui::log_view::{Fold, Place};
@@ -59,8 +60,12 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
         return;
     }
     if ui.layout.tabs.contains((column, row).into()) {
-        if let Some(pane) = tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width) {
-            ui.go_to(pane);
+        if let Some(pane) = tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width, ui.focus) {
+            match pane {
+                Pane::Details if ui.focus == pane => {}
+                Pane::Details => details::act(ui, known, Action::Details),
+                _ => ui.go_to(pane),
+            }
         }
         return;
     }
@@ -72,7 +77,11 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
     let Some(line) = usize::from(row - area.y).checked_sub(1) else {
         return;
     };
-    click_row(ui, known, pane, line);
+    if pane == Pane::Timeline {
+        timeline::click(ui, known, column, line);
+    } else {
+        click_row(ui, known, pane, line);
+    }
 }
 
 fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
@@ -100,6 +109,6 @@ fn click_row(ui: &mut Ui, known: Known<'_>, pane: Pane, line: usize) {
             }
         }
         Pane::Details => details::click(ui, known, line),
-        Pane::Logs | Pane::Health | Pane::Build => {}
+        Pane::Logs | Pane::Health | Pane::Build | Pane::Timeline | Pane::Notices => {}
     }
 }

@@ -1,24 +1,43 @@
 //! Keys of the trace pane: the list, the trace that is open, comparisons, the map; and jumps between traces and logs.
 
-use super::{Known, log_source};
+use super::{Known, log_source, moved};
 use crate::telemetry::{Direction, Link, Telemetry, TraceOfLine};
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::open_trace::OpenTrace;
+use crate::tui::pane::header::WINDOW;
+use crate::tui::service_map::layers;
 use crate::tui::trace_view::{Chosen, Opened, first_shown};
 use crate::tui::ui::{Ui, Zoom};
 
 /// Goes down (or up, if negative) in whatever the pane shows.
-pub(super) fn go(ui: &mut Ui, telemetry: &Telemetry, by: isize) {
+pub(super) fn go(ui: &mut Ui, known: Known<'_>, by: isize) {
     match &mut ui.traces.opened {
-        Opened::List => ui.traces.go(telemetry, by),
+        Opened::List => ui.traces.go(known.telemetry, by),
         Opened::Trace(open) => open.go(by),
         Opened::Compare(comparison) => comparison.go(by),
-        Opened::Map(scrolled) => *scrolled = scrolled.saturating_add_signed(by).min(10_000),
+        Opened::Map => go_on_map(ui, known, by),
     }
 }
 
-/// Opens what is chosen: a trace, or the details of a request.
+/// Chooses the service that stands so many further on the map.
+fn go_on_map(ui: &mut Ui, known: Known<'_>, by: isize) {
+    let now = known.clock.timestamp(known.clock.now());
+    let seen = known.telemetry.exchanges().edges(WINDOW, now);
+    let layers = layers(&known.state.stack, seen);
+    let nodes = layers.iter().flatten();
+    // Who calls and is no longer in the stack file stands on the map, and cannot be chosen.
+    let places = nodes.filter_map(|node| known.state.services.get_index_of(&node.name));
+    let places: Vec<usize> = places.collect();
+    let here = places
+        .iter()
+        .position(|place| *place == ui.index(known.state));
+    if let Some(place) = places.get(moved(here.unwrap_or(0), by, places.len())) {
+        ui.choose(known.state, *place);
+    }
+}
+
+/// Opens what is chosen: a trace, the details of a request, the logs of a service of the map.
 pub(super) fn open(ui: &mut Ui, telemetry: &Telemetry) {
     match &mut ui.traces.opened {
         Opened::List => ui.traces.open_chosen(),
@@ -27,7 +46,10 @@ pub(super) fn open(ui: &mut Ui, telemetry: &Telemetry) {
             let trace = comparison.right;
             ui.traces.opened = Opened::Trace(Box::new(OpenTrace::new(trace)));
         }
-        Opened::Map(_) => {}
+        Opened::Map => {
+            ui.go_to(Pane::Logs);
+            ui.came_from = Some(Pane::Traces);
+        }
     }
     if let Some(open) = ui.traces.open_mut() {
         open.refresh(telemetry);
@@ -58,7 +80,7 @@ pub(super) fn back(ui: &mut Ui) -> bool {
             }
         }
         Opened::Compare(_) => ui.traces.opened = Opened::List,
-        Opened::Map(_) => close_map(ui),
+        Opened::Map => close_map(ui),
     }
     true
 }
@@ -66,16 +88,16 @@ pub(super) fn back(ui: &mut Ui) -> bool {
 /// Shows the map of services, which wants all the room there is.
 pub(super) fn map(ui: &mut Ui) {
     ui.go_to(Pane::Traces);
-    if !matches!(ui.traces.opened, Opened::Map(_)) {
+    if !matches!(ui.traces.opened, Opened::Map) {
         ui.zoom_before_map = ui.zoom;
         ui.zoom = Zoom::Alone;
-        ui.traces.opened = Opened::Map(0);
+        ui.traces.opened = Opened::Map;
     }
 }
 
 /// The list again, if the map is shown.
 pub(super) fn close_map(ui: &mut Ui) {
-    if matches!(ui.traces.opened, Opened::Map(_)) {
+    if matches!(ui.traces.opened, Opened::Map) {
         ui.traces.opened = Opened::List;
         ui.zoom = ui.zoom_before_map;
     }
@@ -204,6 +226,6 @@ pub(super) fn click(ui: &mut Ui, line: usize) {
                 open.at = (first + row).min(items.saturating_sub(1));
             }
         }
-        Opened::Trace(_) | Opened::Compare(_) | Opened::Map(_) => {}
+        Opened::Trace(_) | Opened::Compare(_) | Opened::Map => {}
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn search(ui: &mut Ui) {
 }
 
 pub(super) fn filter(ui: &mut Ui) {
-    let (what, before) = if ui.focus == Pane::Traces {
+    let (what, before) = if ui.focus == Pane::Notices {
+        (Asked::NoticeFilter, ui.notices.filtered().to_owned())
+    } else if ui.focus == Pane::Traces {
         (Asked::TraceFilter, ui.traces.filtered().to_owned())
     } else {
         ui.go_to(Pane::Logs);
@@ -88,6 +90,7 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
         Asked::Search
         | Asked::LogFilter
         | Asked::TraceFilter
+        | Asked::NoticeFilter
         | Asked::TraceSearch
         | Asked::DetailsSearch => None,
     }
@@ -112,6 +115,7 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
         }
         Asked::LogFilter => ui.logs.set_filter(text),
         Asked::TraceFilter => ui.traces.set_filter(text),
+        Asked::NoticeFilter => ui.notices.set_filter(text),
         Asked::TraceSearch => match ui.traces.open_mut() {
             Some(open) => open.search(text),
             None => Ok(()),

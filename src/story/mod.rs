@@ -1,17 +1,24 @@
-//! Notices in plain words.
+//! Notices in plain words: the sentences that every view tells, with a screen or without.
+
+mod doing;
+mod edits;
+mod held;
+mod kind;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{doing, edits};
+pub use held::HeldWatch;
+pub use kind::{Kind, name};
+
 use crate::engine::{BuildId, EngineLink, Hold, Notice, ServiceState, State, Verdict};
 use crate::stack::ServiceName;
 use crate::text::{self, duration};
 
 /// How a sentence is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     /// Something went on.
     Plain,
     /// Something went well.
@@ -22,7 +29,7 @@ pub(super) enum Tone {
 
 impl Tone {
     /// The sign in front of the sentence.
-    pub(super) fn sign(self) -> &'static str {
+    pub fn sign(self) -> &'static str {
         match self {
             Self::Plain => "▸",
             Self::Good => "✓",
@@ -33,17 +40,20 @@ impl Tone {
 
 /// A sentence about a service, or about the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) service: Option<ServiceName>,
-    pub(super) tone: Tone,
-    pub(super) text: String,
-    /// What belongs to it, a line each.
-    pub(super) more: Vec<String>,
+pub struct Told {
+    /// Which service; `None`: the session.
+    pub service: Option<ServiceName>,
+    /// How it is meant.
+    pub tone: Tone,
+    /// The sentence. What came from outside is in it as it came: whoever shows it makes it harmless and masks secrets.
+    pub text: String,
+    /// What belongs to it, a line each, just as raw.
+    pub more: Vec<String>,
 }
 
 /// Tells notices in plain words, remembering what earlier ones said.
 #[derive(Debug, Default)]
-pub(super) struct Story {
+pub struct Story {
     steps: HashMap<BuildId, Steps>,
     edits: HashMap<ServiceName, Vec<PathBuf>>,
 }
@@ -56,7 +66,7 @@ struct Steps {
 
 impl Story {
     /// The sentence for this notice; `None` if it is not worth one.
-    pub(super) fn tell(&mut self, notice: &Notice, state: &State) -> Option<Told> {
+    pub fn tell(&mut self, notice: &Notice, state: &State) -> Option<Told> {
         self.remember(notice);
         if let Some(told) = self.of_build(notice, state) {
             return Some(told);
@@ -480,7 +490,7 @@ fn of_check(notice: &Notice) -> Option<Told> {
 }
 
 /// The word for a verdict, and how it is meant.
-pub(super) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
+fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
     match verdict {
         Verdict::Passed => (Tone::Good, "ended"),
         Verdict::Failed => (Tone::Bad, "failed"),
@@ -489,7 +499,7 @@ pub(super) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
 }
 
 /// `, 3 tries`, if it took more than one.
-pub(super) fn tries_words(tries: u32) -> String {
+pub fn tries_words(tries: u32) -> String {
     match tries {
         0 | 1 => String::new(),
         tries => format!(", {tries} tries"),
@@ -497,18 +507,20 @@ pub(super) fn tries_words(tries: u32) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(super) fn counted(count: u64, what: &str) -> String {
+pub fn counted(count: u64, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     }
 }
 
-pub(super) fn millis(ms: u64) -> String {
+/// Milliseconds as people read them.
+pub fn millis(ms: u64) -> String {
     duration(Duration::from_millis(ms))
 }
 
-pub(super) fn told(service: &ServiceName, tone: Tone, text: String, more: Vec<String>) -> Told {
+/// A sentence about a service.
+fn told(service: &ServiceName, tone: Tone, text: String, more: Vec<String>) -> Told {
     Told {
         service: Some(service.clone()),
         tone,

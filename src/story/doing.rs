@@ -1,6 +1,6 @@
 //! What people asked to be done, in plain words: faults, requests sent again, checks saved, traces written.
 
-use super::story::{Told, Tone, counted, told};
+use super::{Told, Tone, counted, told};
 use crate::engine::{Notice, Replay};
 
 /// What was done on purpose: faults, and what was asked for by hand.

@@ -7,14 +7,12 @@ use crate::engine::Notice;
 use crate::stack::ServiceName;
 use crate::telemetry::{Held, HeldRequests};
 
-use super::json::whole_millis;
-
 /// Requests that wait for less than this are not worth a word: every replacement of a container holds some.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// What was told of held requests so far.
 #[derive(Debug, Default)]
-pub(super) struct HeldWatch {
+pub struct HeldWatch {
     services: BTreeMap<ServiceName, Known>,
 }
 
@@ -26,7 +24,7 @@ struct Known {
 
 impl HeldWatch {
     /// What there is to tell now.
-    pub(super) fn look(&mut self, held: &HeldRequests, now: Instant) -> Vec<Notice> {
+    pub fn look(&mut self, held: &HeldRequests, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
         self.services.retain(|service, known| {
             let goes_on = held
@@ -67,10 +65,14 @@ impl HeldWatch {
     }
 
     /// When there will be something to tell if nothing changes.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Instant> {
         let untold = self.services.values().filter(|known| !known.is_told);
         untold.map(|known| known.held.since + A_WHILE).min()
     }
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

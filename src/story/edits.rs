@@ -1,6 +1,6 @@
 //! Saved files in plain words: when they are live and how they came there, and when they or requests wait.
 
-use super::story::{Tone, counted, millis};
+use super::{Tone, counted, millis};
 use crate::engine::{LiveSummary, Notice, Stages};
 use crate::stack::ServiceName;
 
