@@ -135,7 +135,6 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::PageDown => page(ui, known, 1),
         Action::Top => to_end(ui, known, true),
         Action::Bottom => to_end(ui, known, false),
-        Action::Axis(_) => {}
         Action::Left | Action::Right => scroll_sideways(ui, action == Action::Right),
         Action::NextPane => next_pane(ui, 1),
         Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
@@ -174,7 +173,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Shell | Action::Attach | Action::RunCommand => {
             return inside::act(ui, known, action);
         }
-        Action::Leave | Action::EndInside => {}
+        Action::Axis(_) | Action::Leave | Action::EndInside => {}
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
