@@ -166,7 +166,8 @@ run = "exec python3 -u asks.py"
 
 #[test]
 fn attaching_types_into_the_programs_own_terminal() {
-    let program = "print('ready')\nwhile True:\n    print('got', input('name? '))\n";
+    // In one piece: what is asked comes by the other stream, which may overtake it.
+    let program = "print('ready')\nwhile True:\n    print('got ' + input('name? '))\n";
     let copy = Copy::with(ASKS, &[("asks.py", program)]);
     let mut terminal = Terminal::start(&copy, &PROCESS, 140, 40);
     terminal.shows(&["asks", "name?"]);
