@@ -104,7 +104,7 @@ mod tests {
             line(Pane::Logs, 40),
             " 1Services 2Logs 3Traces 4Health 5Build"
         );
-        assert!(line(Pane::Notices, 40).ends_with(" 5 8 9Notices"));
+        assert!(line(Pane::Notices, 40).ends_with(" 5 7 8 9Notices"));
         assert!(line(Pane::Logs, 80).ends_with("9 Notices"));
     }
 }
