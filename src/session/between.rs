@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::engine_side::EngineSide;
 use crate::adapters::Wires;
 use crate::adapters::container::{Containers, RELAY_FOLDER, RelayOrder, Seen};
-use crate::engine::{Command, Event, RuntimeChoice};
+use crate::engine::{Event, RuntimeChoice};
 use crate::proxy::{Mesh, MeshNews, Policy, RELAY_WORD, Target, share};
 use crate::stack::{Protocol, Service, ServiceName, Stack};
 use crate::telemetry::Exchange;
@@ -146,12 +146,8 @@ impl Between {
         };
         let (containers, wires) = (self.0.containers.clone(), self.0.wires.clone());
         self.0.containers.keep_relay(order, move |why| {
+            containers.leave_names(&services, false);
             wires.tell(unseen(&why));
-            for service in containers.leave_names(&services, false) {
-                wires.tell(Event::Command {
-                    command: Command::Restart { service },
-                });
-            }
         });
     }
 

@@ -45,9 +45,10 @@ impl Alerts {
             Notice::RunExited {
                 service,
                 cause,
+                code,
                 expected: false,
                 ..
-            } => (service, format!("{service} ended: {cause}")),
+            } if *code != Some(0) => (service, format!("{service} ended: {cause}")),
             _ => return None,
         };
         let is_new = self.failed.insert(service.clone());

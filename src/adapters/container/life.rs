@@ -73,6 +73,10 @@ pub(super) async fn live(
             run,
             why: plain_failure(&why),
         },
+        Err(Unstarted::Nameless) => Event::RunFailed {
+            run,
+            why: plain_failure(NAMELESS),
+        },
         Err(Unstarted::Unwanted) => Event::RunExited {
             run,
             exit: Exit::default(),
@@ -83,6 +87,8 @@ pub(super) async fn live(
     shared.wires.tell(end);
 }
 
+const NAMELESS: &str = "the relay that is to have its name does not come up";
+
 /// Why a run has not been started.
 enum Unstarted {
     /// It could not be.
@@ -91,6 +97,8 @@ enum Unstarted {
     Unwanted,
     /// Its helper did not come up, for this reason; it may be started without.
     Helpless(String),
+    /// It has left its name to a relay that did not come up.
+    Nameless,
 }
 
 impl From<StartFailure> for Unstarted {
@@ -450,6 +458,7 @@ impl Unstarted {
         match self {
             Self::Failed(why) => why.message,
             Self::Helpless(why) => why,
+            Self::Nameless => NAMELESS.into(),
             Self::Unwanted => "it was stopped".into(),
         }
     }

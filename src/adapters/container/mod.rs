@@ -194,9 +194,8 @@ impl Containers {
     }
 
     /// Says whether these services leave their names to a relay, and are known as `NAME--origin`, or have them themselves.
-    /// Returns those that run without their names, because they were started together with a relay that did not come up.
-    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) -> Vec<ServiceName> {
-        self.shared.relays.held(services, to_relay)
+    pub fn leave_names(&self, services: &[ServiceName], to_relay: bool) {
+        self.shared.relays.held(services, to_relay);
     }
 
     /// Says who is told which addresses are whose, and where runs listen. Only the first one is.

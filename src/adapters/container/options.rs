@@ -59,8 +59,11 @@ fn health_config(options: &ContainerOptions) -> Option<HealthConfig> {
             ..HealthConfig::default()
         });
     };
+    // The engine takes no time between none and a millisecond.
     let nanoseconds = |time: Option<Duration>| {
-        time.map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+        let time = time.filter(|time| !time.is_zero())?;
+        let time = time.max(Duration::from_millis(1));
+        Some(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
     };
     Some(HealthConfig {
         test: Some(check.test.clone()).filter(|test| !test.is_empty()),

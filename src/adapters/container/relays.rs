@@ -3,7 +3,7 @@
 //! What runs inside is none of this module's business: it is a word of our own binary, which is mounted with what it needs
 //! into an image that has nothing in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -41,6 +41,9 @@ const AGAIN: Duration = Duration::from_millis(150);
 
 /// Longest time that a start waits for the relay which is to have its service's name.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest time that a run waits, once it is started, for the relay that started together with it.
+const COMES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longest time that the end of the session waits for relays to be removed.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -80,8 +83,6 @@ pub(super) struct Relays {
     watcher: OnceLock<Box<dyn Fn(Seen) + Send + Sync>>,
     keeping: Mutex<Vec<JoinHandle<()>>>,
     over: watch::Sender<bool>,
-    /// Services that were started while the relay which is to have their names was coming.
-    trusting: Mutex<HashSet<ServiceName>>,
 }
 
 /// Who has a service's name.
@@ -103,15 +104,10 @@ impl Relays {
         self.decide(services, Name::Soon);
     }
 
-    /// From now on these services' names are a relay's (or the services' own). Returns those that trusted in one which did
-    /// not come: they run without their names.
-    pub(super) fn held(&self, services: &[ServiceName], by_relay: bool) -> Vec<ServiceName> {
+    /// From now on these services' names are a relay's (or the services' own).
+    pub(super) fn held(&self, services: &[ServiceName], by_relay: bool) {
         let name = if by_relay { Name::Relay } else { Name::Service };
         self.decide(services, name);
-        let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
-        let trusted = services.iter().filter(|service| trusting.remove(*service));
-        let trusted: Vec<ServiceName> = trusted.cloned().collect();
-        if by_relay { Vec::new() } else { trusted }
     }
 
     /// The relay of these services is about to start.
@@ -132,25 +128,29 @@ impl Relays {
         });
     }
 
-    /// Whether a service's name is a relay's; waits until that is known. Whoever waits for no other service does not call
-    /// any at once: it may come up together with its relay.
-    pub(super) async fn decided(&self, service: &Service) -> bool {
-        let trusts = service.depends_on.is_empty();
+    /// Whether a service's name is a relay's; waits until that is known. With `trusts`, a relay that is about to start is as
+    /// good: [`Relays::came`] then tells whether it did.
+    pub(super) async fn decided(&self, service: &ServiceName, trusts: bool) -> bool {
+        let name = self.known(service, trusts, PATIENCE).await;
+        matches!(name, Some(Name::Coming | Name::Relay))
+    }
+
+    /// Whether the relay that was about to have a service's name has it now; waits until that is known, but not for long.
+    pub(super) async fn came(&self, service: &ServiceName) -> bool {
+        self.known(service, false, COMES_WITHIN).await == Some(Name::Relay)
+    }
+
+    async fn known(&self, service: &ServiceName, trusts: bool, within: Duration) -> Option<Name> {
         let mut names = self.names.subscribe();
-        let known = names.wait_for(|names| match names.get(&service.name) {
+        let known = names.wait_for(|names| match names.get(service) {
             Some(Name::Soon) => false,
             Some(Name::Coming) => trusts,
             Some(Name::Relay | Name::Service) | None => true,
         });
-        let name = match timeout(PATIENCE, known).await {
-            Ok(Ok(names)) => names.get(&service.name).copied(),
+        match timeout(within, known).await {
+            Ok(Ok(names)) => names.get(service).copied(),
             Ok(Err(_)) | Err(_) => None,
-        };
-        if name == Some(Name::Coming) {
-            let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
-            trusting.insert(service.name.clone());
         }
-        matches!(name, Some(Name::Coming | Name::Relay))
     }
 
     /// Whether a service's name is a relay's at this moment, or is about to be.

@@ -146,7 +146,9 @@ async fn follow(mut asker: Asker, mut pace: watch::Receiver<bool>) {
                         return;
                     }
                     asker.schedule.restart();
-                    delay = if *pace.borrow_and_update() { asker.first_calm() } else { Duration::ZERO };
+                    let calm = *pace.borrow_and_update();
+                    changed.set(asker.changed(calm));
+                    delay = if calm { asker.first_calm() } else { Duration::ZERO };
                 }
             }
         }

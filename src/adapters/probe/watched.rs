@@ -26,8 +26,10 @@ pub(super) struct Watched {
     checks: HealthChecks,
     interval: Duration,
     timeout: Duration,
-    /// Those that began before are not told (any more).
-    since: Timestamp,
+    /// Those that began no later are not told (any more); by the clock of whoever makes them, which may be another.
+    since: Option<Timestamp>,
+    /// Whether what there is now is older than what Boatyard found out by itself.
+    overtaken: bool,
     /// When the last one was made, or could have been.
     heard: Instant,
 }
@@ -38,7 +40,8 @@ impl Watched {
             checks,
             interval: health.interval,
             timeout: health.timeout,
-            since: Timestamp::now(),
+            since: None,
+            overtaken: false,
             heard: Instant::now(),
         }
     }
@@ -48,21 +51,24 @@ impl Watched {
         calm || self.interval <= SOON
     }
 
-    /// From now on only checks count that begin later.
+    /// Boatyard asks by itself: what was found out before does not count any more.
     pub(super) fn overtaken(&mut self) {
-        self.since = Timestamp::now();
+        self.overtaken = true;
     }
 
     /// What came of the checks that were made meanwhile, oldest first; `None` when they are not made, as it seems.
     pub(super) async fn news(&mut self) -> Option<Vec<ProbeAnswer>> {
         let mut checks = self.checks.look().await;
-        checks.retain(|check| check.began > self.since);
+        if std::mem::take(&mut self.overtaken) {
+            self.since = checks.last().map(|check| check.began).or(self.since);
+        }
+        checks.retain(|check| self.since.is_none_or(|since| check.began > since));
         let Some(last) = checks.last() else {
             let due = self.interval * 2 + self.timeout + LATE;
             return (self.heard.elapsed() < due).then(Vec::new);
         };
         self.heard = Instant::now();
-        self.since = last.began;
+        self.since = Some(last.began);
         Some(checks.iter().map(answer).collect())
     }
 

@@ -82,7 +82,7 @@ struct Life {
     requests: OwnedWriteHalf,
     asks: mpsc::UnboundedReceiver<Ask>,
     terminals: Vec<Box<dyn MasterPty + Send>>,
-    input: blocking::Sender<Vec<u8>>,
+    input: blocking::SyncSender<Vec<u8>>,
     output: JoinHandle<()>,
     end: Option<End>,
     /// When the shim must have ended.
@@ -254,7 +254,12 @@ impl Life {
                     drop(terminal.resize(size.into()));
                 }
             }
-            Ask::Write(bytes) => drop(self.input.send(bytes)),
+            Ask::Write(bytes) => {
+                // As a terminal does whose queue is full: what a program does not read is not kept for it without end.
+                if self.input.try_send(bytes).is_err() {
+                    tracing::debug!("what was typed into a program was not read");
+                }
+            }
         }
     }
 
@@ -328,12 +333,15 @@ fn end_orphans(shim: u32, mark: &str) {
     }
 }
 
+/// So many pieces of what was typed wait for a program that does not read.
+const UNREAD: usize = 256;
+
 /// Writes to a terminal on a thread of its own, begun with the first bytes: a program that does not read would block the
 /// writer. The thread ends with the sender, or when the terminal is gone.
 fn write_on_thread(
     mut terminal: Box<dyn Write + Send>,
-) -> std::io::Result<blocking::Sender<Vec<u8>>> {
-    let (sender, received) = blocking::channel::<Vec<u8>>();
+) -> std::io::Result<blocking::SyncSender<Vec<u8>>> {
+    let (sender, received) = blocking::sync_channel::<Vec<u8>>(UNREAD);
     thread::Builder::new()
         .name("write to a terminal".into())
         .stack_size(64 << 10)

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -293,7 +294,9 @@ impl<'a> Walk<'a> {
             }
         };
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            // Where no thread can be had, this one does all of it.
+            let other = |_| Builder::new().spawn_scoped(scope, work).ok();
+            let others: Vec<_> = (1..workers).filter_map(other).collect();
             let own = work();
             let counted = others
                 .into_iter()

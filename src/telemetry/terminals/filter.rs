@@ -9,6 +9,9 @@ use unicode_width::UnicodeWidthChar;
 /// So many marks may join one letter.
 const MARKS: u8 = 8;
 
+/// A letter may be repeated a number of times that has so many digits: no screen is a thousand columns wide.
+const REPEATED_DIGITS: u8 = 3;
+
 /// Where in an escape sequence the bytes stand (ECMA-48, as far as strings are concerned).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum At {
@@ -34,6 +37,8 @@ pub(super) struct Filter {
     letter: Vec<u8>,
     /// How many more marks may follow.
     marks: u8,
+    /// How many digits the number has that is being read of a control sequence.
+    digits: u8,
 }
 
 impl Filter {
@@ -61,12 +66,7 @@ impl Filter {
                 passed.push(0x18);
                 self.at = At::Escape;
             }
-            At::Control => {
-                passed.push(byte);
-                if matches!(byte, 0x40..=0x7e) {
-                    self.at = At::Ground;
-                }
-            }
+            At::Control => self.in_control(byte, passed),
             At::Intermediate => {
                 passed.push(byte);
                 if matches!(byte, 0x30..=0x7e) {
@@ -88,6 +88,19 @@ impl Filter {
         }
     }
 
+    /// A byte of a control sequence. Repeating a letter (REP) many times is work for nothing that is seen: it is broken off.
+    fn in_control(&mut self, byte: u8, passed: &mut Vec<u8>) {
+        let is_too_often = byte == b'b' && self.digits > REPEATED_DIGITS;
+        passed.push(if is_too_often { 0x18 } else { byte });
+        self.digits = match byte {
+            b'0'..=b'9' => self.digits.saturating_add(1),
+            _ => 0,
+        };
+        if matches!(byte, 0x40..=0x7e) {
+            self.at = At::Ground;
+        }
+    }
+
     /// A byte behind an ESC that has not been passed on yet.
     fn escape(&mut self, byte: u8, passed: &mut Vec<u8>) {
         self.at = match byte {
@@ -95,6 +108,7 @@ impl Filter {
             b'P' | b'X' | b'^' | b'_' => At::String { bell: false },
             0x1b => At::Escape,
             b'[' => {
+                self.digits = 0;
                 passed.extend([0x1b, byte]);
                 At::Control
             }
@@ -200,6 +214,8 @@ mod tests {
             ("\x1b[?1049h\x1b[6n", "\x1b[?1049h\x1b[6n"),
             ("日本 é e\u{301}", "日本 é e\u{301}"),
             ("c1 \u{9d}0;x", "c1 0;x"),
+            ("a\x1b[999bb", "a\x1b[999bb"),
+            ("a\x1b[65535bb", "a\x1b[65535\x18b"),
         ] {
             assert_eq!(passed(bytes.as_bytes()), left, "{bytes:?}");
         }

@@ -181,10 +181,12 @@ impl Terminal {
         if matches!(inner.standing, Standing::Ended(_)) {
             return;
         }
-        // What a program set and did not take back must not be in the way: the whole screen, a region, a look.
+        // What a program set and did not take back must not be in the way: the whole screen, the mouse, a region, a
+        // look.
         let alternate = inner.emulator.modes().alternate;
         let leave = if alternate { "\x1b[?1049l" } else { "" };
-        let own = format!("{leave}\x1b7\x1b[?6l\x1b[r\x1b8\x1b[0m");
+        let mouse = "\x1b[?1000l\x1b[?1002l\x1b[?1003l";
+        let own = format!("{leave}{mouse}\x1b7\x1b[?6l\x1b[r\x1b8\x1b[0m");
         drop(inner.emulator.feed(own.as_bytes()));
         let at_start = inner.emulator.column() == 0;
         let next = if at_start { "" } else { "\r\n" };

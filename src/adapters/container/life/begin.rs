@@ -34,14 +34,28 @@ const YOUNG: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mil
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Life {
+    /// Starts the run, and tells `RunStarted`. One that waits for no other service does not call any at once: it starts
+    /// together with the relay that is to have its name, and once more if that does not come up.
+    pub(super) async fn start(&mut self) -> Result<Pump, Unstarted> {
+        let trusts = self.request.start.service.depends_on.is_empty();
+        match self.start_once(trusts).await {
+            Err(Unstarted::Nameless) => {
+                self.clear_away().await;
+                self.helper = None;
+                self.start_once(false).await
+            }
+            started => started,
+        }
+    }
+
     /// Makes the container, attaches to it, starts it, and tells `RunStarted`. Where a helper was to be inside and does not
     /// come up, once more without.
-    pub(super) async fn start(&mut self) -> Result<Pump, Unstarted> {
+    async fn start_once(&mut self, trusts: bool) -> Result<Pump, Unstarted> {
         let engine = self.engine()?;
         let service = self.request.start.service.clone();
         let networks = self.shared.networks_of(&engine, &service).await;
         self.networks = networks.map_err(|why| plain_failure(&why))?;
-        self.relayed = self.shared.relays.decided(&service).await;
+        self.relayed = self.shared.relays.decided(&service.name, trusts).await;
         let namespace = self.namespace().await;
         let (facts, granted) = match self.gathered(&engine).await {
             Ok(gathered) => gathered,
@@ -137,6 +151,10 @@ impl Life {
             self.networks.direct,
         );
         let pump = self.begin(engine, &id, sink, how.helped).await?;
+        let service = self.request.start.service.name.clone();
+        if self.relayed && !self.shared.relays.came(&service).await {
+            return Err(Unstarted::Nameless);
+        }
         self.after_start().await?;
         let service = &self.request.start.service;
         let stays = self.helper.is_some() && self.shared.identity.compose.is_none();
