@@ -234,7 +234,8 @@ fn no_request_by_name_fails_during_ten_rebuilds_of_the_callee() {
         .filter(|line| line.starts_with("answer 200"))
         .count();
     assert!(failed.is_empty(), "{answered} answered, and {failed:#?}");
-    assert!(answered > 300, "{answered}");
+    // Each rebuild takes several of their turns, on whatever machine.
+    assert!(answered > 100, "{answered}");
     assert!(
         slowest < Duration::from_secs(4),
         "an old run that nobody asks any more stayed for {slowest:?}"

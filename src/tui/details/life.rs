@@ -94,14 +94,19 @@ pub(super) fn needs(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
                 ""
             };
             let must = must_be(*condition);
+            let is = if *condition == Condition::Ready {
+                "is"
+            } else {
+                "has"
+            };
             let (words, role) = match source.state.services.get(on) {
                 Some(needed) if needed.meets(*condition) => {
-                    (format!("✓ {must}, and is{follows}"), Role::Ready)
+                    (format!("✓ {must}, and {is}{follows}"), Role::Ready)
                 }
                 Some(needed) => {
                     let now = needed.explain(source.now);
                     (
-                        format!("✗ {must}, and is not: {now}{follows}"),
+                        format!("✗ {must}, and {is} not: {now}{follows}"),
                         Role::Waiting,
                     )
                 }
