@@ -183,7 +183,7 @@ async fn a_relay_has_a_services_names_on_every_network_of_its() {
     rig.containers.finish().await;
 }
 
-/// Who waits for nobody starts together with the relay that is to have its name, and under its own name where that does not
+/// Who is waited for and waits for nobody starts together with the relay that is to have its name, and under its own name where that does not
 /// come up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_trusted_in_a_relay_that_does_not_come_has_its_own_name() {
@@ -194,7 +194,10 @@ async fn who_trusted_in_a_relay_that_does_not_come_has_its_own_name() {
         return;
     }
     let root = shell("root", "echo begins; exec sleep 600");
-    describe(&rig, &[], &[&root]);
+    let mut leaf = shell("leaf", "exec sleep 600");
+    let waits = boatyard::stack::Condition::Started;
+    leaf.depends_on.insert(root.name.clone(), waits);
+    describe(&rig, &[], &[&root, &leaf]);
     let names = [root.name.clone()];
     rig.containers.expect_relay(&names);
     std::fs::create_dir_all(rig.containers.relay_folder()).unwrap();

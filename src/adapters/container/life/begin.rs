@@ -34,10 +34,14 @@ const YOUNG: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mil
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Life {
-    /// Starts the run, and tells `RunStarted`. One that waits for no other service does not call any at once: it starts
-    /// together with the relay that is to have its name, and once more if that does not come up.
+    /// Starts the run, and tells `RunStarted`. One that others wait for, and that waits for none, is believed to call none at
+    /// once: it starts together with the relay that is to have its name, and once more if that does not come up.
     pub(super) async fn start(&mut self) -> Result<Pump, Unstarted> {
-        let trusts = self.request.start.service.depends_on.is_empty();
+        let service = &self.request.start.service;
+        let stack = self.shared.stack();
+        let mut others = stack.services.values();
+        let trusts = service.depends_on.is_empty()
+            && others.any(|other| other.depends_on.contains_key(&service.name));
         match self.start_once(trusts).await {
             Err(Unstarted::Nameless) => {
                 self.clear_away().await;
