@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::{BuildState, Hold, Moment, RunPhase, ServiceState, State, Status};
+use crate::engine::{BuildState, Hold, Moment, Run, RunPhase, ServiceState, State, Status};
+use crate::runtime::Clock;
 use crate::stack::WatchMode;
 use crate::text;
 
@@ -125,6 +126,25 @@ pub(super) fn age(time: Duration) -> String {
         0..10 => format!("{:.1} s", (time.as_millis() / 100) as f64 / 10.0),
         seconds @ 10..60 => format!("{seconds} s"),
         _ => text::duration(time),
+    }
+}
+
+/// Where a run stands in its life, and since when.
+pub(super) fn phase(clock: &Clock, run: &Run) -> String {
+    let at = |moment| clock.zoned(moment).strftime("%H:%M:%S").to_string();
+    match run.phase {
+        RunPhase::Starting => format!("asked for {}", at(run.asked)),
+        RunPhase::Probing { since } => format!("up since {}", at(since)),
+        RunPhase::Ready { since } => format!("ready since {}", at(since)),
+        RunPhase::Unhealthy { since } => format!("unhealthy since {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: false,
+        } => format!("stopping since {}", at(since)),
+        RunPhase::Stopping {
+            since,
+            killed: true,
+        } => format!("killed {}", at(since)),
     }
 }
 

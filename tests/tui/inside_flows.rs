@@ -239,6 +239,16 @@ fn nothing_is_drawn_for_what_nobody_looks_at_or_for_a_key_alone() {
     assert_eq!(desk.workbench.frames(), frames);
 }
 
+/// A shell inside `orders`, as the session opens it.
+fn shell_of_orders(desk: &Desk) -> terminals::Inside {
+    let key = Key {
+        service: "orders".into(),
+        kind: Kind::Shell,
+    };
+    let terminals = desk.scene.telemetry.terminals();
+    terminals.open(key, 2, None).expect("one")
+}
+
 #[test]
 fn letters_are_coloured_as_far_as_they_may_be() {
     for name in themes() {
@@ -252,16 +262,7 @@ fn letters_are_coloured_as_far_as_they_may_be() {
             },
         );
         desk.press("j E");
-        let key = Key {
-            service: "orders".into(),
-            kind: Kind::Shell,
-        };
-        let inside = desk
-            .scene
-            .telemetry
-            .terminals()
-            .open(key, 2, None)
-            .expect("one");
+        let inside = shell_of_orders(&desk);
         let terminal = Arc::clone(&inside.terminal);
         say(&terminal, "\x1b[40mplain\x1b[0m \x1b[37;47mwhite\x1b[0m");
         desk.redraw();
@@ -281,16 +282,7 @@ fn letters_are_coloured_as_far_as_they_may_be() {
             },
         );
         desk.press("j E");
-        let key = Key {
-            service: "orders".into(),
-            kind: Kind::Shell,
-        };
-        let inside = desk
-            .scene
-            .telemetry
-            .terminals()
-            .open(key, 2, None)
-            .expect("one");
+        let inside = shell_of_orders(&desk);
         say(&inside.terminal, "\x1b[31;44mwords\x1b[0m");
         desk.redraw();
         (desk, inside)

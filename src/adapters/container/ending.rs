@@ -18,6 +18,7 @@ use super::sink::Sink;
 use super::words::{is_disconnected, is_gone, reason, status};
 use crate::adapters::endpoint::refusal;
 use crate::engine::Exit;
+use crate::text;
 
 /// Shortest and longest wait before the engine is asked again after a break.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -154,7 +155,7 @@ pub(super) fn exit(
         .code
         .or_else(|| state.and_then(|state| state.exit_code))
         .and_then(|code| i32::try_from(code).ok());
-    let signal = code.and_then(signal_of).map(str::to_owned);
+    let signal = code.and_then(text::signal_of).map(str::to_owned);
     Exit {
         code: if signal.is_some() { None } else { code },
         signal,
@@ -168,26 +169,4 @@ pub(super) fn finished_at(inspected: Option<&ContainerInspectResponse>) -> Times
     inspected
         .and_then(|found| found.state.as_ref()?.finished_at.as_ref()?.parse().ok())
         .unwrap_or_else(Timestamp::now)
-}
-
-/// The signal behind an exit code: engines and shells report 128 and its number. Only signals that end programs in
-/// practice; any other code above 128 is a program's own.
-fn signal_of(code: i32) -> Option<&'static str> {
-    Some(match code - 128 {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        31 => "SIGSYS",
-        _ => return None,
-    })
 }

@@ -1,7 +1,7 @@
 //! How a service is at this moment, how it last ended, and what it uses.
 
 use super::{Fact, Source, at, set};
-use crate::engine::{BuildState, Exit, Place, Run, RunPhase, ServiceState, Status};
+use crate::engine::{BuildState, Exit, Place, Run, ServiceState, Status};
 use crate::stack::Reach;
 use crate::text;
 use crate::tui::draw::sparkline;
@@ -52,7 +52,7 @@ fn role(status: Status) -> Role {
 }
 
 fn run_facts(source: Source<'_>, service: &ServiceState, run: &Run) -> Vec<Fact> {
-    let mut phase = phase(source, run);
+    let mut phase = words::phase(source.clock, run);
     if service.replicas() > 1 {
         phase = format!("{phase}, replica {}", run.replica + 1);
     }
@@ -82,26 +82,6 @@ fn run_facts(source: Source<'_>, service: &ServiceState, run: &Run) -> Vec<Fact>
     });
     facts.extend(set("address", known.map(|reach| address(&reach))));
     facts
-}
-
-fn phase(source: Source<'_>, run: &Run) -> String {
-    let at = |moment| at(source, moment);
-    match run.phase {
-        RunPhase::Starting => format!("starting, asked for at {}", at(run.asked)),
-        RunPhase::Probing { since } => {
-            format!("up since {}, not ready: not healthy yet", at(since))
-        }
-        RunPhase::Ready { since } => format!("ready since {}", at(since)),
-        RunPhase::Unhealthy { since } => format!("unhealthy since {}", at(since)),
-        RunPhase::Stopping {
-            since,
-            killed: false,
-        } => format!("stopping since {}", at(since)),
-        RunPhase::Stopping {
-            since,
-            killed: true,
-        } => format!("killed at {}", at(since)),
-    }
 }
 
 fn address(reach: &Reach) -> String {
@@ -218,31 +198,12 @@ fn cause(exit: &Exit) -> String {
         (Some(137), true) => format!("{cause}: the kernel killed it (exit code 137)"),
         (_, true) => format!("{cause}: the kernel killed it"),
         // What a shell or an engine makes of a signal.
-        (Some(code @ 129..=159), false) => match signal_name(code - 128) {
+        (Some(code), false) => match text::signal_of(code) {
             Some(name) => format!("{cause}: a {name} ended it"),
             None => cause,
         },
         _ => cause,
     }
-}
-
-/// Signals that end programs, by the numbers they have on Linux.
-fn signal_name(number: i32) -> Option<&'static str> {
-    Some(match number {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        _ => return None,
-    })
 }
 
 /// What it uses, each with its newest value, its limit and a picture of the last while.
@@ -287,6 +248,6 @@ mod tests {
         assert_eq!(cause(&killed(false)), "exit code 137: a SIGKILL ended it");
         assert_eq!(cause(&Exit::code(139)), "exit code 139: a SIGSEGV ended it");
         assert_eq!(cause(&Exit::code(3)), "exit code 3");
-        assert_eq!(cause(&Exit::code(159)), "exit code 159");
+        assert_eq!(cause(&Exit::code(160)), "exit code 160");
     }
 }

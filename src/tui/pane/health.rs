@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Scene, changes, figures};
-use crate::engine::{Place, Run, RunPhase, ServiceState};
+use crate::engine::{Place, Run, ServiceState};
 use crate::stack::{Health, PortMapping, Probe, Protocol, Runtime};
 use crate::telemetry::Sample;
 use crate::text;
@@ -220,21 +220,7 @@ fn door_words(scene: Scene<'_>, service: &ServiceState, port: &PortMapping) -> S
 }
 
 fn run_words(scene: Scene<'_>, run: &Run) -> String {
-    let at = |moment| scene.clock.zoned(moment).strftime("%H:%M:%S").to_string();
-    let phase = match run.phase {
-        RunPhase::Starting => format!("asked for {}", at(run.asked)),
-        RunPhase::Probing { since } => format!("up since {}", at(since)),
-        RunPhase::Ready { since } => format!("ready since {}", at(since)),
-        RunPhase::Unhealthy { since } => format!("unhealthy since {}", at(since)),
-        RunPhase::Stopping {
-            since,
-            killed: false,
-        } => format!("stopping since {}", at(since)),
-        RunPhase::Stopping {
-            since,
-            killed: true,
-        } => format!("killed {}", at(since)),
-    };
+    let phase = words::phase(scene.clock, run);
     let place = match &run.place {
         Some(Place::Container { id, name, .. }) if name.is_empty() => format!("container {id:.12}"),
         Some(Place::Container { name, .. }) => format!("container {name}"),
