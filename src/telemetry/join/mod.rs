@@ -11,6 +11,7 @@ mod edge;
 mod facts;
 mod graph;
 mod problem;
+mod ready;
 mod sample;
 mod solve;
 mod template;

@@ -42,6 +42,14 @@ pub(super) const NOBODY: u32 = u32::MAX;
 pub(super) type Assignment = Vec<u32>;
 
 impl Problem {
+    /// The operations that are called, each once and in order.
+    pub(super) fn ops(&self) -> Vec<u32> {
+        let mut ops: Vec<u32> = self.calls.iter().map(|call| call.op).collect();
+        ops.sort_unstable();
+        ops.dedup();
+        ops
+    }
+
     /// For each parent the calls that it made, by their begin.
     pub(super) fn children(&self, assignment: &[u32]) -> Vec<Vec<u32>> {
         let mut children = vec![Vec::new(); self.parents.len()];

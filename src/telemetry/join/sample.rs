@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::problem::{Assignment, NOBODY, Problem};
+use super::problem::{Assignment, Call, NOBODY, Parent, Problem};
+use super::ready::{Kinded, Ready};
 use super::template::{MOST_CHILDREN, Template};
 
 /// Steps for each call: first to find the likely ones, then to count.
@@ -18,6 +19,24 @@ pub(super) struct Steps {
     pub(super) doubting: usize,
     /// How freely the walk takes what is less likely while it counts: 1 is as likely as it is.
     pub(super) heat: f64,
+}
+
+impl Steps {
+    /// So many times as many of each, rounded down.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of small numbers"
+    )]
+    pub(super) fn times(self, share: f64) -> Self {
+        let times = |steps: usize| (steps as f64 * share) as usize;
+        Self {
+            cooling: times(self.cooling),
+            counting: times(self.counting),
+            doubting: times(self.doubting),
+            heat: self.heat,
+        }
+    }
 }
 
 /// The likeliest parent of each call, and how likely it is.
@@ -34,10 +53,15 @@ const DOUBT: f64 = 2.5;
 /// For a request of an operation of which nothing is known, for each of its calls.
 const UNKNOWN: f64 = -16.0;
 
+/// A step so unlikely, as a logarithm, is not taken.
+const HOPELESS: f64 = -30.0;
+
 struct Walk<'a> {
     problem: &'a Problem,
-    /// For each parent.
-    templates: Vec<Option<&'a Template>>,
+    calls: Vec<Kinded>,
+    /// Those of which something is known, and for each parent which.
+    templates: Vec<Ready<'a>>,
+    template_of: Vec<Option<usize>>,
     /// What a call costs that nobody asked for.
     alone: f64,
     assignment: Assignment,
@@ -50,6 +74,12 @@ struct Walk<'a> {
     since: Vec<usize>,
     spent: Vec<Vec<usize>>,
     step: usize,
+    /// What the children of two parents would be.
+    mine: Vec<u32>,
+    theirs: Vec<u32>,
+    /// Calls that would leave each of them.
+    leave: Vec<u32>,
+    come: Vec<u32>,
 }
 
 /// Samples from a first assignment on.
@@ -60,7 +90,8 @@ pub(super) fn sample(
     open: &[u32],
     steps: Steps,
 ) -> Sampled {
-    let mut walk = Walk::new(problem, templates, first);
+    let ops = problem.ops();
+    let mut walk = Walk::new(problem, &ops, templates, first);
     for call in open {
         walk.walks[*call as usize] = true;
     }
@@ -90,15 +121,30 @@ pub(super) fn sample(
 }
 
 impl<'a> Walk<'a> {
-    fn new(problem: &'a Problem, templates: &'a HashMap<u32, Template>, first: &[u32]) -> Self {
+    /// `ops` are those of the problem.
+    fn new(
+        problem: &'a Problem,
+        ops: &'a [u32],
+        templates: &'a HashMap<u32, Template>,
+        first: &[u32],
+    ) -> Self {
+        let (numbers, ready): (Vec<u32>, Vec<Ready<'a>>) = templates
+            .iter()
+            .map(|(op, template)| (*op, Ready::new(template, ops)))
+            .unzip();
+        let numbers: HashMap<u32, usize> = numbers.into_iter().zip(0..).collect();
+        let number = |parent: &Parent| numbers.get(&parent.op).copied();
+        let kinded = |call: &Call| Kinded {
+            start: call.start,
+            end: call.end,
+            kind: ops.partition_point(|op| *op < call.op),
+        };
         let children = problem.children(first);
         let mut walk = Self {
             problem,
-            templates: problem
-                .parents
-                .iter()
-                .map(|parent| templates.get(&parent.op))
-                .collect(),
+            calls: problem.calls.iter().map(kinded).collect(),
+            templates: ready,
+            template_of: problem.parents.iter().map(number).collect(),
             alone: (0.1 / problem.length() as f64).ln(),
             assignment: first.to_vec(),
             score: vec![0.0; problem.parents.len()],
@@ -112,6 +158,10 @@ impl<'a> Walk<'a> {
                 .map(|list| vec![0; list.len() + 1])
                 .collect(),
             step: 0,
+            mine: Vec::new(),
+            theirs: Vec::new(),
+            leave: Vec::new(),
+            come: Vec::new(),
         };
         for parent in 0..walk.score.len() {
             walk.score[parent] = walk.scored(parent, &walk.children[parent]);
@@ -121,9 +171,9 @@ impl<'a> Walk<'a> {
 
     fn scored(&self, parent: usize, children: &[u32]) -> f64 {
         let one = &self.problem.parents[parent];
-        match self.templates[parent] {
+        match self.template_of[parent].map(|number| &self.templates[number]) {
             Some(template) if children.len() <= MOST_CHILDREN => {
-                template.log(one, children, &self.problem.calls)
+                template.log(one, children, &self.calls)
             }
             _ => UNKNOWN * children.len() as f64,
         }
@@ -156,41 +206,40 @@ impl<'a> Walk<'a> {
 
     /// One call to another parent, or to none.
     fn relocate(&mut self, call: u32, from: u32, to: u32, heat: f64) {
-        let mut moved = Vec::with_capacity(2);
-        let mut gain = 0.0;
-        if from == NOBODY {
-            gain -= self.alone;
-        } else {
-            let mut list = self.children[from as usize].clone();
-            list.retain(|other| *other != call);
-            moved.push((from, list));
+        self.clear();
+        self.leave.push(call);
+        if from != NOBODY {
+            let stay = self.children[from as usize]
+                .iter()
+                .filter(|other| **other != call);
+            self.mine.extend(stay);
         }
-        if to == NOBODY {
-            gain += self.alone;
-        } else {
-            let mut list = self.children[to as usize].clone();
+        if to != NOBODY {
+            let list = &self.children[to as usize];
             let place = list.partition_point(|other| *other < call);
-            list.insert(place, call);
-            moved.push((to, list));
+            self.theirs.extend(&list[..place]);
+            self.theirs.push(call);
+            self.theirs.extend(&list[place..]);
         }
-        if self.decide(moved, gain, heat) {
-            self.put(call, to);
-        }
+        self.decide(from, to, heat);
     }
 
     /// The call for the same one of the other parent; with `tails` all later calls too.
     fn swap(&mut self, call: u32, from: u32, to: u32, heat: f64, tails: bool) {
-        let calls = &self.problem.calls;
-        let op = calls[call as usize].op;
-        let same = |list: &[u32]| -> Vec<u32> {
-            let of_op = list.iter().filter(|other| calls[**other as usize].op == op);
-            of_op.copied().collect()
+        let kind = self.calls[call as usize].kind;
+        let same = |list: &[u32], at: usize| {
+            let mut of_kind = list
+                .iter()
+                .filter(|other| self.calls[**other as usize].kind == kind);
+            of_kind.nth(at).copied()
         };
-        let ordinal = same(&self.children[from as usize])
+        let before = self.children[from as usize]
             .iter()
-            .position(|other| *other == call);
-        let partner = ordinal.and_then(|at| same(&self.children[to as usize]).get(at).copied());
-        let Some(partner) = partner else {
+            .take_while(|other| **other != call);
+        let ordinal = before
+            .filter(|other| self.calls[**other as usize].kind == kind)
+            .count();
+        let Some(partner) = same(&self.children[to as usize], ordinal) else {
             return;
         };
         if tails {
@@ -200,77 +249,73 @@ impl<'a> Walk<'a> {
         if !self.may(partner, from) {
             return;
         }
-        let exchange = |list: &[u32], out: u32, into: u32| {
-            let mut list: Vec<u32> = list.iter().copied().filter(|other| *other != out).collect();
-            list.insert(list.partition_point(|other| *other < into), into);
-            list
-        };
-        let mine = exchange(&self.children[from as usize], call, partner);
-        let theirs = exchange(&self.children[to as usize], partner, call);
-        if self.decide(vec![(from, mine), (to, theirs)], 0.0, heat) {
-            self.put(call, to);
-            self.put(partner, from);
-        }
+        self.clear();
+        self.leave.push(call);
+        self.come.push(partner);
+        exchange(&self.children[from as usize], call, partner, &mut self.mine);
+        exchange(&self.children[to as usize], partner, call, &mut self.theirs);
+        self.decide(from, to, heat);
     }
 
     /// All calls from these on, one of each parent, change places.
     fn cut(&mut self, from: u32, to: u32, (mine, theirs): (u32, u32), heat: f64) {
-        let split = |list: &[u32], at: u32| {
-            let place = list.partition_point(|other| *other < at);
-            (list[..place].to_vec(), list[place..].to_vec())
-        };
-        let (mut stay, leave) = split(&self.children[from as usize], mine);
-        let (mut keep, come) = split(&self.children[to as usize], theirs);
-        if !leave.iter().all(|call| self.may(*call, to))
+        self.clear();
+        let (own, other) = (&self.children[from as usize], &self.children[to as usize]);
+        let (stay, leave) = own.split_at(own.partition_point(|call| *call < mine));
+        let (keep, come) = other.split_at(other.partition_point(|call| *call < theirs));
+        if leave.is_empty() && come.is_empty()
+            || !leave.iter().all(|call| self.may(*call, to))
             || !come.iter().all(|call| self.may(*call, from))
         {
             return;
         }
-        stay.extend(&come);
-        keep.extend(&leave);
-        stay.sort_unstable();
-        keep.sort_unstable();
-        if self.decide(vec![(from, stay), (to, keep)], 0.0, heat) {
-            for call in leave {
-                self.put(call, to);
-            }
-            for call in come {
-                self.put(call, from);
-            }
-        }
+        merge(stay, come, &mut self.mine);
+        merge(keep, leave, &mut self.theirs);
+        self.leave.extend(leave);
+        self.come.extend(come);
+        self.decide(from, to, heat);
     }
 
     /// Each call for the same one of the other parent, or not, as chance has it.
     fn mix(&mut self, from: u32, to: u32, heat: f64) {
-        let calls = &self.problem.calls;
-        let mut mine = self.children[from as usize].clone();
-        let mut theirs = self.children[to as usize].clone();
-        let mut changed = Vec::new();
-        let mut free = vec![true; theirs.len()];
-        for one in &mut mine {
-            let op = calls[*one as usize].op;
-            let same = |at: &usize| free[*at] && calls[theirs[*at] as usize].op == op;
-            let Some(at) = (0..theirs.len()).find(same) else {
+        self.clear();
+        self.mine.extend(&self.children[from as usize]);
+        self.theirs.extend(&self.children[to as usize]);
+        // The other's calls that have found a partner, as far as bits go.
+        let mut taken = 0_u64;
+        for one in 0..self.mine.len() {
+            let call = self.mine[one];
+            let kind = self.calls[call as usize].kind;
+            let free = |at: &usize| {
+                taken & (1 << at) == 0 && self.calls[self.theirs[*at] as usize].kind == kind
+            };
+            let Some(at) = (0..self.theirs.len().min(64)).find(free) else {
                 continue;
             };
-            free[at] = false;
+            taken |= 1 << at;
             if self.random.below(2) == 0 {
-                changed.push((*one, theirs[at]));
-                std::mem::swap(one, &mut theirs[at]);
+                let other = self.theirs[at];
+                if !self.may(call, to) || !self.may(other, from) {
+                    return;
+                }
+                self.leave.push(call);
+                self.come.push(other);
+                (self.mine[one], self.theirs[at]) = (other, call);
             }
         }
-        let allowed = |&(one, other): &(u32, u32)| self.may(one, to) && self.may(other, from);
-        if changed.is_empty() || !changed.iter().all(allowed) {
+        if self.leave.is_empty() {
             return;
         }
-        mine.sort_unstable();
-        theirs.sort_unstable();
-        if self.decide(vec![(from, mine), (to, theirs)], 0.0, heat) {
-            for (one, other) in changed {
-                self.put(one, to);
-                self.put(other, from);
-            }
-        }
+        self.mine.sort_unstable();
+        self.theirs.sort_unstable();
+        self.decide(from, to, heat);
+    }
+
+    fn clear(&mut self) {
+        self.mine.clear();
+        self.theirs.clear();
+        self.leave.clear();
+        self.come.clear();
     }
 
     fn may(&self, call: u32, parent: u32) -> bool {
@@ -280,21 +325,42 @@ impl<'a> Walk<'a> {
                 .is_ok()
     }
 
-    /// Takes the change if it is likely enough.
-    fn decide(&mut self, moved: Vec<(u32, Vec<u32>)>, mut gain: f64, heat: f64) -> bool {
-        let mut scores = [0.0; 2];
-        for (score, (parent, list)) in scores.iter_mut().zip(&moved) {
-            *score = self.scored(*parent as usize, list);
-            gain += *score - self.score[*parent as usize];
+    /// Takes the change that was prepared if it is likely enough.
+    fn decide(&mut self, from: u32, to: u32, heat: f64) {
+        let score = |parent: u32, list: &[u32]| match parent {
+            NOBODY => (0.0, 0.0),
+            parent => (
+                self.scored(parent as usize, list),
+                self.score[parent as usize],
+            ),
+        };
+        let (mine, was_mine) = score(from, &self.mine);
+        let (theirs, was_theirs) = score(to, &self.theirs);
+        let mut gain = mine - was_mine + theirs - was_theirs;
+        if from == NOBODY {
+            gain -= self.alone;
         }
-        if gain < 0.0 && self.random.unit() >= (gain / heat).exp() {
-            return false;
+        if to == NOBODY {
+            gain += self.alone;
         }
-        for (score, (parent, list)) in scores.into_iter().zip(moved) {
-            self.score[parent as usize] = score;
-            self.children[parent as usize] = list;
+        let likely = gain / heat;
+        if likely < HOPELESS || likely < 0.0 && self.random.unit() >= likely.exp() {
+            return;
         }
-        true
+        if from != NOBODY {
+            self.score[from as usize] = mine;
+            std::mem::swap(&mut self.children[from as usize], &mut self.mine);
+        }
+        if to != NOBODY {
+            self.score[to as usize] = theirs;
+            std::mem::swap(&mut self.children[to as usize], &mut self.theirs);
+        }
+        for at in 0..self.leave.len() {
+            self.put(self.leave[at], to);
+        }
+        for at in 0..self.come.len() {
+            self.put(self.come[at], from);
+        }
     }
 
     fn put(&mut self, call: u32, parent: u32) {
@@ -346,6 +412,19 @@ impl<'a> Walk<'a> {
         };
         assignment.iter().enumerate().map(share).collect()
     }
+}
+
+/// A list with one number more and one less, in order.
+fn exchange(list: &[u32], out: u32, into: u32, new: &mut Vec<u32>) {
+    new.extend(list.iter().filter(|other| **other != out));
+    new.insert(new.partition_point(|other| *other < into), into);
+}
+
+/// Two lists in order, as one.
+fn merge(one: &[u32], other: &[u32], new: &mut Vec<u32>) {
+    new.extend(one);
+    new.extend(other);
+    new.sort_unstable();
 }
 
 /// `xorshift64*` (Marsaglia 2003, Vigna 2014).

@@ -11,16 +11,16 @@ use super::template::{Template, learn};
 const ENOUGH: usize = 5;
 /// How often the walk and learning take turns: learned from a state that was drawn, not from the likeliest, so that what
 /// is learned is as wide as it should be.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
 /// The last of these rounds, of which an answer has to be the same to be sure.
 const AGREEING: usize = 3;
 /// In the first rounds the walk is cold, so that it settles on something that can be learned from.
-const COLD: usize = 5;
+const COLD: usize = 4;
 const COLD_STEPS: Steps = Steps {
     cooling: 0,
-    counting: 60,
+    counting: 400,
     doubting: 0,
-    heat: 0.4,
+    heat: 0.3,
 };
 const ROUGH: Steps = Steps {
     heat: 1.0,
@@ -28,10 +28,13 @@ const ROUGH: Steps = Steps {
 };
 const FINE: Steps = Steps {
     cooling: 40,
-    counting: 200,
+    counting: 400,
     doubting: 120,
     heat: 1.0,
 };
+
+/// Steps of all walks together, however many calls there are: about a second.
+const MOST_STEPS: usize = 6_000_000;
 
 /// The likeliest parent of each call, how sure that is, and what was learned on the way.
 pub(super) fn solve(problem: &Problem) -> (Sampled, HashMap<u32, Template>) {
@@ -51,9 +54,12 @@ pub(super) fn solve(problem: &Problem) -> (Sampled, HashMap<u32, Template>) {
     for (op, template) in learn(problem, &problem.children(&current), |_| true) {
         templates.entry(op).or_insert(template);
     }
+    let steps_each = ROUNDS * COLD_STEPS.counting + FINE.counting + FINE.doubting;
+    let share = (MOST_STEPS as f64 / (steps_each * open.len().max(1)) as f64).min(1.0);
     let mut same = Vec::with_capacity(AGREEING);
     for round in 0..ROUNDS {
         let steps = if round < COLD { COLD_STEPS } else { ROUGH };
+        let steps = steps.times(share);
         let sampled = sample(problem, &templates, &current, &open, steps);
         current = sampled.drawn;
         templates = learn(problem, &problem.children(&current), |_| true);
@@ -61,7 +67,7 @@ pub(super) fn solve(problem: &Problem) -> (Sampled, HashMap<u32, Template>) {
             same.push(sampled.assignment);
         }
     }
-    let mut sampled = sample(problem, &templates, &current, &open, FINE);
+    let mut sampled = sample(problem, &templates, &current, &open, FINE.times(share));
     for &call in &open {
         let call = call as usize;
         let other = same

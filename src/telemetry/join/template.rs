@@ -6,7 +6,7 @@ use super::density::Density;
 use super::problem::{Call, Parent, Problem};
 
 /// The calls of one operation within a request are told apart up to this number.
-const ORDINALS: usize = 4;
+pub(super) const ORDINALS: usize = 4;
 /// A reference has to exist in this part of the cases.
 const COVER: f64 = 0.7;
 /// Children of a request beyond which it no longer helps to look at each.
@@ -17,38 +17,38 @@ pub(super) const MOST_CHILDREN: usize = 64;
 pub(super) struct Template {
     /// How many requests it was learned from.
     pub(super) requests: usize,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     /// The key of each slot.
-    keys: Vec<Key>,
-    /// How often just these calls were made, whatever their order; by their number.
+    pub(super) keys: Vec<Key>,
+    /// How often just these calls were made, whatever their order, common ones favoured; by their number.
     shapes: Vec<(u64, f64)>,
     /// For each operation called how often it was called 0, 1, 2, … times.
     counts: BTreeMap<u32, Vec<f64>>,
     /// How long after its last call was answered the request was, by that call's operation.
-    ends: Vec<(Option<u32>, End)>,
+    pub(super) ends: Vec<(Option<u32>, End)>,
     /// The same for a last call like none that was seen.
-    any_end: End,
+    pub(super) any_end: End,
 }
 
 /// One of the calls.
 #[derive(Debug, Clone)]
-struct Slot {
-    key: Key,
-    after: Reference,
-    delay: Density,
-    since_start: Density,
+pub(super) struct Slot {
+    pub(super) key: Key,
+    pub(super) after: Reference,
+    pub(super) delay: Density,
+    pub(super) since_start: Density,
 }
 
 /// When the request was answered.
 #[derive(Debug, Clone)]
-struct End {
-    after_last: bool,
-    delay: Density,
+pub(super) struct End {
+    pub(super) after_last: bool,
+    pub(super) delay: Density,
 }
 
 /// What a call waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reference {
+pub(super) enum Reference {
     /// The request itself.
     Start,
     /// The last answer that had come.
@@ -69,7 +69,7 @@ struct Case<'a> {
 }
 
 /// An operation, which of its calls within the request, and whether the request had made none before.
-type Key = (u32, usize, bool);
+pub(super) type Key = (u32, usize, bool);
 
 impl Case<'_> {
     fn call(&self, at: usize) -> &Call {
@@ -121,10 +121,13 @@ impl Case<'_> {
 
 /// A number for the operations called, whatever their order.
 fn shape(ops: impl Iterator<Item = u32>) -> u64 {
-    ops.fold(0, |sum: u64, op| {
-        let mixed = (u64::from(op) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        sum.wrapping_add((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9))
-    })
+    ops.fold(0, |sum: u64, op| sum.wrapping_add(mix(op)))
+}
+
+/// The part that one call of the operation has in a [`shape`].
+pub(super) fn mix(op: u32) -> u64 {
+    let mixed = (u64::from(op) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 /// Learns one template for each operation from requests and the calls they are taken to have made.
@@ -143,10 +146,68 @@ pub(super) fn learn(
             });
         }
     }
-    let learned = cases
-        .into_iter()
-        .map(|(op, cases)| (op, Template::of(&cases)));
-    learned.collect()
+    let alike = alike(&cases);
+    let together: Vec<Case<'_>> = alike
+        .iter()
+        .flat_map(|op| cases[op].iter().copied())
+        .collect();
+    let together = (!alike.is_empty()).then(|| Template::of(&together));
+    let one = |(op, cases): (u32, Vec<Case<'_>>)| match &together {
+        Some(together) if alike.contains(&op) => (op, together.clone()),
+        _ => (op, Template::of(&cases)),
+    };
+    cases.into_iter().map(one).collect()
+}
+
+/// The variants of operations, if there are several and they make the same calls: a service that gathers does the same when it has
+/// all, whatever came last. What is known of few is then known of all of them.
+fn alike(cases: &HashMap<u32, Vec<Case<'_>>>) -> Vec<u32> {
+    let mut variants: Vec<u32> = cases.keys().copied().filter(|op| op & 1 == 1).collect();
+    variants.sort_unstable();
+    let rates = |cases: &mut dyn Iterator<Item = &Case<'_>>| {
+        let (mut rates, mut all): (BTreeMap<u32, f64>, _) = (BTreeMap::new(), 0.0_f64);
+        for one in cases {
+            all += 1.0;
+            for at in 0..one.children.len() {
+                *rates.entry(one.call(at).op).or_default() += 1.0;
+            }
+        }
+        for rate in rates.values_mut() {
+            *rate /= all.max(1.0);
+        }
+        rates
+    };
+    let whole = rates(&mut variants.iter().flat_map(|op| &cases[op]));
+    let is_like = |op: &u32| {
+        let own = rates(&mut cases[op].iter());
+        let rate = |rates: &BTreeMap<u32, f64>, call| rates.get(call).copied().unwrap_or(0.0);
+        let apart: f64 = whole
+            .iter()
+            .map(|(call, other)| (rate(&own, call) - other).abs())
+            .sum();
+        let sum = whole.values().sum::<f64>() + own.values().sum::<f64>();
+        apart <= ALIKE * sum
+    };
+    let enough = |op: &&u32| cases[op].len() >= FEW;
+    if variants.len() < 2 || !variants.iter().filter(enough).all(is_like) {
+        return Vec::new();
+    }
+    variants
+}
+
+/// Operations are alike if how often each call is made differs by no more than this part of how often calls are made.
+const ALIKE: f64 = 0.35;
+/// Of so few requests it does not matter.
+const FEW: usize = 5;
+
+/// What was learned from was attached by chance in part, and every mistake makes two odd shapes, which would be taken for
+/// usual in the next round. So shapes count by their square, all together as before.
+fn favour_common(shapes: &mut BTreeMap<u64, f64>) {
+    let all: f64 = shapes.values().sum();
+    let squares: f64 = shapes.values().map(|count| count * count).sum();
+    for count in shapes.values_mut() {
+        *count *= *count * all / squares.max(1.0);
+    }
 }
 
 impl Template {
@@ -168,6 +229,7 @@ impl Template {
             let ops = (0..one.children.len()).map(|at| one.call(at).op);
             *shapes.entry(shape(ops)).or_insert(0.0) += 1.0;
         }
+        favour_common(&mut shapes);
         Self {
             requests: cases.len(),
             slots: slots.collect(),
@@ -179,50 +241,19 @@ impl Template {
         }
     }
 
-    /// The natural logarithm of how likely it is that this request made these calls, by their begin, and no other.
-    pub(super) fn log(&self, parent: &Parent, children: &[u32], calls: &[Call]) -> f64 {
-        let case = Case {
-            parent,
-            children,
-            calls,
-        };
-        let mut sum = self.log_shape(&case);
-        for at in 0..children.len() {
-            let key = case.key(at);
-            let start = case.call(at).start;
-            sum += match self.slots.iter().find(|slot| slot.key == key) {
-                Some(slot) => match case.time(at, slot.after, &self.keys) {
-                    Some(time) => slot.delay.log(start.saturating_sub(time)),
-                    None => slot.since_start.log(start.saturating_sub(parent.start)),
-                },
-                None => UNHEARD,
-            };
-        }
-        let last = case.last();
-        let after = last.map(|call| call.op);
-        let known = self.ends.iter().find(|(op, _)| *op == after);
-        let end = known.map_or(&self.any_end, |(_, end)| end);
-        sum + end.delay.log(end_delay(parent, last, end.after_last))
-    }
-
-    fn log_shape(&self, case: &Case<'_>) -> f64 {
-        let ops = || (0..case.children.len()).map(|at| case.call(at).op);
+    /// The natural logarithm of how likely just these calls are, given their [`shape`] and how often each operation is called.
+    pub(super) fn log_shape(&self, shape: u64, count_of: impl Fn(u32) -> usize) -> f64 {
         let requests = self.requests as f64;
-        let shape = shape(ops());
         let place = self.shapes.binary_search_by_key(&shape, |known| known.0);
         let seen = place.map_or(0.0, |place| self.shapes[place].1) / requests.max(1.0);
         let mut alone = 1.0;
         for (op, counts) in &self.counts {
-            let count = ops().filter(|other| other == op).count();
-            let seen = counts.get(count).copied().unwrap_or(0.0);
+            let seen = counts.get(count_of(*op)).copied().unwrap_or(0.0);
             alone *= (seen + 0.3) / (requests + 0.3 * (counts.len() + 1) as f64);
         }
         (0.9 * seen + 0.1 * alone).max(1e-30).ln()
     }
 }
-
-/// For a call that requests of this operation never made: as a stray delay of some seconds would weigh.
-const UNHEARD: f64 = -20.0;
 
 fn slot(key: Key, cases: &[Case<'_>], places: &[(usize, usize)], slots: &[Key]) -> Slot {
     let delays = |after: Reference| {
