@@ -28,7 +28,7 @@ use crate::story::HeldWatch;
 use crate::telemetry::Telemetry;
 
 /// Two frames are at least this far apart.
-const FRAME: Duration = Duration::from_millis(16);
+const FRAME: Duration = Duration::from_millis(8);
 /// Frames for new lines and requests alone are at least this far apart.
 const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
 /// The kernel's number of SIGCONT: this process goes on after it was stopped.

@@ -25,10 +25,17 @@ impl Write for FrameWriter {
     }
 }
 
+/// What the backend writes when no cell differs: default colours and attributes, and that no cursor is shown.
+const NO_CHANGE: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?25l";
+/// With this ends a frame without a cursor.
+const NO_CURSOR: &[u8] = b"\x1b[?25l";
+
 /// The way of whole frames to the terminal; at most one is on it.
 #[derive(Debug)]
 pub(in crate::tui) struct Lane {
     frame: Arc<Mutex<Vec<u8>>>,
+    /// Whether the last frame showed no cursor, so that one with no change would do nothing.
+    is_bare: AtomicBool,
     frames: mpsc::Sender<Vec<u8>>,
     busy: Arc<AtomicBool>,
     lost: Arc<AtomicBool>,
@@ -46,6 +53,7 @@ impl Lane {
         let (frames, waiting) = mpsc::channel::<Vec<u8>>();
         let lane = Self {
             frame: Arc::clone(&frame),
+            is_bare: AtomicBool::new(false),
             frames,
             busy: Arc::default(),
             lost: Arc::default(),
@@ -86,10 +94,15 @@ impl Lane {
         frame.extend_from_slice(bytes);
     }
 
-    /// Sends what was written, as one update that the terminal shows at once (DEC private mode 2026, where it is known).
+    /// Sends what was written, as one update that the terminal shows at once (DEC private mode 2026, where it is known); nothing if
+    /// it would change nothing.
     pub(in crate::tui) fn commit(&self) {
         let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
-        if frame.is_empty() {
+        let was_bare = self
+            .is_bare
+            .swap(frame.ends_with(NO_CURSOR), Ordering::SeqCst);
+        if frame.is_empty() || was_bare && *frame == NO_CHANGE {
+            frame.clear();
             return;
         }
         let mut whole = Vec::with_capacity(frame.len() + 16);
@@ -143,4 +156,53 @@ fn write_all(mut bytes: &[u8], until: Option<Instant>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::CrosstermBackend;
+    use ratatui::layout::{Position, Rect};
+    use ratatui::{TerminalOptions, Viewport};
+
+    use super::*;
+
+    #[test]
+    fn a_frame_that_changes_nothing_does_not_reach_the_terminal() {
+        let frame = Arc::new(Mutex::new(Vec::new()));
+        let (frames, sent) = mpsc::channel();
+        let lane = Lane {
+            frame: Arc::clone(&frame),
+            is_bare: AtomicBool::new(false),
+            frames,
+            busy: Arc::default(),
+            lost: Arc::default(),
+            taken: Arc::default(),
+        };
+        let options = TerminalOptions {
+            viewport: Viewport::Fixed(Rect::new(0, 0, 20, 1)),
+        };
+        let backend = CrosstermBackend::new(FrameWriter(frame));
+        let mut screen = Terminal::with_options(backend, options).expect("a screen");
+        let mut draw = |words: &str, cursor: bool| {
+            screen
+                .draw(|frame| {
+                    frame.render_widget(words, frame.area());
+                    if cursor {
+                        frame.set_cursor_position(Position::ORIGIN);
+                    }
+                })
+                .expect("it is drawn");
+            lane.commit();
+            sent.try_iter().count()
+        };
+        assert_eq!(draw("one", false), 1);
+        assert_eq!(draw("one", false), 0);
+        assert_eq!(draw("one", true), 1);
+        assert_eq!(draw("one", false), 1, "the cursor goes");
+        assert_eq!(draw("one", false), 0);
+        assert_eq!(draw("two", false), 1);
+        lane.add(b"\x07");
+        assert_eq!(draw("two", false), 1);
+    }
 }
