@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::layout::{Position, Rect};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::alerts::{self, Alerts};
@@ -17,7 +17,7 @@ use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
-use super::terminal::{self, FrameWriter, Heard, Lane};
+use super::terminal::{self, Ears, FrameWriter, Heard, Lane, Manner};
 use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
@@ -66,6 +66,8 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     /// Of the terminals inside services.
     terminals: watch::Receiver<u64>,
     theme: Theme,
+    /// The theme is dark or light as the terminal is, until one is chosen by hand.
+    follows_ground: bool,
     ui: Ui,
     builds: Builds,
     alerts: Alerts,
@@ -104,8 +106,10 @@ struct Drawn {
 #[derive(Debug)]
 struct Real {
     lane: Lane,
-    heard: mpsc::UnboundedReceiver<Heard>,
+    ears: Ears,
     continued: Signal,
+    /// SIGWINCH: the terminal has another size.
+    resized: Signal,
     /// Whether the end of the terminal was told.
     lost: bool,
     /// Whether the next SIGCONT ends a stop that we asked for, after which all is well already.
@@ -122,9 +126,12 @@ impl Workbench {
         let depth = terminal::depth(options.color);
         let ground = terminal::ground();
         let theme = chosen_theme(options.theme.as_deref(), ground, depth)?;
-        let ask = options.theme.is_none() && ground.is_none() && depth != Depth::None;
-        terminal::take(options.mouse)?;
-        let started = Self::on_terminal(theme, options.mouse, ask, telemetry, clock);
+        let manner = Manner {
+            mouse: options.mouse,
+            ground: options.theme.is_none() && depth != Depth::None,
+        };
+        terminal::take(manner)?;
+        let started = Self::on_terminal(theme, manner, telemetry, clock);
         if started.is_err() {
             terminal::restore();
         }
@@ -133,18 +140,19 @@ impl Workbench {
 
     fn on_terminal(
         theme: Theme,
-        mouse: bool,
-        ask: bool,
+        manner: Manner,
         telemetry: Arc<Telemetry>,
         clock: Clock,
     ) -> io::Result<Self> {
         let (lane, writer) = Lane::open()?;
         let screen = Terminal::new(CrosstermBackend::new(writer))?;
-        let mut workbench = Self::with(screen, theme, mouse, telemetry, clock);
+        let mut workbench = Self::with(screen, theme, manner.mouse, telemetry, clock);
+        workbench.follows_ground = manner.ground;
         workbench.real = Some(Real {
             lane,
-            heard: terminal::listen(ask)?,
+            ears: Ears::open()?,
             continued: signal(SignalKind::from_raw(CONTINUED))?,
+            resized: signal(SignalKind::window_change())?,
             lost: false,
             stopped_itself: false,
         });
@@ -205,6 +213,7 @@ impl<B: Backend> Workbench<B> {
             telemetry,
             clock,
             theme,
+            follows_ground: false,
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
@@ -242,6 +251,10 @@ impl<B: Backend> Workbench<B> {
     pub fn hear(&mut self, event: &Event) -> Option<Command> {
         let before = std::mem::replace(&mut self.due, Due::Now);
         self.alerts.event(event);
+        if matches!(event, Event::FocusGained) && self.follows_ground {
+            // Terminals that do not tell by themselves may have become dark or light meanwhile.
+            self.send(terminal::ask_ground());
+        }
         let state = self.state.as_ref()?;
         let known = Known {
             state,
@@ -282,6 +295,24 @@ impl<B: Backend> Workbench<B> {
     fn set_theme(&mut self, theme: Theme) {
         self.ui.said = Some(format!("theme {}", theme.name));
         self.theme = theme;
+        self.follows_ground = false;
+    }
+
+    /// The terminal is dark or light from now on.
+    fn turned(&mut self, ground: Ground) {
+        let theme = self.theme.on(ground);
+        if self.follows_ground && theme.name != self.theme.name {
+            self.theme = theme;
+            self.due = Due::Now;
+        }
+    }
+
+    /// How the terminal is wanted at the moment.
+    fn manner(&self) -> Manner {
+        Manner {
+            mouse: self.ui.mouse == Mouse::Ours,
+            ground: self.follows_ground,
+        }
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -307,12 +338,13 @@ impl<B: Backend> Workbench<B> {
     }
 
     fn suspend(&mut self) {
+        let manner = self.manner();
         let Some(real) = &mut self.real else {
             return;
         };
         real.lane.settle();
         real.stopped_itself = true;
-        if terminal::suspend(self.ui.mouse == Mouse::Ours).is_err() {
+        if terminal::suspend(manner).is_err() {
             real.lost = true;
         }
         self.forget_screen();
@@ -325,7 +357,7 @@ impl<B: Backend> Workbench<B> {
             return;
         }
         terminal::restore();
-        if terminal::take(self.ui.mouse == Mouse::Ours).is_ok() {
+        if terminal::take(self.manner()).is_ok() {
             self.forget_screen();
         }
     }
@@ -464,6 +496,10 @@ impl<B: Backend> View for Workbench<B> {
                     self.resume();
                     return Input::Show;
                 }
+                Woken::Resized => {
+                    self.due = Due::Now;
+                    return Input::Show;
+                }
                 Woken::Heard(heard) => {
                     if let Some(input) = self.answer(heard) {
                         return input;
@@ -481,6 +517,8 @@ enum Woken {
     Show,
     /// The process was stopped and goes on.
     Continued,
+    /// The terminal has another size.
+    Resized,
     /// The terminal said something; `None`: never again.
     Heard(Option<Heard>),
 }
@@ -521,7 +559,8 @@ impl<B: Backend> Workbench<B> {
         let listening = !real.lost;
         tokio::select! {
             biased;
-            heard = real.heard.recv(), if listening => return Woken::Heard(heard),
+            Some(()) = real.resized.recv() => return Woken::Resized,
+            heard = real.ears.next(), if listening => return Woken::Heard(heard),
             Some(()) = real.continued.recv() => return Woken::Continued,
             () = real.lane.taken.notified(), if is_busy => return Woken::Show,
             () = at_wake => return Woken::Show,
@@ -562,20 +601,18 @@ impl<B: Backend> Workbench<B> {
                     }
                     return Some(Input::Command(Command::Quit));
                 }
-                Some(Heard::Ground(ground)) => {
-                    self.theme = self.theme.on(ground);
-                    self.due = Due::Now;
-                }
+                Some(Heard::Ground(ground)) => self.turned(ground),
                 Some(Heard::Event(event)) => {
                     if let Some(command) = self.hear(&event) {
                         return Some(Input::Command(command));
                     }
                 }
             }
-            match self.real.as_mut().map(|real| real.heard.try_recv()) {
-                Some(Ok(more)) => next = Some(more),
-                _ => return Some(Input::Show),
+            let more = self.real.as_mut().and_then(|real| real.ears.try_next());
+            if more.is_none() {
+                return Some(Input::Show);
             }
+            next = more;
         }
     }
 }

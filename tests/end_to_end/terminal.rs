@@ -103,6 +103,14 @@ impl Terminal {
             .alternate_screen()
     }
 
+    /// The ground of the cell in the lower left corner.
+    pub(crate) fn ground(&self) -> vt100::Color {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rows, _) = screen.screen().size();
+        let cell = screen.screen().cell(rows.saturating_sub(1), 0);
+        cell.map_or(vt100::Color::Default, vt100::Cell::bgcolor)
+    }
+
     /// Every byte that reached the terminal.
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.raw
