@@ -69,6 +69,7 @@ pub(super) enum Action {
     StopOrStart,
     Hold,
     EditMode,
+    Edit,
     Apply,
     ApplyAll,
     Palette,
@@ -213,6 +214,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Open, "to the trace of the line", "trace";
         ["v"] Action::Choose, "choose several lines, to be copied";
         ["y"] Action::Copy, "copy the line, or those that are chosen", "copy";
+        ["ctrl-e"] Action::Edit, "open the file that the line names in your editor, or else the lines";
     }
     Trace {
         ["esc"] Action::Back, "back to where you came from", "back";
@@ -324,6 +326,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["/"] Action::Search, "search in the logs", "search";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["l"] Action::Merge, "logs of all services, or of the chosen one";
+        ["ctrl-e"] Action::Edit, "open the file that a failed build names in your editor";
         ["z"] Action::Zoom, "this pane alone, or all", "zoom";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";

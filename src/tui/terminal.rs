@@ -3,6 +3,7 @@
 mod bytes;
 mod facts;
 mod input;
+mod lent;
 mod sequence;
 mod writer;
 
@@ -20,6 +21,7 @@ use crossterm::{cursor, queue, terminal};
 
 pub(super) use facts::{depth, ground};
 pub(super) use input::{Ears, Heard};
+pub(super) use lent::Editors;
 pub use writer::FrameWriter;
 pub(super) use writer::Lane;
 

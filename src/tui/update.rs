@@ -1,6 +1,7 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
 mod details;
+mod editor;
 mod edits;
 mod faults;
 mod inside;
@@ -22,6 +23,7 @@ use crate::engine::{BuildState, Command, Phase, State, Wanted};
 use crate::runtime::Clock;
 use crate::telemetry::{Direction, Telemetry};
 
+use super::editor::Task;
 use super::keys::{self, Action};
 use super::layout::Pane;
 use super::log_view::{Fold, Scope, Source};
@@ -47,6 +49,8 @@ pub(super) enum Wish {
     Redraw,
     /// Back to the shell.
     Suspend,
+    /// Open this in the person's editor.
+    Edit(Task),
 }
 
 /// What is known while a key is answered.
@@ -179,6 +183,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Palette => ui.mode = palette(),
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
+        Action::Edit => return editor::open(ui, known),
         Action::Copy => return copy(ui, known),
         Action::CopyCurl | Action::SendAgain | Action::SaveCheck | Action::Export => {
             return repeat::act(ui, known, action);

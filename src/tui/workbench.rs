@@ -1,5 +1,7 @@
 //! The view with a screen: draws what changed, when it changed, and turns keys into commands.
 
+mod real;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +10,16 @@ use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::layout::{Position, Rect};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
 use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
-use super::terminal::{self, Ears, FrameWriter, Heard, Lane, Manner};
+use super::terminal::{self, FrameWriter, Manner};
 use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
@@ -31,8 +33,6 @@ use crate::telemetry::Telemetry;
 const FRAME: Duration = Duration::from_millis(16);
 /// Frames for new lines and requests alone are at least this far apart.
 const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
-/// The kernel's number of SIGCONT: this process goes on after it was stopped.
-const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
 
 /// How a workbench is wanted.
 #[derive(Debug, Clone)]
@@ -100,64 +100,6 @@ struct Drawn {
     at: Instant,
     /// When it looks different by itself.
     stale: Option<Instant>,
-}
-
-/// The real terminal's two lanes.
-#[derive(Debug)]
-struct Real {
-    lane: Lane,
-    ears: Ears,
-    continued: Signal,
-    /// SIGWINCH: the terminal has another size.
-    resized: Signal,
-    /// Whether the end of the terminal was told.
-    lost: bool,
-    /// Whether the next SIGCONT ends a stop that we asked for, after which all is well already.
-    stopped_itself: bool,
-}
-
-impl Workbench {
-    /// Takes the terminal and paints its ground; the first [`View::show`] draws at once. To be called within a tokio
-    /// runtime.
-    ///
-    /// # Errors
-    /// When standard output is no terminal, when the theme is unknown, or when the terminal or a thread cannot be had.
-    pub fn start(options: &Options, telemetry: Arc<Telemetry>, clock: Clock) -> io::Result<Self> {
-        let depth = terminal::depth(options.color);
-        let ground = terminal::ground();
-        let theme = chosen_theme(options.theme.as_deref(), ground, depth)?;
-        let manner = Manner {
-            mouse: options.mouse,
-            ground: options.theme.is_none() && depth != Depth::None,
-        };
-        terminal::take(manner)?;
-        let started = Self::on_terminal(theme, manner, telemetry, clock);
-        if started.is_err() {
-            terminal::restore();
-        }
-        started
-    }
-
-    fn on_terminal(
-        theme: Theme,
-        manner: Manner,
-        telemetry: Arc<Telemetry>,
-        clock: Clock,
-    ) -> io::Result<Self> {
-        let (lane, writer) = Lane::open()?;
-        let screen = Terminal::new(CrosstermBackend::new(writer))?;
-        let mut workbench = Self::with(screen, theme, manner.mouse, telemetry, clock);
-        workbench.follows_ground = manner.ground;
-        workbench.real = Some(Real {
-            lane,
-            ears: Ears::open()?,
-            continued: signal(SignalKind::from_raw(CONTINUED))?,
-            resized: signal(SignalKind::window_change())?,
-            lost: false,
-            stopped_itself: false,
-        });
-        Ok(workbench)
-    }
 }
 
 /// The theme of this name, else the one for the terminal.
@@ -277,6 +219,7 @@ impl<B: Backend> Workbench<B> {
             Wish::Mouse => self.send(&terminal::mouse(self.ui.mouse == Mouse::Ours)),
             Wish::Redraw => self.forget_screen(),
             Wish::Suspend => self.suspend(),
+            Wish::Edit(task) => self.edit(&task),
         }
         None
     }
@@ -337,29 +280,24 @@ impl<B: Backend> Workbench<B> {
         self.due = Due::Now;
     }
 
-    fn suspend(&mut self) {
-        let manner = self.manner();
-        let Some(real) = &mut self.real else {
-            return;
-        };
-        real.lane.settle();
-        real.stopped_itself = true;
-        if terminal::suspend(manner).is_err() {
-            real.lost = true;
-        }
-        self.forget_screen();
+    /// What there is to tell now of requests that are held.
+    fn held_requests(&mut self, now: crate::engine::Moment) -> Vec<Noticed> {
+        let told = self
+            .held
+            .look(&self.telemetry.held(), std::time::Instant::now());
+        let told = told.into_iter();
+        told.map(|notice| Noticed { at: now, notice }).collect()
     }
 
-    /// The process was stopped from outside and goes on: the terminal is not as it was.
-    fn resume(&mut self) {
-        let real = self.real.as_mut();
-        if real.is_some_and(|real| std::mem::take(&mut real.stopped_itself)) {
-            return;
+    /// When to draw next, if nothing happens until then.
+    fn wake(&self) -> Option<Instant> {
+        if self.is_lent() || self.real.as_ref().is_some_and(|real| real.lost) {
+            return None;
         }
-        terminal::restore();
-        if terminal::take(self.manner()).is_ok() {
-            self.forget_screen();
-        }
+        let stale = self.drawn.and_then(|drawn| drawn.stale);
+        let held = self.held.next().map(Instant::from_std);
+        let times = [self.next_frame(), stale, held];
+        times.into_iter().flatten().min()
     }
 
     /// Draws the session if there is a reason to, and it is time.
@@ -390,7 +328,7 @@ impl<B: Backend> Workbench<B> {
             .real
             .as_ref()
             .is_some_and(|real| real.lane.is_busy() || real.lost);
-        busy || self.next_frame().is_some_and(|next| at < next)
+        busy || self.is_lent() || self.next_frame().is_some_and(|next| at < next)
     }
 
     /// When a frame that is due may be drawn; `None`: at once, or none is due.
@@ -484,6 +422,10 @@ impl<B: Backend> View for Workbench<B> {
         self.draw_if_due(shown.state, shown.clock.now());
     }
 
+    fn lends_terminal(&self) -> bool {
+        self.is_lent()
+    }
+
     async fn next_input(&mut self) -> Input {
         if let Some(room) = self.new_room() {
             return Input::Command(Command::Resize(room));
@@ -491,7 +433,9 @@ impl<B: Backend> View for Workbench<B> {
         loop {
             let woken = self.wait().await;
             match woken {
-                Woken::Show => return Input::Show,
+                Woken::Show | Woken::Back => return Input::Show,
+                Woken::Quit if self.is_lent() => {}
+                Woken::Quit => return Input::Command(Command::Quit),
                 Woken::Continued => {
                     self.resume();
                     return Input::Show;
@@ -506,122 +450,6 @@ impl<B: Backend> View for Workbench<B> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Why the wait for input ended.
-#[derive(Debug)]
-enum Woken {
-    /// A frame is due.
-    Show,
-    /// The process was stopped and goes on.
-    Continued,
-    /// The terminal has another size.
-    Resized,
-    /// The terminal said something; `None`: never again.
-    Heard(Option<Heard>),
-}
-
-impl<B: Backend> Workbench<B> {
-    /// Waits for the first reason to do something. Nothing is lost if it is dropped: each source keeps what it has.
-    async fn wait(&mut self) -> Woken {
-        let wake = self.wake();
-        let watching = self.due == Due::No;
-        let is_busy = self.real.as_ref().is_some_and(|real| real.lane.is_busy());
-        let at_wake = async {
-            match wake {
-                Some(wake) if !is_busy => sleep_until(wake).await,
-                _ => std::future::pending().await,
-            }
-        };
-        let is_inside = self.is_inside();
-        let (changes, terminals) = (&mut self.changes, &mut self.terminals);
-        let told = async {
-            // The stores outlive the view, so their senders are never gone.
-            tokio::select! {
-                Ok(()) = changes.changed() => {}
-                Ok(()) = terminals.changed(), if is_inside => {}
-                else => std::future::pending::<()>().await,
-            }
-        };
-        let Some(real) = &mut self.real else {
-            tokio::select! {
-                () = at_wake => return Woken::Show,
-                () = told, if watching => {}
-            }
-            self.due = self.due.max(Due::Telemetry);
-            return Woken::Show;
-        };
-        if real.lane.is_lost() && !real.lost {
-            return Woken::Heard(None);
-        }
-        let listening = !real.lost;
-        tokio::select! {
-            biased;
-            Some(()) = real.resized.recv() => return Woken::Resized,
-            heard = real.ears.next(), if listening => return Woken::Heard(heard),
-            Some(()) = real.continued.recv() => return Woken::Continued,
-            () = real.lane.taken.notified(), if is_busy => return Woken::Show,
-            () = at_wake => return Woken::Show,
-            () = told, if watching => {}
-        }
-        self.due = self.due.max(Due::Telemetry);
-        Woken::Show
-    }
-
-    /// What there is to tell now of requests that are held.
-    fn held_requests(&mut self, now: crate::engine::Moment) -> Vec<Noticed> {
-        let told = self
-            .held
-            .look(&self.telemetry.held(), std::time::Instant::now());
-        let told = told.into_iter();
-        told.map(|notice| Noticed { at: now, notice }).collect()
-    }
-
-    /// When to draw next, if nothing happens until then.
-    fn wake(&self) -> Option<Instant> {
-        if self.real.as_ref().is_some_and(|real| real.lost) {
-            return None;
-        }
-        let stale = self.drawn.and_then(|drawn| drawn.stale);
-        let held = self.held.next().map(Instant::from_std);
-        let times = [self.next_frame(), stale, held];
-        times.into_iter().flatten().min()
-    }
-
-    /// Takes in what the terminal said, and all that it said meanwhile.
-    fn answer(&mut self, heard: Option<Heard>) -> Option<Input> {
-        let mut next = heard;
-        loop {
-            match next {
-                None | Some(Heard::Lost) => {
-                    if let Some(real) = &mut self.real {
-                        real.lost = true;
-                    }
-                    return Some(Input::Command(Command::Quit));
-                }
-                Some(Heard::Ground(ground)) => self.turned(ground),
-                Some(Heard::Event(event)) => {
-                    if let Some(command) = self.hear(&event) {
-                        return Some(Input::Command(command));
-                    }
-                }
-            }
-            let more = self.real.as_mut().and_then(|real| real.ears.try_next());
-            if more.is_none() {
-                return Some(Input::Show);
-            }
-            next = more;
-        }
-    }
-}
-
-impl<B: Backend> Drop for Workbench<B> {
-    fn drop(&mut self) {
-        if let Some(real) = &self.real {
-            real.lane.settle();
-            terminal::restore();
         }
     }
 }

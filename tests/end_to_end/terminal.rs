@@ -23,6 +23,16 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the binary on this copy, on a terminal of this size.
     pub(crate) fn start(copy: &Copy, arguments: &[&str], columns: u16, rows: u16) -> Self {
+        Self::with(copy, arguments, (columns, rows), &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn with(
+        copy: &Copy,
+        arguments: &[&str],
+        (columns, rows): (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize {
             rows,
             cols: columns,
@@ -38,6 +48,9 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
         for (name, value) in copy.environment() {
+            command.env(name, value);
+        }
+        for (name, value) in environment {
             command.env(name, value);
         }
         let child = pair
