@@ -37,6 +37,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
         theme: up.theme.clone(),
         color,
         mouse: true,
+        keys: tui::keys_file(),
     };
     let mut workbench = tui::Workbench::start(&options, Arc::clone(&telemetry), clock)
         .map_err(|error| Failure::Failed(format!("error: cannot show the workbench: {error}")))?;

@@ -1,6 +1,13 @@
 //! The table of keys, from which dispatch, help, footer and palette are made.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod file;
+mod keymap;
+mod names;
+mod typed;
+
+pub(super) use file::{own_file, template};
+pub(super) use keymap::{Bound, Keymap};
+pub(super) use typed::key_name;
 
 use super::layout::Pane;
 
@@ -372,144 +379,6 @@ pub(super) const KEYS: &[Binding] = keys! {
     }
 };
 
-/// What a key does in these places, the first of which goes first.
-pub(super) fn action(key: &str, places: &[Where]) -> Option<Action> {
-    places.iter().find_map(|place| {
-        let mut here = KEYS.iter().filter(|binding| binding.at == *place);
-        here.find(|binding| binding.keys.contains(&key))
-            .map(|binding| binding.action)
-    })
-}
-
-/// The bindings that work in these places; what an earlier place has taken is left out.
-pub(super) fn working(places: &[Where]) -> Vec<&'static Binding> {
-    let mut found: Vec<&Binding> = Vec::new();
-    for place in places {
-        for binding in KEYS.iter().filter(|binding| binding.at == *place) {
-            let taken = found.iter().any(|other| other.keys[0] == binding.keys[0]);
-            if !taken {
-                found.push(binding);
-            }
-        }
-    }
-    found
-}
-
-/// The name of a key: what stands in [`KEYS`]. `None` for a key that has none there.
-pub(super) fn key_name(key: KeyEvent) -> Option<String> {
-    let base = match key.code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
-            letter.to_ascii_lowercase().to_string()
-        }
-        KeyCode::Char(letter) => letter.to_string(),
-        KeyCode::F(number) => format!("f{number}"),
-        code => plain_name(code)?.to_owned(),
-    };
-    let mut name = String::new();
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        name.push_str("ctrl-");
-    }
-    if key.modifiers.contains(KeyModifiers::ALT) {
-        name.push_str("alt-");
-    }
-    let shifted = key.modifiers.contains(KeyModifiers::SHIFT);
-    if shifted && !matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
-        name.push_str("shift-");
-    }
-    Some(name + &base)
-}
-
-fn plain_name(code: KeyCode) -> Option<&'static str> {
-    Some(match code {
-        KeyCode::Enter => "enter",
-        KeyCode::Esc => "esc",
-        KeyCode::Tab => "tab",
-        KeyCode::BackTab => "shift-tab",
-        KeyCode::Up => "up",
-        KeyCode::Down => "down",
-        KeyCode::Left => "left",
-        KeyCode::Right => "right",
-        KeyCode::Home => "home",
-        KeyCode::End => "end",
-        KeyCode::PageUp => "pgup",
-        KeyCode::PageDown => "pgdn",
-        KeyCode::Backspace => "backspace",
-        KeyCode::Delete => "delete",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        let mut seen = HashSet::new();
-        for binding in KEYS {
-            for key in binding.keys {
-                assert!(seen.insert((binding.at, *key)), "{key} twice: {binding:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_key_of_the_table_can_be_typed() {
-        let named = [
-            KeyCode::Enter,
-            KeyCode::Esc,
-            KeyCode::Tab,
-            KeyCode::BackTab,
-            KeyCode::Up,
-            KeyCode::Down,
-            KeyCode::Left,
-            KeyCode::Right,
-            KeyCode::Home,
-            KeyCode::End,
-            KeyCode::PageUp,
-            KeyCode::PageDown,
-            KeyCode::F(1),
-        ];
-        let letters = (' '..='~').map(KeyCode::Char);
-        let mut typed = HashSet::new();
-        for code in named.into_iter().chain(letters) {
-            for modifiers in [
-                KeyModifiers::NONE,
-                KeyModifiers::CONTROL,
-                KeyModifiers::SHIFT,
-            ] {
-                typed.extend(key_name(KeyEvent::new(code, modifiers)));
-            }
-        }
-        for binding in KEYS {
-            for key in binding.keys {
-                assert!(typed.contains(*key), "{key} cannot be typed");
-                assert_eq!(action(key, &[binding.at]), Some(binding.action));
-            }
-        }
-    }
-
-    #[test]
-    fn a_nearer_place_goes_first() {
-        let places = [Where::Traces, Where::Panes, Where::Always];
-        assert_eq!(action("enter", &places), Some(Action::Open));
-        assert_eq!(action("ctrl-c", &places), Some(Action::Interrupt));
-        let open: Vec<&str> = working(&places)
-            .iter()
-            .filter(|binding| binding.keys[0] == "enter")
-            .map(|binding| binding.words)
-            .collect();
-        assert_eq!(open, ["open the trace"]);
-    }
-
-    #[test]
-    fn shifted_and_control_letters_have_one_name() {
-        let shifted = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
-        assert_eq!(key_name(shifted).as_deref(), Some("G"));
-        let control = KeyEvent::new(KeyCode::Char('C'), KeyModifiers::CONTROL);
-        assert_eq!(key_name(control).as_deref(), Some("ctrl-c"));
-    }
-}
+#[path = "keys/tests.rs"]
+mod tests;

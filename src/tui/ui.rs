@@ -5,7 +5,7 @@ use crate::stack::ServiceName;
 use crate::telemetry::terminals::Key;
 
 use super::details_view::{DetailsView, Tab};
-use super::keys::Where;
+use super::keys::{Keymap, Where};
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
 use super::notices::Notices;
@@ -105,6 +105,8 @@ pub(super) enum Mouse {
 /// The state of the screen.
 #[derive(Debug)]
 pub(super) struct Ui {
+    /// Which key does what.
+    pub(super) keymap: Keymap,
     pub(super) chosen: Option<ServiceName>,
     pub(super) focus: Pane,
     pub(super) zoom: Zoom,
@@ -141,6 +143,7 @@ impl Ui {
     /// The screen as it is found at first.
     pub(super) fn new(mouse: Mouse) -> Self {
         Self {
+            keymap: Keymap::default(),
             chosen: None,
             focus: Pane::Services,
             zoom: Zoom::default(),

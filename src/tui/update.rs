@@ -86,7 +86,7 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
     if inside::after_leaving(ui, known, name.as_deref().unwrap_or_default()) {
         return None;
     }
-    if let Some(action) = name.and_then(|name| keys::action(&name, ui.places())) {
+    if let Some(action) = name.and_then(|name| ui.keymap.action(&name, ui.places())) {
         return act(ui, known, action);
     }
     match &mut ui.mode {
@@ -242,7 +242,11 @@ fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(by),
         Mode::Palette { line, chosen } => {
-            *chosen = moved(*chosen, by, palette::found(line.text(), known.state).len());
+            *chosen = moved(
+                *chosen,
+                by,
+                palette::found(&ui.keymap, line.text(), known.state).len(),
+            );
         }
         Mode::Typing(_) | Mode::Inside(_) => {}
         Mode::Panes => move_in(ui, known, ui.focus, by, false),
@@ -380,7 +384,7 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::submit(ui, known, typing),
         Mode::Palette { line, chosen } => {
-            let mut found = palette::found(line.text(), known.state);
+            let mut found = palette::found(&ui.keymap, line.text(), known.state);
             if chosen >= found.len() {
                 return None;
             }

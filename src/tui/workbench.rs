@@ -3,6 +3,7 @@
 mod real;
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
 use super::builds::Builds;
+use super::keys::Keymap;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
@@ -43,6 +45,8 @@ pub struct Options {
     pub color: bool,
     /// Whether the mouse works in the panes.
     pub mouse: bool,
+    /// A person's own file of keys; it need not be there.
+    pub keys: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -51,6 +55,7 @@ impl Default for Options {
             theme: None,
             color: true,
             mouse: true,
+            keys: None,
         }
     }
 }
@@ -136,7 +141,9 @@ impl<B: Backend> Workbench<B> {
         };
         let theme = chosen_theme(options.theme.as_deref(), None, depth)?;
         let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
-        Ok(Self::with(screen, theme, options.mouse, telemetry, clock))
+        let mut workbench = Self::with(screen, theme, options.mouse, telemetry, clock);
+        workbench.take_keys(options.keys.as_deref());
+        Ok(workbench)
     }
 
     fn with(
@@ -166,6 +173,21 @@ impl<B: Backend> Workbench<B> {
             frames: 0,
             room: None,
         }
+    }
+
+    /// Takes over a person's own keys; what is wrong with them is told once, and stands in the help.
+    fn take_keys(&mut self, file: Option<&Path>) {
+        let Some(file) = file else {
+            return;
+        };
+        self.ui.keymap = Keymap::from_file(file);
+        self.ui.said = match self.ui.keymap.problems.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, others @ ..] => {
+                Some(format!("{first}; and {} more, which ? lists", others.len()))
+            }
+        };
     }
 
     /// The screen that is drawn on.

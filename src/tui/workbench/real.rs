@@ -53,10 +53,16 @@ impl Workbench {
         };
         terminal::take(manner)?;
         let started = Self::on_terminal(theme, manner, telemetry, clock);
-        if started.is_err() {
-            terminal::restore();
+        match started {
+            Ok(mut workbench) => {
+                workbench.take_keys(options.keys.as_deref());
+                Ok(workbench)
+            }
+            Err(error) => {
+                terminal::restore();
+                Err(error)
+            }
         }
-        started
     }
 
     fn on_terminal(
