@@ -245,12 +245,12 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["X"] Action::Export, "write the trace to a file, which `boatyard traces --file` opens";
     }
     Compare {
-        ["esc"] Action::Back, "back to the list", "back";
+        ["esc"] Action::Back, "back to where you came from", "back";
         ["enter"] Action::Open, "open the second trace", "open";
     }
     Map {
         ["enter"] Action::Open, "to the logs of the chosen service", "logs";
-        ["esc"] Action::Back, "back to the traces", "back";
+        ["esc"] Action::Back, "back to where you came from", "back";
     }
     Details {
         ["esc"] Action::Back, "back to where you came from", "back";

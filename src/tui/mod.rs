@@ -38,6 +38,7 @@ mod time_of_day;
 mod timeline;
 mod timeline_view;
 mod trace_view;
+mod trail;
 mod ui;
 mod update;
 mod use_of;

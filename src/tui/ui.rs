@@ -12,6 +12,7 @@ use super::notices::Notices;
 use super::prompt::Line;
 use super::timeline_view::TimelineView;
 use super::trace_view::{Opened, TraceView};
+use super::trail::Trail;
 
 /// What the keys go to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,12 +122,8 @@ pub(super) struct Ui {
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
-    /// Which panes were shown before the map of services.
-    pub(super) zoom_before_map: Zoom,
-    /// Where the person was before a pane that has the whole screen.
-    pub(super) before_whole: Pane,
-    /// The pane from which a jump led here, to return to.
-    pub(super) came_from: Option<Pane>,
+    /// The jumps that led to where the person is.
+    pub(super) trail: Trail,
     /// Whether the mouse is being drawn over lines of the log.
     pub(super) dragging: bool,
     /// What was just done, in words; until the next key.
@@ -157,9 +154,7 @@ impl Ui {
             timeline: TimelineView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
-            zoom_before_map: Zoom::default(),
-            before_whole: Pane::Services,
-            came_from: None,
+            trail: Trail::default(),
             dragging: false,
             said: None,
             left: None,
@@ -201,31 +196,6 @@ impl Ui {
             if self.logs.scope == super::log_view::Scope::Chosen {
                 self.logs.follow();
             }
-        }
-    }
-
-    /// Moves the focus.
-    pub(super) fn go_to(&mut self, pane: Pane) {
-        let leaves_details = self.focus == Pane::Details && pane != Pane::Details;
-        if let Some(before) = self.details.before.take_if(|_| leaves_details) {
-            // Whoever saw the details alone sees again what was seen before, with what was asked for in its place.
-            if self.zoom == Zoom::Alone {
-                self.zoom = before.zoom;
-                self.shared = before.shared;
-            }
-        }
-        // Whoever returns from a jump is not there for the first time.
-        let returns = self.came_from == Some(pane);
-        if pane.is_whole() && !self.focus.is_whole() && !returns {
-            self.before_whole = self.focus;
-        }
-        self.focus = pane;
-        self.came_from = None;
-        match pane {
-            Pane::Build => self.shared = Shared::Build,
-            Pane::Logs => self.shared = Shared::Logs,
-            Pane::Details => self.shared = Shared::Details,
-            Pane::Services | Pane::Traces | Pane::Health | Pane::Timeline | Pane::Notices => {}
         }
     }
 

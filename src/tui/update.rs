@@ -308,7 +308,9 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
 fn next_pane(ui: &mut Ui, by: usize) {
     let at = Pane::ALL.iter().position(|pane| *pane == ui.focus);
     // From a pane that has the whole screen it goes on where the person was before.
-    ui.go_to(at.map_or(ui.before_whole, |at| Pane::ALL[(at + by) % Pane::ALL.len()]));
+    let before = ui.trail.began_in().filter(|pane| !pane.is_whole());
+    let next = at.map(|at| Pane::ALL[(at + by) % Pane::ALL.len()]);
+    ui.go_to(next.or(before).unwrap_or(Pane::Services));
 }
 
 fn scroll_sideways(ui: &mut Ui, right: bool) {
@@ -325,6 +327,7 @@ fn zoom(ui: &mut Ui) {
         ui.said = Some("this pane has the whole screen already; esc goes back".into());
         return;
     }
+    ui.trail.zoomed_by_hand();
     ui.zoom = match ui.zoom {
         Zoom::Overview => Zoom::Alone,
         Zoom::Alone => Zoom::Overview,
@@ -336,19 +339,20 @@ fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::cancel(ui, known, &typing),
         Mode::Palette { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
-        Mode::Panes => back_in_panes(ui),
+        Mode::Panes => back_in_panes(ui, known.state),
     }
 }
 
-fn back_in_panes(ui: &mut Ui) {
-    if details::back(ui) || whole::back(ui) || traces::back(ui) {
+/// What was opened within the pane closes first; then the last jump is gone back; then come panes that nothing led to.
+fn back_in_panes(ui: &mut Ui, state: &State) {
+    if details::back(ui) || traces::back(ui) || logs::back(ui) || ui.return_back(state) {
+        return;
+    }
+    if traces::to_list(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
         ui.zoom = Zoom::Overview;
-    } else if ui.focus == Pane::Logs
-        && (ui.logs.anchor.take().is_some() || ui.logs.searching.take().is_some())
-    {
     } else if ui.focus == Pane::Logs && ui.logs.place != super::log_view::Place::Following {
         ui.logs.follow();
     } else {

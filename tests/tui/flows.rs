@@ -468,10 +468,7 @@ fn keys_of_ones_own_work_and_are_shown() {
     desk.press("?");
     assert!(desk.find("Your own keys").is_some(), "{}", desk.text());
     assert!(desk.find("`list` is no place").is_some(), "{}", desk.text());
-    assert!(
-        desk.find("ctrl-r            restart the service")
-            .is_some()
-    );
+    assert!(desk.find("ctrl-r            restart the service").is_some());
     desk.press("esc : r e s t a r t");
     assert!(desk.find("ctrl-r").is_some(), "in the palette");
 }
