@@ -27,6 +27,12 @@ pub(super) enum Action {
     PreviousPane,
     Focus(Pane),
     Zoom,
+    NextLayout,
+    DividerLeft,
+    DividerRight,
+    DividerUp,
+    DividerDown,
+    DividersBack,
     Back,
     Open,
     Search,
@@ -335,6 +341,12 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["l"] Action::Merge, "logs of all services, or of the chosen one";
         ["ctrl-e"] Action::Edit, "open the file that a failed build names in your editor";
         ["z"] Action::Zoom, "this pane alone, or all", "zoom";
+        ["Z"] Action::NextLayout, "overview; the pane with the services; the logs alone";
+        ["ctrl-left"] Action::DividerLeft, "move the divider between the columns to the left";
+        ["ctrl-right"] Action::DividerRight, "move it to the right";
+        ["ctrl-up"] Action::DividerUp, "move the divider above the traces, or below the services, up";
+        ["ctrl-down"] Action::DividerDown, "move it down";
+        ["="] Action::DividersBack, "all dividers where they are usually";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";
         ["t"] Action::NextTheme, "next theme";

@@ -17,6 +17,7 @@ mod fault_line;
 mod frame;
 mod goal;
 mod heartbeat;
+mod kept;
 mod keys;
 mod layout;
 mod log_entries;

@@ -14,6 +14,7 @@ pub(super) enum Entry {
     Action(Action),
     Service(ServiceName),
     Theme(String),
+    ThemeOfTerminal,
 }
 
 /// A row of the palette.
@@ -80,6 +81,8 @@ fn entries(keymap: &Keymap, state: &State) -> Vec<Found> {
             "",
         ));
     }
+    let words = "theme as the terminal has it".to_owned();
+    entries.push(entry(Entry::ThemeOfTerminal, words, ""));
     entries
 }
 

@@ -68,10 +68,14 @@ pub(super) fn take(manner: Manner) -> io::Result<()> {
         queue!(bytes, EnableMouseCapture)?;
     }
     if manner.ground {
-        bytes.extend_from_slice(TELLS_GROUND);
-        bytes.extend_from_slice(ask_ground());
+        bytes.extend(follow_ground());
     }
     writer::write_within(&bytes, PATIENCE)
+}
+
+/// Asks the terminal to tell when it gets dark or light, and what it is now, as bytes to be written with the next frame.
+pub(super) fn follow_ground() -> Vec<u8> {
+    [TELLS_GROUND, ask_ground()].concat()
 }
 
 /// Asks whether the terminal is dark or light, as bytes to be written with the next frame.

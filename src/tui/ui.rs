@@ -1,11 +1,14 @@
 //! What only the screen knows: where the person is, and what is being typed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{ServiceState, State};
 use crate::stack::ServiceName;
 use crate::telemetry::terminals::Key;
 
 use super::details_view::{DetailsView, Tab};
 use super::keys::{Keymap, Where};
+use super::layout::divide::{Dividers, Grip};
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
 use super::notices::Notices;
@@ -65,11 +68,14 @@ pub(super) enum Asked {
 }
 
 /// Which panes are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Zoom {
     /// As many as there is room for.
     #[default]
     Overview,
+    /// The services and the one in focus.
+    Focus,
     /// The one in focus.
     Alone,
 }
@@ -111,6 +117,8 @@ pub(super) struct Ui {
     pub(super) chosen: Option<ServiceName>,
     pub(super) focus: Pane,
     pub(super) zoom: Zoom,
+    /// The layout that is seen again when a pane is alone no more.
+    pub(super) unzoomed: Zoom,
     pub(super) shared: Shared,
     pub(super) mode: Mode,
     pub(super) mouse: Mouse,
@@ -124,6 +132,10 @@ pub(super) struct Ui {
     pub(super) health_scrolled: usize,
     /// The jumps that led to where the person is.
     pub(super) trail: Trail,
+    /// Where the person put what divides the panes.
+    pub(super) dividers: Dividers,
+    /// The divider that the mouse holds.
+    pub(super) held: Option<Grip>,
     /// Whether the mouse is being drawn over lines of the log.
     pub(super) dragging: bool,
     /// What was just done, in words; until the next key.
@@ -144,6 +156,7 @@ impl Ui {
             chosen: None,
             focus: Pane::Services,
             zoom: Zoom::default(),
+            unzoomed: Zoom::default(),
             shared: Shared::default(),
             mode: Mode::default(),
             mouse,
@@ -155,6 +168,8 @@ impl Ui {
             build_scrolled: 0,
             health_scrolled: 0,
             trail: Trail::default(),
+            dividers: Dividers::default(),
+            held: None,
             dragging: false,
             said: None,
             left: None,
@@ -166,6 +181,7 @@ impl Ui {
     /// Keeps the choice within what there is.
     pub(super) fn settle(&mut self, state: &State) {
         let is_there = |name: &ServiceName| state.services.contains_key(name);
+        self.logs.marked.retain(is_there);
         if !self.chosen.as_ref().is_some_and(is_there) {
             self.chosen = state.services.keys().next().cloned();
         }
@@ -236,7 +252,8 @@ impl Ui {
         let count = |many: usize| u16::try_from(many).unwrap_or(u16::MAX / 2);
         Wish {
             focus: self.focus,
-            zoomed: self.zoom == Zoom::Alone,
+            zoom: self.zoom,
+            dividers: self.dividers,
             upper: self.shared,
             services: count(state.services.len()),
             banner: count(banner),

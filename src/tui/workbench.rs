@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
 use super::builds::Builds;
+use super::kept::{Keeper, Kept};
 use super::keys::Keymap;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
@@ -47,6 +48,8 @@ pub struct Options {
     pub mouse: bool,
     /// A person's own file of keys; it need not be there.
     pub keys: Option<PathBuf>,
+    /// Where it is remembered how the screen was left; nothing: nowhere.
+    pub kept: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             color: true,
             mouse: true,
             keys: None,
+            kept: None,
         }
     }
 }
@@ -73,7 +77,10 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     theme: Theme,
     /// The theme is dark or light as the terminal is, until one is chosen by hand.
     follows_ground: bool,
+    /// Whether the theme was chosen by hand, now or the last time.
+    chose_theme: bool,
     ui: Ui,
+    keeper: Option<Keeper>,
     builds: Builds,
     alerts: Alerts,
     /// What there is to tell of requests that are held.
@@ -105,6 +112,25 @@ struct Drawn {
     at: Instant,
     /// When it looks different by itself.
     stale: Option<Instant>,
+}
+
+/// The theme to begin with, and whether it was chosen by hand the last time: the one that is asked for, else the one that was
+/// chosen then, else the one for the terminal.
+///
+/// # Errors
+/// When the theme that is asked for is unknown.
+fn first_theme(
+    options: &Options,
+    kept: &Kept,
+    ground: Option<Ground>,
+    depth: Depth,
+) -> io::Result<(Theme, bool)> {
+    let named = options.theme.as_deref();
+    let kept = kept.theme.as_deref().filter(|_| named.is_none());
+    if let Some(theme) = kept.and_then(|name| Theme::named(name, depth)) {
+        return Ok((theme, true));
+    }
+    Ok((chosen_theme(named, ground, depth)?, false))
 }
 
 /// The theme of this name, else the one for the terminal.
@@ -139,10 +165,13 @@ impl<B: Backend> Workbench<B> {
         } else {
             Depth::None
         };
-        let theme = chosen_theme(options.theme.as_deref(), None, depth)?;
+        let kept = options.kept.as_deref().map(Kept::read).unwrap_or_default();
+        let (theme, chose_theme) = first_theme(options, &kept, None, depth)?;
         let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
-        let mut workbench = Self::with(screen, theme, options.mouse, telemetry, clock);
-        workbench.take_keys(options.keys.as_deref());
+        let mouse = options.mouse && kept.mouse();
+        let mut workbench = Self::with(screen, theme, mouse, telemetry, clock);
+        workbench.chose_theme = chose_theme;
+        workbench.furnish(options, kept);
         Ok(workbench)
     }
 
@@ -163,6 +192,8 @@ impl<B: Backend> Workbench<B> {
             clock,
             theme,
             follows_ground: false,
+            chose_theme: false,
+            keeper: None,
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
@@ -172,6 +203,26 @@ impl<B: Backend> Workbench<B> {
             drawn: None,
             frames: 0,
             room: None,
+        }
+    }
+
+    /// Lays it out as it was left the last time, and takes over a person's own keys.
+    fn furnish(&mut self, options: &Options, kept: Kept) {
+        kept.restore(&mut self.ui);
+        self.keeper = options.kept.clone().map(|file| Keeper::new(file, kept));
+        self.take_keys(options.keys.as_deref());
+    }
+
+    /// Remembers how the screen is now.
+    fn keep(&mut self) {
+        // A divider that is being moved is not there yet.
+        if self.ui.held.is_some() {
+            return;
+        }
+        let theme = self.chose_theme.then(|| self.theme.name.clone());
+        let kept = Kept::of(&self.ui, theme);
+        if let Some(Err(error)) = self.keeper.as_mut().map(|keeper| keeper.keep(kept)) {
+            tracing::warn!(%error, "how the screen is cannot be remembered");
         }
     }
 
@@ -229,6 +280,7 @@ impl<B: Backend> Workbench<B> {
         if std::mem::take(&mut self.ui.forwarded) {
             self.due = before;
         }
+        self.keep();
         match wish? {
             Wish::Command(command) => return Some(command),
             Wish::Copy(text) => self.send(&terminal::copy(&text)),
@@ -239,6 +291,7 @@ impl<B: Backend> Workbench<B> {
                 }
             }
             Wish::Mouse => self.send(&terminal::mouse(self.ui.mouse == Mouse::Ours)),
+            Wish::ThemeOfTerminal => self.follow_ground(),
             Wish::Redraw => self.forget_screen(),
             Wish::Suspend => self.suspend(),
             Wish::Edit(task) => self.edit(&task),
@@ -261,6 +314,20 @@ impl<B: Backend> Workbench<B> {
         self.ui.said = Some(format!("theme {}", theme.name));
         self.theme = theme;
         self.follows_ground = false;
+        self.chose_theme = true;
+        self.keep();
+    }
+
+    /// The theme is dark or light as the terminal is, from now on.
+    fn follow_ground(&mut self) {
+        self.chose_theme = false;
+        self.follows_ground = self.real.is_some() && self.theme.has_colours();
+        self.ui.said = Some("the theme is dark or light as the terminal is".into());
+        self.theme = self.theme.on(Ground::Dark);
+        if self.follows_ground {
+            self.send(&terminal::follow_ground());
+        }
+        self.keep();
     }
 
     /// The terminal is dark or light from now on.

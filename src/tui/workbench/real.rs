@@ -8,12 +8,13 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Due, Options, Workbench, chosen_theme};
+use super::{Due, Options, Workbench, first_theme};
 use crate::engine::Command;
 use crate::runtime::{Clock, Input};
 use crate::telemetry::Telemetry;
 use crate::text;
 use crate::tui::editor::{Editor, Task};
+use crate::tui::kept::Kept;
 use crate::tui::terminal::{self, Ears, Editors, Heard, Lane, Manner};
 use crate::tui::theme::{Depth, Theme};
 
@@ -46,16 +47,18 @@ impl Workbench {
     pub fn start(options: &Options, telemetry: Arc<Telemetry>, clock: Clock) -> io::Result<Self> {
         let depth = terminal::depth(options.color);
         let ground = terminal::ground();
-        let theme = chosen_theme(options.theme.as_deref(), ground, depth)?;
+        let kept = options.kept.as_deref().map(Kept::read).unwrap_or_default();
+        let (theme, chose_theme) = first_theme(options, &kept, ground, depth)?;
         let manner = Manner {
-            mouse: options.mouse,
-            ground: options.theme.is_none() && depth != Depth::None,
+            mouse: options.mouse && kept.mouse(),
+            ground: options.theme.is_none() && !chose_theme && depth != Depth::None,
         };
         terminal::take(manner)?;
         let started = Self::on_terminal(theme, manner, telemetry, clock);
         match started {
             Ok(mut workbench) => {
-                workbench.take_keys(options.keys.as_deref());
+                workbench.chose_theme = chose_theme;
+                workbench.furnish(options, kept);
                 Ok(workbench)
             }
             Err(error) => {
