@@ -188,9 +188,9 @@ fn explained(options: &config::Options, name: &str) -> Result<u8, Failure> {
 }
 
 /// Prints a file of keys with every key in it.
-pub(super) fn keys() -> Result<u8, Failure> {
+pub(super) fn keys() -> u8 {
     report::print(&crate::tui::key_template());
-    Ok(0)
+    0
 }
 
 /// `boatyard init`

@@ -80,7 +80,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Check => inspect::check(&global),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format, explain } => inspect::config(&global, format, explain.as_deref()),
-        Command::Init { keys: true, .. } => inspect::keys(),
+        Command::Init { keys: true, .. } => Ok(inspect::keys()),
         Command::Init { print, .. } => inspect::init(&global, print),
         Command::Down(down) => down::down(&global, &down),
         Command::Why(paths) => why::why(&global, &paths),

@@ -147,7 +147,6 @@ fn manner(name: &str, arguments: &[String], has_screen: bool) -> Manner {
         "vi" | "vim" | "nvim" | "view" | "vimx" | "elvis" | "nvi" | "vis" | "ex" | "joe" | "mg"
         | "ne" | "jed" | "jmacs" | "jpico" | "mcedit" | "less" => terminal(Place::Plus),
         "nano" | "pico" | "rnano" => terminal(Place::PlusComma),
-        "micro" | "kak" => terminal(Place::PlusColon),
         "emacs" if has_screen && !in_terminal => Manner {
             window: true,
             ..terminal(Place::PlusColon)
@@ -156,7 +155,7 @@ fn manner(name: &str, arguments: &[String], has_screen: bool) -> Manner {
             window: true,
             ..terminal(Place::PlusColon)
         },
-        "emacs" | "emacsclient" => terminal(Place::PlusColon),
+        "micro" | "kak" | "emacs" | "emacsclient" => terminal(Place::PlusColon),
         "hx" | "helix" => terminal(Place::Behind),
         "subl" | "sublime_text" | "zed" | "zeditor" | "zedit" => window(Place::Behind, "--wait"),
         "code" | "code-insiders" | "codium" | "vscodium" | "code-oss" | "cursor" | "windsurf"

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::layout::divide::Dividers;
-use super::log_view::{Fold, Form, LogView, Scope, Times};
+use super::log_view::{Fold, Form, Scope, Times};
 use super::ui::{Mouse, Ui, Zoom};
 use crate::stack::ServiceName;
 
@@ -25,24 +25,22 @@ pub(super) struct Kept {
     /// The theme, if it was chosen by hand.
     #[serde(deserialize_with = "or_usual")]
     pub(super) theme: Option<String>,
-    /// The mouse is the terminal's.
     #[serde(deserialize_with = "or_usual")]
-    mouse_given: bool,
+    mouse: Mouse,
     /// The service that was chosen.
     #[serde(deserialize_with = "or_usual")]
     chosen: Option<ServiceName>,
     /// The services whose logs are read together.
     #[serde(deserialize_with = "or_usual")]
     marked: Vec<ServiceName>,
-    /// The logs are those of the marked services, or of all.
     #[serde(deserialize_with = "or_usual")]
-    merged: bool,
+    scope: Scope,
     #[serde(deserialize_with = "or_usual")]
-    wrap: bool,
+    long_lines: Fold,
     #[serde(deserialize_with = "or_usual")]
-    raw: bool,
+    form: Form,
     #[serde(deserialize_with = "or_usual")]
-    times: String,
+    times: Times,
 }
 
 /// What is not as it should be is as it is usually; the rest counts.
@@ -77,24 +75,19 @@ impl Kept {
             },
             dividers: ui.dividers,
             theme,
-            mouse_given: ui.mouse == Mouse::Terminals,
+            mouse: ui.mouse,
             chosen: ui.chosen.clone(),
             marked: logs.marked.clone(),
-            merged: logs.scope == Scope::Merged,
-            wrap: logs.fold == Fold::Wrap,
-            raw: logs.form == Form::Raw,
-            times: match logs.times {
-                Times::Clock => "clock",
-                Times::Since => "since",
-                Times::Hidden => "hidden",
-            }
-            .into(),
+            scope: logs.scope,
+            long_lines: logs.fold,
+            form: logs.form,
+            times: logs.times,
         }
     }
 
     /// Whether the mouse works in the panes.
     pub(super) fn mouse(&self) -> bool {
-        !self.mouse_given
+        self.mouse == Mouse::Ours
     }
 
     /// Lays the screen out as it was. Services that are no longer there are forgotten when the stack is known.
@@ -106,29 +99,12 @@ impl Kept {
         }
         ui.dividers = self.dividers;
         ui.chosen.clone_from(&self.chosen);
-        let LogView {
-            marked,
-            scope,
-            fold,
-            form,
-            times,
-            ..
-        } = &mut ui.logs;
-        marked.clone_from(&self.marked);
-        if self.merged {
-            *scope = Scope::Merged;
-        }
-        if self.wrap {
-            *fold = Fold::Wrap;
-        }
-        if self.raw {
-            *form = Form::Raw;
-        }
-        *times = match self.times.as_str() {
-            "since" => Times::Since,
-            "hidden" => Times::Hidden,
-            _ => Times::Clock,
-        };
+        let logs = &mut ui.logs;
+        logs.marked.clone_from(&self.marked);
+        logs.scope = self.scope;
+        logs.fold = self.long_lines;
+        logs.form = self.form;
+        logs.times = self.times;
     }
 }
 
@@ -209,11 +185,10 @@ mod tests {
             fs::write(&file, damaged).expect("written");
             assert_eq!(Kept::read(&file), Kept::default(), "{damaged}");
         }
-        let text =
-            r#"{"layout": "sideways", "dividers": 3, "wrap": true, "theme": ["x"], "more": 1}"#;
+        let text = r#"{"layout": "sideways", "dividers": 3, "long_lines": "wrap", "times": 4, "theme": ["x"], "more": 1}"#;
         fs::write(&file, text).expect("written");
         let kept = Kept::read(&file);
-        assert!(kept.wrap);
+        assert_eq!((kept.long_lines, kept.times), (Fold::Wrap, Times::Clock));
         assert_eq!((kept.layout, kept.theme), (Zoom::Overview, None));
     }
 

@@ -101,9 +101,11 @@ impl Shared {
 }
 
 /// Whose the mouse is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Mouse {
     /// Clicks and the wheel come here.
+    #[default]
     Ours,
     /// The terminal selects text with it.
     Terminals,

@@ -5,6 +5,7 @@ mod editor;
 mod edits;
 mod faults;
 mod inside;
+mod layout;
 mod logs;
 mod mouse;
 mod repeat;
@@ -26,7 +27,6 @@ use crate::telemetry::{Direction, Telemetry};
 use super::editor::Task;
 use super::keys::{self, Action};
 use super::layout::Pane;
-use super::layout::divide::{Divider, Dividers};
 use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
@@ -148,12 +148,12 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Focus(pane) => focus(ui, pane),
         Action::Map => traces::map(ui),
         Action::Details | Action::OtherService(_) => details::act(ui, known, action),
-        Action::Zoom => zoom(ui),
-        Action::NextLayout => next_layout(ui),
-        Action::DividerLeft | Action::DividerRight | Action::DividerUp | Action::DividerDown => {
-            move_divider(ui, action)
-        }
-        Action::DividersBack => ui.dividers = Dividers::default(),
+        Action::Zoom | Action::NextLayout => layout::act(ui, action),
+        Action::DividerLeft
+        | Action::DividerRight
+        | Action::DividerUp
+        | Action::DividerDown
+        | Action::DividersBack => layout::act(ui, action),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
         Action::Search => typing::search(ui),
@@ -328,62 +328,6 @@ fn scroll_sideways(ui: &mut Ui, right: bool) {
     } else {
         left.saturating_sub(8)
     };
-}
-
-fn zoom(ui: &mut Ui) {
-    if ui.focus.is_whole() {
-        ui.said = Some("this pane has the whole screen already; esc goes back".into());
-        return;
-    }
-    ui.trail.zoomed_by_hand();
-    ui.zoom = match ui.zoom {
-        Zoom::Overview | Zoom::Focus => {
-            ui.unzoomed = ui.zoom;
-            Zoom::Alone
-        }
-        Zoom::Alone => ui.unzoomed,
-    };
-}
-
-/// Overview, the pane in focus with the services, the logs alone; and round again.
-fn next_layout(ui: &mut Ui) {
-    if ui.focus.is_whole() {
-        return zoom(ui);
-    }
-    ui.trail.zoomed_by_hand();
-    let (zoom, said) = match (ui.zoom, ui.focus) {
-        (Zoom::Overview, _) => (Zoom::Focus, "the services, and the pane you are in"),
-        (Zoom::Focus, _) => (Zoom::Alone, "the logs alone"),
-        (Zoom::Alone, _) => (Zoom::Overview, "as many panes as there is room for"),
-    };
-    if zoom == Zoom::Alone {
-        ui.go_to(Pane::Logs);
-        ui.unzoomed = Zoom::Overview;
-    }
-    ui.zoom = zoom;
-    ui.said = Some(said.into());
-}
-
-/// Moves the divider beside the pane, or above or below it.
-fn move_divider(ui: &mut Ui, action: Action) {
-    let (wanted, by) = match action {
-        Action::DividerLeft => (Divider::Columns, -2),
-        Action::DividerRight => (Divider::Columns, 2),
-        _ => {
-            let is_left = matches!(ui.focus, Pane::Services | Pane::Health | Pane::Build);
-            let wanted = if is_left {
-                Divider::Services
-            } else {
-                Divider::Traces
-            };
-            (wanted, if action == Action::DividerUp { -1 } else { 1 })
-        }
-    };
-    let mut grips = ui.layout.grips.iter();
-    match grips.find(|grip| grip.divider == wanted) {
-        Some(grip) => grip.shift(&mut ui.dividers, by),
-        None => ui.said = Some("nothing divides panes there".into()),
-    }
 }
 
 /// One step back: what was opened last closes first.

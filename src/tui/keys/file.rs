@@ -132,12 +132,13 @@ pub(in crate::tui) fn template() -> String {
          # it works. An action may have several keys; \"none\" takes a key away.\n",
     );
     for place in Where::ALL {
-        text.push_str(&format!("\n[{}]  # {}\n", place.name(), place.words()));
+        text.extend(["\n[", place.name(), "]  # ", place.words(), "\n"]);
         for row in KEYS.iter().filter(|row| row.at == place) {
             for key in row.keys {
                 let key = key.replace('\\', "\\\\").replace('"', "\\\"");
                 let entry = format!("# \"{key}\" = \"{}\"", row.action.name());
-                text.push_str(&format!("{entry:<38} # {}\n", row.words));
+                let entry = crate::text::pad(&entry, 38);
+                text.extend([&entry, " # ", row.words, "\n"]);
             }
         }
     }

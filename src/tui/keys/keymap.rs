@@ -92,22 +92,16 @@ impl Keymap {
         action: Action,
     ) -> Result<(), String> {
         check(at, keys)?;
-        let place = self
-            .rows
-            .iter()
-            .position(|row| row.at == at && row.action == action);
-        let place = match place {
-            Some(place) => place,
-            None => {
-                let row = borrowed(at, action).ok_or_else(|| {
-                    format!("`{}` does nothing in `{}`", action.name(), at.name())
-                })?;
-                self.rows.push(row);
-                self.rows.len() - 1
-            }
-        };
+        let known = |row: &Bound| row.at == at && row.action == action;
+        if !self.rows.iter().any(known) {
+            let row = borrowed(at, action)
+                .ok_or_else(|| format!("`{}` does nothing in `{}`", action.name(), at.name()))?;
+            self.rows.push(row);
+        }
         self.take(at, keys);
-        self.rows[place].keys.splice(0..0, keys.iter().cloned());
+        if let Some(row) = self.rows.iter_mut().find(|row| known(row)) {
+            row.keys.splice(0..0, keys.iter().cloned());
+        }
         Ok(())
     }
 

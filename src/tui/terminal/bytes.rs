@@ -148,9 +148,8 @@ fn paste(bytes: &[u8]) -> Told {
 /// What stands at the beginning of these bytes.
 fn first(bytes: &[u8]) -> Piece {
     match bytes {
-        [] | [0x1b] => Piece::Unfinished,
+        [] | [0x1b] | [0x1b, 0x1b] => Piece::Unfinished,
         [0x1b, 0x1b, b'[' | b'O', ..] => with_alt(first(&bytes[1..])),
-        [0x1b, 0x1b] => Piece::Unfinished,
         [0x1b, 0x1b, ..] => {
             let escape = Event::Key(KeyEvent::from(KeyCode::Esc));
             Piece::Whole(1, Some(Told::Event(escape)))

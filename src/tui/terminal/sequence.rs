@@ -168,11 +168,11 @@ fn letter(number: u32, modifiers: KeyModifiers) -> Option<Told> {
     Some(Told::Event(Event::Key(KeyEvent::new(code, modifiers))))
 }
 
-/// `BUTTON;COLUMN;ROW`, counted from one; `least` is what the button's number begins at.
-fn click(parameters: &[u8], last: u8, least: u16) -> Option<Event> {
+/// `BUTTON;COLUMN;ROW`, counted from one; `from` is what the button's number begins at.
+fn click(parameters: &[u8], last: u8, from: u16) -> Option<Event> {
     let [button, column, row] = numbers(parameters)?;
     let place = |number: Option<u32>| u16::try_from(number?.checked_sub(1)?).ok();
-    let button = u16::try_from(button?).ok()?.checked_sub(least)?;
+    let button = u16::try_from(button?).ok()?.checked_sub(from)?;
     let (mut kind, modifiers) = button_of(button)?;
     if let (b'm', MouseEventKind::Down(button)) = (last, kind) {
         kind = MouseEventKind::Up(button);
