@@ -74,9 +74,10 @@ fn every_stack_file_in_the_documents_is_right() {
 
 /// The keys as a table, a row each.
 fn keys_as_table() -> String {
-    let rows = boatyard::tui::key_list().map(|(place, keys, words)| {
-        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-        format!("| {} | {words} | {place} |", keys.join(" "))
+    let rows = boatyard::tui::key_list().map(|row| {
+        let (place, words, action) = (row.place, row.words, row.action);
+        let keys: Vec<String> = row.keys.iter().map(|key| format!("`{key}`")).collect();
+        format!("| {} | {words} | {place} | `{action}` |", keys.join(" "))
     });
     rows.collect::<Vec<_>>().join("\n")
 }

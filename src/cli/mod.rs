@@ -167,6 +167,9 @@ Sessions are kept in $XDG_STATE_HOME/boatyard: the last ten of a stack, and at m
         /// Print it instead of writing it
         #[arg(long)]
         print: bool,
+        /// Print instead a file of the workbench's keys, to be changed and put at ~/.config/boatyard/keys.toml
+        #[arg(long, conflicts_with = "print")]
+        keys: bool,
     },
     /// Remove every container, network and process that this stack left behind
     Down(Down),

@@ -33,6 +33,11 @@ pub trait View {
     /// Shows the session as it is now; `notices` are those since the last call. Never waits.
     fn show(&mut self, shown: &Shown<'_>);
 
+    /// Whether another program has the terminal, so that whoever presses Ctrl-C means that one.
+    fn lends_terminal(&self) -> bool {
+        false
+    }
+
     /// The next wish. Dropping the future loses nothing. Pending for ever if there is nobody to ask.
     fn next_input(&mut self) -> impl Future<Output = Input>;
 }

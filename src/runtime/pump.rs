@@ -113,6 +113,7 @@ impl Pump {
 
     fn asked<W: World, V: View>(&mut self, asked: Asked, world: &mut W, view: &mut V) {
         let command = match asked {
+            Asked::End(Interrupt::Int) if view.lends_terminal() => return,
             Asked::End(_) if self.interrupted_by.is_some() => Command::Kill,
             Asked::End(interrupt) => {
                 self.interrupted_by = Some(interrupt);

@@ -187,6 +187,12 @@ fn explained(options: &config::Options, name: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Prints a file of keys with every key in it.
+pub(super) fn keys() -> u8 {
+    report::print(&crate::tui::key_template());
+    0
+}
+
 /// `boatyard init`
 pub(super) fn init(global: &Global, print: bool) -> Result<u8, Failure> {
     let directory = global.directory.clone().unwrap_or_else(|| ".".into());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -117,6 +118,7 @@ impl Opening {
             world,
             parts,
             lock: self.lock,
+            state_folder: self.identity.state_folder(),
             exports,
         })
     }
@@ -255,6 +257,8 @@ pub(super) struct Opened {
     pub(super) parts: Parts,
     /// The stack's lock, given back when the session is over.
     pub(super) lock: SessionLock,
+    /// Where what outlives the session is kept.
+    pub(super) state_folder: PathBuf,
     /// Lines for the shell: where the front doors of a copy are.
     pub(super) exports: Vec<String>,
 }

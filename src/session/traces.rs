@@ -96,6 +96,7 @@ fn show(global: &Global, path: &Path, telemetry: &Arc<Telemetry>) -> Result<u8, 
         && global.color != ColorArg::Never;
     let options = tui::Options {
         color,
+        keys: tui::keys_file(),
         ..tui::Options::default()
     };
     let mut workbench = tui::Workbench::start(&options, Arc::clone(telemetry), clock.clone())

@@ -1,8 +1,6 @@
 //! Where a person is in the details: which service's, which line, what is searched, and where they came from.
 
 use super::details::Section;
-use super::layout::Pane;
-use super::ui::{Shared, Zoom};
 use crate::text;
 
 /// What the pane shows.
@@ -15,14 +13,6 @@ pub(super) enum Tab {
     Stats,
 }
 
-/// What was shown before the details, to return to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Before {
-    pub(super) focus: Pane,
-    pub(super) zoom: Zoom,
-    pub(super) shared: Shared,
-}
-
 /// The state of the pane.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DetailsView {
@@ -31,7 +21,6 @@ pub(super) struct DetailsView {
     pub(super) cursor: usize,
     /// What is looked for; empty: nothing.
     pub(super) searched: String,
-    pub(super) before: Option<Before>,
 }
 
 impl DetailsView {

@@ -40,11 +40,12 @@ pub(super) fn render(frame: &mut Frame<'_>, scene: Scene<'_>, ui: &Ui, builds: &
     pane::footer::render(frame, layout.footer, scene, ui);
     match &ui.mode {
         Mode::Palette { line, chosen } => {
-            let found = palette::found(line.text(), scene.state);
+            let found = palette::found(&ui.keymap, line.text(), scene.state);
             pane::palette::render(frame, screen, line, &found, *chosen, scene.theme);
         }
         Mode::Help { scrolled } => {
-            pane::help::render(frame, screen, ui.places_of_panes(), *scrolled, scene.theme);
+            let places = ui.places_of_panes();
+            pane::help::render(frame, screen, (&ui.keymap, places), *scrolled, scene.theme);
         }
         Mode::Panes | Mode::Typing(_) | Mode::Inside(_) => {}
     }

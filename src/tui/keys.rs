@@ -1,6 +1,13 @@
 //! The table of keys, from which dispatch, help, footer and palette are made.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod file;
+mod keymap;
+mod names;
+mod typed;
+
+pub(super) use file::{own_file, template};
+pub(super) use keymap::{Bound, Keymap};
+pub(super) use typed::key_name;
 
 use super::layout::Pane;
 
@@ -20,6 +27,12 @@ pub(super) enum Action {
     PreviousPane,
     Focus(Pane),
     Zoom,
+    NextLayout,
+    DividerLeft,
+    DividerRight,
+    DividerUp,
+    DividerDown,
+    DividersBack,
     Back,
     Open,
     Search,
@@ -69,6 +82,7 @@ pub(super) enum Action {
     StopOrStart,
     Hold,
     EditMode,
+    Edit,
     Apply,
     ApplyAll,
     Palette,
@@ -213,6 +227,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Open, "to the trace of the line", "trace";
         ["v"] Action::Choose, "choose several lines, to be copied";
         ["y"] Action::Copy, "copy the line, or those that are chosen", "copy";
+        ["ctrl-e"] Action::Edit, "open the file that the line names in your editor, or else the lines";
     }
     Trace {
         ["esc"] Action::Back, "back to where you came from", "back";
@@ -236,12 +251,12 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["X"] Action::Export, "write the trace to a file, which `boatyard traces --file` opens";
     }
     Compare {
-        ["esc"] Action::Back, "back to the list", "back";
+        ["esc"] Action::Back, "back to where you came from", "back";
         ["enter"] Action::Open, "open the second trace", "open";
     }
     Map {
         ["enter"] Action::Open, "to the logs of the chosen service", "logs";
-        ["esc"] Action::Back, "back to the traces", "back";
+        ["esc"] Action::Back, "back to where you came from", "back";
     }
     Details {
         ["esc"] Action::Back, "back to where you came from", "back";
@@ -324,7 +339,14 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["/"] Action::Search, "search in the logs", "search";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["l"] Action::Merge, "logs of all services, or of the chosen one";
+        ["ctrl-e"] Action::Edit, "open the file that a failed build names in your editor";
         ["z"] Action::Zoom, "this pane alone, or all", "zoom";
+        ["Z"] Action::NextLayout, "overview; the pane with the services; the logs alone";
+        ["ctrl-left"] Action::DividerLeft, "move the divider between the columns to the left";
+        ["ctrl-right"] Action::DividerRight, "move it to the right";
+        ["ctrl-up"] Action::DividerUp, "move the divider above the traces, or below the services, up";
+        ["ctrl-down"] Action::DividerDown, "move it down";
+        ["="] Action::DividersBack, "all dividers where they are usually";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";
         ["t"] Action::NextTheme, "next theme";
@@ -369,144 +391,6 @@ pub(super) const KEYS: &[Binding] = keys! {
     }
 };
 
-/// What a key does in these places, the first of which goes first.
-pub(super) fn action(key: &str, places: &[Where]) -> Option<Action> {
-    places.iter().find_map(|place| {
-        let mut here = KEYS.iter().filter(|binding| binding.at == *place);
-        here.find(|binding| binding.keys.contains(&key))
-            .map(|binding| binding.action)
-    })
-}
-
-/// The bindings that work in these places; what an earlier place has taken is left out.
-pub(super) fn working(places: &[Where]) -> Vec<&'static Binding> {
-    let mut found: Vec<&Binding> = Vec::new();
-    for place in places {
-        for binding in KEYS.iter().filter(|binding| binding.at == *place) {
-            let taken = found.iter().any(|other| other.keys[0] == binding.keys[0]);
-            if !taken {
-                found.push(binding);
-            }
-        }
-    }
-    found
-}
-
-/// The name of a key: what stands in [`KEYS`]. `None` for a key that has none there.
-pub(super) fn key_name(key: KeyEvent) -> Option<String> {
-    let base = match key.code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
-            letter.to_ascii_lowercase().to_string()
-        }
-        KeyCode::Char(letter) => letter.to_string(),
-        KeyCode::F(number) => format!("f{number}"),
-        code => plain_name(code)?.to_owned(),
-    };
-    let mut name = String::new();
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        name.push_str("ctrl-");
-    }
-    if key.modifiers.contains(KeyModifiers::ALT) {
-        name.push_str("alt-");
-    }
-    let shifted = key.modifiers.contains(KeyModifiers::SHIFT);
-    if shifted && !matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
-        name.push_str("shift-");
-    }
-    Some(name + &base)
-}
-
-fn plain_name(code: KeyCode) -> Option<&'static str> {
-    Some(match code {
-        KeyCode::Enter => "enter",
-        KeyCode::Esc => "esc",
-        KeyCode::Tab => "tab",
-        KeyCode::BackTab => "shift-tab",
-        KeyCode::Up => "up",
-        KeyCode::Down => "down",
-        KeyCode::Left => "left",
-        KeyCode::Right => "right",
-        KeyCode::Home => "home",
-        KeyCode::End => "end",
-        KeyCode::PageUp => "pgup",
-        KeyCode::PageDown => "pgdn",
-        KeyCode::Backspace => "backspace",
-        KeyCode::Delete => "delete",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        let mut seen = HashSet::new();
-        for binding in KEYS {
-            for key in binding.keys {
-                assert!(seen.insert((binding.at, *key)), "{key} twice: {binding:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_key_of_the_table_can_be_typed() {
-        let named = [
-            KeyCode::Enter,
-            KeyCode::Esc,
-            KeyCode::Tab,
-            KeyCode::BackTab,
-            KeyCode::Up,
-            KeyCode::Down,
-            KeyCode::Left,
-            KeyCode::Right,
-            KeyCode::Home,
-            KeyCode::End,
-            KeyCode::PageUp,
-            KeyCode::PageDown,
-            KeyCode::F(1),
-        ];
-        let letters = (' '..='~').map(KeyCode::Char);
-        let mut typed = HashSet::new();
-        for code in named.into_iter().chain(letters) {
-            for modifiers in [
-                KeyModifiers::NONE,
-                KeyModifiers::CONTROL,
-                KeyModifiers::SHIFT,
-            ] {
-                typed.extend(key_name(KeyEvent::new(code, modifiers)));
-            }
-        }
-        for binding in KEYS {
-            for key in binding.keys {
-                assert!(typed.contains(*key), "{key} cannot be typed");
-                assert_eq!(action(key, &[binding.at]), Some(binding.action));
-            }
-        }
-    }
-
-    #[test]
-    fn a_nearer_place_goes_first() {
-        let places = [Where::Traces, Where::Panes, Where::Always];
-        assert_eq!(action("enter", &places), Some(Action::Open));
-        assert_eq!(action("ctrl-c", &places), Some(Action::Interrupt));
-        let open: Vec<&str> = working(&places)
-            .iter()
-            .filter(|binding| binding.keys[0] == "enter")
-            .map(|binding| binding.words)
-            .collect();
-        assert_eq!(open, ["open the trace"]);
-    }
-
-    #[test]
-    fn shifted_and_control_letters_have_one_name() {
-        let shifted = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
-        assert_eq!(key_name(shifted).as_deref(), Some("G"));
-        let control = KeyEvent::new(KeyCode::Char('C'), KeyModifiers::CONTROL);
-        assert_eq!(key_name(control).as_deref(), Some("ctrl-c"));
-    }
-}
+#[path = "keys/tests.rs"]
+mod tests;

@@ -1,8 +1,11 @@
 //! Where everything stands on the screen: one pure function of its size.
 
+pub(super) mod divide;
+
 use ratatui::layout::Rect;
 
-use super::ui::Shared;
+use self::divide::{Divider, Dividers, Grip};
+use super::ui::{Shared, Zoom};
 
 /// One pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,8 +80,10 @@ impl Pane {
 pub(super) struct Wish {
     /// The pane that is worked in.
     pub(super) focus: Pane,
-    /// Whether it is to be alone.
-    pub(super) zoomed: bool,
+    /// Which panes are wanted.
+    pub(super) zoom: Zoom,
+    /// Where the person put what divides them.
+    pub(super) dividers: Dividers,
     /// What stands where the logs are, where there is no room for both.
     pub(super) upper: Shared,
     /// How many services there are.
@@ -100,6 +105,8 @@ pub(super) struct Layout {
     /// Where the terminal inside a service is, if somebody is there.
     pub(super) inside: Rect,
     pub(super) footer: Rect,
+    /// What divides panes, and can be moved.
+    pub(super) grips: Vec<Grip>,
 }
 
 impl Layout {
@@ -147,6 +154,8 @@ const HEALTH: u16 = 11;
 /// │ footer                           │ │ footer                        │ │ footer             │
 /// └──────────────────────────────────┘ └───────────────────────────────┘ └────────────────────┘
 /// ```
+///
+/// In the focus layout only the services stand beside (or, where it is narrow, above) the pane in focus.
 pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
     let (header, rest) = top(screen, 1);
     let (footer, rest) = bottom(rest, u16::from(screen.height > 3));
@@ -161,7 +170,7 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
     };
     if wish.inside {
         (layout.panes, layout.inside) = inside(rest, wish);
-    } else if wish.zoomed
+    } else if wish.zoom == Zoom::Alone
         || wish.focus.is_whole()
         || screen.width < SMALL.0
         || screen.height < SMALL.1
@@ -169,66 +178,109 @@ pub(super) fn layout(screen: Rect, wish: Wish) -> Layout {
         let (tabs, body) = top(rest, u16::from(rest.height > 2));
         layout.tabs = tabs;
         layout.panes.push((wish.focus, body));
-    } else if screen.width < WIDE {
-        layout.panes = middle(rest, wish);
     } else {
-        layout.panes = wide(rest, wish);
+        (layout.panes, layout.grips) = match (wish.zoom, screen.width < WIDE) {
+            (Zoom::Focus, is_narrow) => focused(rest, wish, is_narrow),
+            (_, true) => middle(rest, wish),
+            (_, false) => wide(rest, wish),
+        };
     }
     layout.panes.retain(|(_, area)| !area.is_empty());
     layout
 }
 
+type Divided = (Vec<(Pane, Rect)>, Vec<Grip>);
+
 /// A terminal takes the right column where it is as wide as terminals are, else all there is.
 fn inside(body: Rect, wish: Wish) -> (Vec<(Pane, Rect)>, Rect) {
-    let (left, right) = columns(body, left_width(body));
-    if wish.zoomed || right.width < TERMINAL || body.height < SMALL.1 {
+    let (left, right) = columns(body, left_width(body, wish.dividers));
+    if wish.zoom == Zoom::Alone || right.width < TERMINAL || body.height < SMALL.1 {
         return (Vec::new(), body);
     }
-    let mut panes = wide(body, wish);
+    let (mut panes, _) = wide(body, wish);
     panes.retain(|(_, area)| area.right() <= left.right());
     (panes, right)
 }
 
-fn left_width(body: Rect) -> u16 {
-    (body.width * 2 / 5).clamp(40, 58)
+fn left_width(body: Rect, dividers: Dividers) -> u16 {
+    let usual = (body.width * 2 / 5).clamp(40, 58);
+    dividers.of(Divider::Columns, body.width, usual)
 }
 
-fn wide(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
-    let (left, right) = columns(body, left_width(body));
-    let (services, left) = top(left, (wish.services + 3).min(left.height * 3 / 5).max(4));
+fn wide(body: Rect, wish: Wish) -> Divided {
+    let dividers = wish.dividers;
+    let (left_column, right) = columns(body, left_width(body, dividers));
+    let usual = (wish.services + 3).min(left_column.height * 3 / 5).max(4);
+    let rows = dividers.of(Divider::Services, left_column.height, usual);
+    let (services, left) = top(left_column, rows);
     let build_fits = left.height >= HEALTH + ROOM_FOR_BUILD;
     let (health, build) = if build_fits {
         top(left, HEALTH)
     } else {
         (left, Rect::ZERO)
     };
-    let (upper, traces) = top(right, right.height - right.height * 2 / 5);
+    let usual = right.height - right.height * 2 / 5;
+    let rows = dividers.of(Divider::Traces, right.height, usual);
+    let (upper, traces) = top(right, rows);
     let (_, upper) = bottom(upper, u16::from(body.height + 3 >= ROOMY));
     let upper_pane = match wish.upper {
         Shared::Build if build_fits => Pane::Logs,
         other => other.pane(),
     };
-    vec![
+    let panes = vec![
         (Pane::Services, services),
         (Pane::Health, health),
         (Pane::Build, build),
         (upper_pane, upper),
         (Pane::Traces, traces),
-    ]
+    ];
+    let grips = vec![
+        Grip::between_columns(body, left_column),
+        Grip::above(Divider::Services, left_column, health),
+        Grip::above(Divider::Traces, right, traces),
+    ];
+    (panes, grips)
 }
 
-fn middle(body: Rect, wish: Wish) -> Vec<(Pane, Rect)> {
-    let rows = (wish.services + 2).clamp(7, (body.height * 2 / 5).max(7));
+fn middle(body: Rect, wish: Wish) -> Divided {
+    let usual = (wish.services + 2).clamp(7, (body.height * 2 / 5).max(7));
+    let rows = wish.dividers.of(Divider::Services, body.height, usual);
     let (first, rest) = top(body, rows);
     let (services, health) = columns(first, first.width * 11 / 20);
-    let (upper, traces) = top(rest, rest.height - rest.height * 2 / 5);
-    let upper_pane = wish.upper.pane();
-    vec![
+    let usual = rest.height - rest.height * 2 / 5;
+    let rows = wish.dividers.of(Divider::Traces, rest.height, usual);
+    let (upper, traces) = top(rest, rows);
+    let panes = vec![
         (Pane::Services, services),
         (Pane::Health, health),
-        (upper_pane, upper),
+        (wish.upper.pane(), upper),
         (Pane::Traces, traces),
-    ]
+    ];
+    let grips = vec![
+        Grip::above(Divider::Services, body, upper),
+        Grip::above(Divider::Traces, rest, traces),
+    ];
+    (panes, grips)
+}
+
+/// The services, and beside or below them the pane that is worked in.
+fn focused(body: Rect, wish: Wish, is_narrow: bool) -> Divided {
+    let pane = match wish.focus {
+        Pane::Services => wish.upper.pane(),
+        other => other,
+    };
+    let (services, rest, grip) = if is_narrow {
+        let usual = (wish.services + 2).clamp(4, (body.height * 2 / 5).max(4));
+        let (first, rest) = top(
+            body,
+            wish.dividers.of(Divider::Services, body.height, usual),
+        );
+        (first, rest, Grip::above(Divider::Services, body, rest))
+    } else {
+        let (left, right) = columns(body, left_width(body, wish.dividers));
+        (left, right, Grip::between_columns(body, left))
+    };
+    (vec![(Pane::Services, services), (pane, rest)], vec![grip])
 }
 
 /// The first `rows` rows and the rest.
@@ -267,95 +319,5 @@ fn columns(area: Rect, width: u16) -> (Rect, Rect) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wish() -> Wish {
-        Wish {
-            focus: Pane::Services,
-            zoomed: false,
-            upper: Shared::Logs,
-            services: 5,
-            banner: 0,
-            inside: false,
-        }
-    }
-
-    fn names(width: u16, height: u16, wish: Wish) -> Vec<Pane> {
-        let layout = layout(Rect::new(0, 0, width, height), wish);
-        layout.panes.iter().map(|(pane, _)| *pane).collect()
-    }
-
-    #[test]
-    fn the_size_decides_which_panes_are_seen() {
-        use Pane::{Build, Health, Logs, Services, Traces};
-        let all = [Services, Health, Build, Logs, Traces];
-        assert_eq!(names(140, 40, wish()), all);
-        assert_eq!(names(120, 24, wish()), [Services, Health, Logs, Traces]);
-        assert_eq!(names(80, 24, wish()), [Services, Health, Logs, Traces]);
-        assert_eq!(names(40, 12, wish()), [Services]);
-        let build = Wish {
-            upper: Shared::Build,
-            ..wish()
-        };
-        assert_eq!(names(80, 24, build), [Services, Health, Build, Traces]);
-        assert_eq!(names(140, 40, build), all);
-        let details = Wish {
-            upper: Shared::Details,
-            ..wish()
-        };
-        let beside = [Services, Health, Build, Pane::Details, Traces];
-        assert_eq!(names(140, 40, details), beside);
-        let zoomed = Wish {
-            focus: Logs,
-            zoomed: true,
-            ..wish()
-        };
-        assert_eq!(names(140, 40, zoomed), [Logs]);
-        let inside = Wish {
-            inside: true,
-            ..wish()
-        };
-        assert_eq!(names(140, 40, inside), [Services, Health, Build]);
-        assert_eq!(names(120, 40, inside), []);
-        let whole = layout(Rect::new(0, 0, 80, 24), inside).inside;
-        assert_eq!((whole.width, whole.height), (80, 22));
-    }
-
-    #[test]
-    fn at_any_size_areas_stay_inside_and_apart() {
-        for width in 0..170 {
-            for height in 0..60 {
-                for (services, banner, zoomed) in [(0, 0, false), (5, 1, false), (90, 3, true)] {
-                    let screen = Rect::new(0, 0, width, height);
-                    let wish = Wish {
-                        zoomed,
-                        services,
-                        banner,
-                        inside: (width + height) % 3 == 0,
-                        ..wish()
-                    };
-                    let layout = layout(screen, wish);
-                    let panes = layout.panes.iter().map(|(_, area)| *area);
-                    let others = [
-                        layout.header,
-                        layout.banner,
-                        layout.tabs,
-                        layout.footer,
-                        layout.inside,
-                    ];
-                    let areas: Vec<Rect> = panes
-                        .chain(others)
-                        .filter(|area| !area.is_empty())
-                        .collect();
-                    for (at, area) in areas.iter().enumerate() {
-                        assert_eq!(area.intersection(screen), *area, "{screen:?}");
-                        for other in &areas[at + 1..] {
-                            assert!(!area.intersects(*other), "{screen:?}: {layout:?}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
+#[path = "layout/tests.rs"]
+mod tests;

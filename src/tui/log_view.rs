@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::log_entries::{Entry, Folding, Reader};
 use super::log_groups::Groups;
 use crate::stack::ServiceName;
 use crate::telemetry::{Filter, LogLine, Position, Search, Select, Telemetry};
 
 /// Whose lines are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Scope {
     /// Those of the chosen service.
     #[default]
@@ -39,7 +42,8 @@ pub(super) enum Place {
 }
 
 /// What long lines do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Fold {
     /// They are cut at the pane's edge.
     #[default]
@@ -49,7 +53,8 @@ pub(super) enum Fold {
 }
 
 /// How what a line says is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Form {
     /// Message first, then the fields, where the line's form is known.
     #[default]
@@ -59,7 +64,8 @@ pub(super) enum Form {
 }
 
 /// What stands before a line of its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Times {
     /// When it came.
     #[default]

@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::keys::{Action, KEYS, Where};
+use super::keys::{Action, Keymap, Where};
 use super::theme::BUILT_IN;
 use crate::engine::State;
 use crate::stack::ServiceName;
@@ -14,6 +14,7 @@ pub(super) enum Entry {
     Action(Action),
     Service(ServiceName),
     Theme(String),
+    ThemeOfTerminal,
 }
 
 /// A row of the palette.
@@ -22,17 +23,17 @@ pub(super) struct Found {
     pub(super) entry: Entry,
     pub(super) words: String,
     /// The key that does the same; empty if there is none.
-    pub(super) key: &'static str,
+    pub(super) key: String,
     /// Which of the letters were typed, by their place among the letters.
     pub(super) hits: Vec<u32>,
 }
 
 /// What these letters find, the best first.
-pub(super) fn found(typed: &str, state: &State) -> Vec<Found> {
+pub(super) fn found(keymap: &Keymap, typed: &str, state: &State) -> Vec<Found> {
     let pattern = Pattern::parse(typed, CaseMatching::Smart, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut scored: Vec<(u32, Found)> = entries(state)
+    let mut scored: Vec<(u32, Found)> = entries(keymap, state)
         .into_iter()
         .filter_map(|mut found| {
             let words = Utf32Str::new(&found.words, &mut buffer);
@@ -49,21 +50,21 @@ pub(super) fn found(typed: &str, state: &State) -> Vec<Found> {
     scored.into_iter().map(|(_, found)| found).collect()
 }
 
-fn entries(state: &State) -> Vec<Found> {
-    let entry = |entry, words: String, key| Found {
+fn entries(keymap: &Keymap, state: &State) -> Vec<Found> {
+    let entry = |entry, words: String, key: &str| Found {
         entry,
         words,
-        key,
+        key: key.to_owned(),
         hits: Vec::new(),
     };
     let mut entries: Vec<Found> = Vec::new();
-    let here = KEYS
-        .iter()
+    let here = keymap
+        .rows()
         .filter(|binding| is_offered(binding.at, binding.action));
     for binding in here {
         let known = Entry::Action(binding.action);
         if entries.iter().all(|other| other.entry != known) {
-            entries.push(entry(known, binding.words.to_owned(), binding.keys[0]));
+            entries.push(entry(known, binding.words.to_owned(), &binding.keys[0]));
         }
     }
     for name in state.services.keys() {
@@ -80,6 +81,8 @@ fn entries(state: &State) -> Vec<Found> {
             "",
         ));
     }
+    let words = "theme as the terminal has it".to_owned();
+    entries.push(entry(Entry::ThemeOfTerminal, words, ""));
     entries
 }
 

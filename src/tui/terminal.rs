@@ -1,7 +1,10 @@
 //! The real terminal: taken over, given back whatever happens, written to without ever waiting for it.
 
+mod bytes;
 mod facts;
 mod input;
+mod lent;
+mod sequence;
 mod writer;
 
 use std::io::{self, IsTerminal};
@@ -17,21 +20,34 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, queue, terminal};
 
 pub(super) use facts::{depth, ground};
-pub(super) use input::{Heard, listen};
+pub(super) use input::{Ears, Heard};
+pub(super) use lent::Editors;
 pub use writer::FrameWriter;
 pub(super) use writer::Lane;
 
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// How long a terminal that takes nothing may delay giving it back.
+/// The terminal tells when it gets dark or light (private mode 2031, where it is known): `ESC [ ? 997 ; 1 n`, or 2.
+const TELLS_GROUND: &[u8] = b"\x1b[?2031h";
+
+/// How long a terminal that takes nothing, or answers nothing, may delay giving it back.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Takes the terminal: raw mode, the alternate screen, the mouse if wanted, pastes as one piece.
+/// How the terminal is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// Clicks and the wheel come here.
+    pub(super) mouse: bool,
+    /// It is asked whether it is dark or light, and tells when that changes.
+    pub(super) ground: bool,
+}
+
+/// Takes the terminal: raw mode, the alternate screen, pastes as one piece, and what else is wanted.
 ///
 /// # Errors
 /// When standard output is no terminal, or the terminal refuses raw mode.
-pub(super) fn take(mouse: bool) -> io::Result<()> {
+pub(super) fn take(manner: Manner) -> io::Result<()> {
     if !io::stdout().is_terminal() {
         return Err(io::Error::other(
             "standard output is no terminal; `boatyard watch` needs none",
@@ -48,10 +64,24 @@ pub(super) fn take(mouse: bool) -> io::Result<()> {
         EnableFocusChange,
         cursor::Hide
     )?;
-    if mouse {
+    if manner.mouse {
         queue!(bytes, EnableMouseCapture)?;
     }
+    if manner.ground {
+        bytes.extend(follow_ground());
+    }
     writer::write_within(&bytes, PATIENCE)
+}
+
+/// Asks the terminal to tell when it gets dark or light, and what it is now, as bytes to be written with the next frame.
+pub(super) fn follow_ground() -> Vec<u8> {
+    [TELLS_GROUND, ask_ground()].concat()
+}
+
+/// Asks whether the terminal is dark or light, as bytes to be written with the next frame.
+pub(super) fn ask_ground() -> &'static [u8] {
+    input::asked();
+    input::QUESTION
 }
 
 /// Gives the mouse to the terminal, or takes it, as bytes to be written with the next frame.
@@ -80,7 +110,7 @@ pub fn restore() {
         return;
     }
     let mut bytes = Vec::new();
-    bytes.extend_from_slice(b"\x1b[?2026l\x1b[0m");
+    bytes.extend_from_slice(b"\x1b[?2026l\x1b[0m\x1b[?2031l");
     // Writing to memory cannot fail, and a terminal that is gone needs nothing back.
     drop(queue!(
         bytes,
@@ -91,6 +121,7 @@ pub fn restore() {
         cursor::Show
     ));
     drop(writer::write_within(&bytes, PATIENCE));
+    input::settle(PATIENCE);
     drop(terminal::disable_raw_mode());
 }
 
@@ -98,11 +129,11 @@ pub fn restore() {
 ///
 /// # Errors
 /// When the terminal cannot be taken again.
-pub(super) fn suspend(mouse: bool) -> io::Result<()> {
+pub(super) fn suspend(manner: Manner) -> io::Result<()> {
     restore();
     // The whole job stops, as if the shell's own Ctrl-Z had been pressed.
     rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-    take(mouse)
+    take(manner)
 }
 
 fn restore_on_panic() {

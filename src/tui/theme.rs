@@ -106,6 +106,11 @@ impl Theme {
         Self::named(name, self.depth)
     }
 
+    /// Whether it has colours at all.
+    pub(super) fn has_colours(&self) -> bool {
+        self.depth != Depth::None
+    }
+
     /// The theme for a terminal of this ground, as many-coloured as this one.
     pub(super) fn on(&self, ground: Ground) -> Self {
         Self::for_ground(ground, self.depth)

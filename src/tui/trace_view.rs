@@ -35,6 +35,15 @@ pub(super) enum Opened {
     Map,
 }
 
+/// What came of marking a trace.
+#[derive(Debug)]
+pub(super) enum Marked {
+    /// What is to be said of it.
+    Said(&'static str),
+    /// The two are to be compared.
+    Compare(Box<Comparison>),
+}
+
 /// The state of the trace pane.
 #[derive(Debug)]
 pub(super) struct TraceView {
@@ -149,14 +158,6 @@ impl TraceView {
         self.newest = None;
     }
 
-    /// Opens the trace that is chosen.
-    pub(super) fn open_chosen(&mut self) {
-        if let Some(trace) = self.current() {
-            self.choose(trace);
-            self.opened = Opened::Trace(Box::new(OpenTrace::new(trace)));
-        }
-    }
-
     /// The trace that is open, if one is.
     pub(super) fn open(&self) -> Option<&OpenTrace> {
         match &self.opened {
@@ -184,21 +185,20 @@ impl TraceView {
     }
 
     /// Marks the trace that is open or chosen, or compares it with the one that is marked; what was done, in words.
-    pub(super) fn mark_or_compare(&mut self) -> Option<String> {
-        let current = self.current()?;
+    pub(super) fn mark_or_compare(&mut self) -> Marked {
+        let Some(current) = self.current() else {
+            return Marked::Said("there is no trace to be marked");
+        };
         match self.marked {
             None => {
                 self.marked = Some(current);
-                Some("marked; c on another trace compares the two".into())
+                Marked::Said("marked; c on another trace compares the two")
             }
             Some(marked) if marked == current => {
                 self.marked = None;
-                Some("no longer marked".into())
+                Marked::Said("no longer marked")
             }
-            Some(marked) => {
-                self.opened = Opened::Compare(Comparison::new(marked, current));
-                None
-            }
+            Some(marked) => Marked::Compare(Box::new(Comparison::new(marked, current))),
         }
     }
 

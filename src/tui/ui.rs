@@ -1,17 +1,21 @@
 //! What only the screen knows: where the person is, and what is being typed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{ServiceState, State};
 use crate::stack::ServiceName;
 use crate::telemetry::terminals::Key;
 
 use super::details_view::{DetailsView, Tab};
-use super::keys::Where;
+use super::keys::{Keymap, Where};
+use super::layout::divide::{Dividers, Grip};
 use super::layout::{Layout, Pane, Wish};
 use super::log_view::LogView;
 use super::notices::Notices;
 use super::prompt::Line;
 use super::timeline_view::TimelineView;
 use super::trace_view::{Opened, TraceView};
+use super::trail::Trail;
 
 /// What the keys go to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,11 +68,14 @@ pub(super) enum Asked {
 }
 
 /// Which panes are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Zoom {
     /// As many as there is room for.
     #[default]
     Overview,
+    /// The services and the one in focus.
+    Focus,
     /// The one in focus.
     Alone,
 }
@@ -94,9 +101,11 @@ impl Shared {
 }
 
 /// Whose the mouse is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Mouse {
     /// Clicks and the wheel come here.
+    #[default]
     Ours,
     /// The terminal selects text with it.
     Terminals,
@@ -105,9 +114,13 @@ pub(super) enum Mouse {
 /// The state of the screen.
 #[derive(Debug)]
 pub(super) struct Ui {
+    /// Which key does what.
+    pub(super) keymap: Keymap,
     pub(super) chosen: Option<ServiceName>,
     pub(super) focus: Pane,
     pub(super) zoom: Zoom,
+    /// The layout that is seen again when a pane is alone no more.
+    pub(super) unzoomed: Zoom,
     pub(super) shared: Shared,
     pub(super) mode: Mode,
     pub(super) mouse: Mouse,
@@ -119,12 +132,12 @@ pub(super) struct Ui {
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
-    /// Which panes were shown before the map of services.
-    pub(super) zoom_before_map: Zoom,
-    /// Where the person was before a pane that has the whole screen.
-    pub(super) before_whole: Pane,
-    /// The pane from which a jump led here, to return to.
-    pub(super) came_from: Option<Pane>,
+    /// The jumps that led to where the person is.
+    pub(super) trail: Trail,
+    /// Where the person put what divides the panes.
+    pub(super) dividers: Dividers,
+    /// The divider that the mouse holds.
+    pub(super) held: Option<Grip>,
     /// Whether the mouse is being drawn over lines of the log.
     pub(super) dragging: bool,
     /// What was just done, in words; until the next key.
@@ -141,9 +154,11 @@ impl Ui {
     /// The screen as it is found at first.
     pub(super) fn new(mouse: Mouse) -> Self {
         Self {
+            keymap: Keymap::default(),
             chosen: None,
             focus: Pane::Services,
             zoom: Zoom::default(),
+            unzoomed: Zoom::default(),
             shared: Shared::default(),
             mode: Mode::default(),
             mouse,
@@ -154,9 +169,9 @@ impl Ui {
             timeline: TimelineView::default(),
             build_scrolled: 0,
             health_scrolled: 0,
-            zoom_before_map: Zoom::default(),
-            before_whole: Pane::Services,
-            came_from: None,
+            trail: Trail::default(),
+            dividers: Dividers::default(),
+            held: None,
             dragging: false,
             said: None,
             left: None,
@@ -168,6 +183,7 @@ impl Ui {
     /// Keeps the choice within what there is.
     pub(super) fn settle(&mut self, state: &State) {
         let is_there = |name: &ServiceName| state.services.contains_key(name);
+        self.logs.marked.retain(is_there);
         if !self.chosen.as_ref().is_some_and(is_there) {
             self.chosen = state.services.keys().next().cloned();
         }
@@ -198,31 +214,6 @@ impl Ui {
             if self.logs.scope == super::log_view::Scope::Chosen {
                 self.logs.follow();
             }
-        }
-    }
-
-    /// Moves the focus.
-    pub(super) fn go_to(&mut self, pane: Pane) {
-        let leaves_details = self.focus == Pane::Details && pane != Pane::Details;
-        if let Some(before) = self.details.before.take_if(|_| leaves_details) {
-            // Whoever saw the details alone sees again what was seen before, with what was asked for in its place.
-            if self.zoom == Zoom::Alone {
-                self.zoom = before.zoom;
-                self.shared = before.shared;
-            }
-        }
-        // Whoever returns from a jump is not there for the first time.
-        let returns = self.came_from == Some(pane);
-        if pane.is_whole() && !self.focus.is_whole() && !returns {
-            self.before_whole = self.focus;
-        }
-        self.focus = pane;
-        self.came_from = None;
-        match pane {
-            Pane::Build => self.shared = Shared::Build,
-            Pane::Logs => self.shared = Shared::Logs,
-            Pane::Details => self.shared = Shared::Details,
-            Pane::Services | Pane::Traces | Pane::Health | Pane::Timeline | Pane::Notices => {}
         }
     }
 
@@ -263,7 +254,8 @@ impl Ui {
         let count = |many: usize| u16::try_from(many).unwrap_or(u16::MAX / 2);
         Wish {
             focus: self.focus,
-            zoomed: self.zoom == Zoom::Alone,
+            zoom: self.zoom,
+            dividers: self.dividers,
             upper: self.shared,
             services: count(state.services.len()),
             banner: count(banner),

@@ -1,9 +1,11 @@
 //! What keys and the mouse do: the screen's own state is changed here and nowhere else.
 
 mod details;
+mod editor;
 mod edits;
 mod faults;
 mod inside;
+mod layout;
 mod logs;
 mod mouse;
 mod repeat;
@@ -22,6 +24,7 @@ use crate::engine::{BuildState, Command, Phase, State, Wanted};
 use crate::runtime::Clock;
 use crate::telemetry::{Direction, Telemetry};
 
+use super::editor::Task;
 use super::keys::{self, Action};
 use super::layout::Pane;
 use super::log_view::{Fold, Scope, Source};
@@ -41,12 +44,16 @@ pub(super) enum Wish {
     NextTheme,
     /// The theme of this name.
     Theme(String),
+    /// The theme for the terminal, dark or light as that is.
+    ThemeOfTerminal,
     /// The mouse changed hands.
     Mouse,
     /// Draw everything again.
     Redraw,
     /// Back to the shell.
     Suspend,
+    /// Open this in the person's editor.
+    Edit(Task),
 }
 
 /// What is known while a key is answered.
@@ -82,7 +89,7 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
     if inside::after_leaving(ui, known, name.as_deref().unwrap_or_default()) {
         return None;
     }
-    if let Some(action) = name.and_then(|name| keys::action(&name, ui.places())) {
+    if let Some(action) = name.and_then(|name| ui.keymap.action(&name, ui.places())) {
         return act(ui, known, action);
     }
     match &mut ui.mode {
@@ -141,7 +148,12 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Focus(pane) => focus(ui, pane),
         Action::Map => traces::map(ui),
         Action::Details | Action::OtherService(_) => details::act(ui, known, action),
-        Action::Zoom => zoom(ui),
+        Action::Zoom | Action::NextLayout => layout::act(ui, action),
+        Action::DividerLeft
+        | Action::DividerRight
+        | Action::DividerUp
+        | Action::DividerDown
+        | Action::DividersBack => layout::act(ui, action),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
         Action::Search => typing::search(ui),
@@ -179,6 +191,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Palette => ui.mode = palette(),
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
+        Action::Edit => return editor::open(ui, known),
         Action::Copy => return copy(ui, known),
         Action::CopyCurl | Action::SendAgain | Action::SaveCheck | Action::Export => {
             return repeat::act(ui, known, action);
@@ -237,7 +250,11 @@ fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(by),
         Mode::Palette { line, chosen } => {
-            *chosen = moved(*chosen, by, palette::found(line.text(), known.state).len());
+            *chosen = moved(
+                *chosen,
+                by,
+                palette::found(&ui.keymap, line.text(), known.state).len(),
+            );
         }
         Mode::Typing(_) | Mode::Inside(_) => {}
         Mode::Panes => move_in(ui, known, ui.focus, by, false),
@@ -299,7 +316,9 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
 fn next_pane(ui: &mut Ui, by: usize) {
     let at = Pane::ALL.iter().position(|pane| *pane == ui.focus);
     // From a pane that has the whole screen it goes on where the person was before.
-    ui.go_to(at.map_or(ui.before_whole, |at| Pane::ALL[(at + by) % Pane::ALL.len()]));
+    let before = ui.trail.began_in().filter(|pane| !pane.is_whole());
+    let next = at.map(|at| Pane::ALL[(at + by) % Pane::ALL.len()]);
+    ui.go_to(next.or(before).unwrap_or(Pane::Services));
 }
 
 fn scroll_sideways(ui: &mut Ui, right: bool) {
@@ -311,35 +330,25 @@ fn scroll_sideways(ui: &mut Ui, right: bool) {
     };
 }
 
-fn zoom(ui: &mut Ui) {
-    if ui.focus.is_whole() {
-        ui.said = Some("this pane has the whole screen already; esc goes back".into());
-        return;
-    }
-    ui.zoom = match ui.zoom {
-        Zoom::Overview => Zoom::Alone,
-        Zoom::Alone => Zoom::Overview,
-    };
-}
-
 /// One step back: what was opened last closes first.
 fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::cancel(ui, known, &typing),
         Mode::Palette { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
-        Mode::Panes => back_in_panes(ui),
+        Mode::Panes => back_in_panes(ui, known.state),
     }
 }
 
-fn back_in_panes(ui: &mut Ui) {
-    if details::back(ui) || whole::back(ui) || traces::back(ui) {
+/// What was opened within the pane closes first; then the last jump is gone back; then come panes that nothing led to.
+fn back_in_panes(ui: &mut Ui, state: &State) {
+    if details::back(ui) || traces::back(ui) || logs::back(ui) || ui.return_back(state) {
+        return;
+    }
+    if traces::to_list(ui) {
         return;
     }
     if ui.zoom == Zoom::Alone {
-        ui.zoom = Zoom::Overview;
-    } else if ui.focus == Pane::Logs
-        && (ui.logs.anchor.take().is_some() || ui.logs.searching.take().is_some())
-    {
+        ui.zoom = ui.unzoomed;
     } else if ui.focus == Pane::Logs && ui.logs.place != super::log_view::Place::Following {
         ui.logs.follow();
     } else {
@@ -375,7 +384,7 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::submit(ui, known, typing),
         Mode::Palette { line, chosen } => {
-            let mut found = palette::found(line.text(), known.state);
+            let mut found = palette::found(&ui.keymap, line.text(), known.state);
             if chosen >= found.len() {
                 return None;
             }
@@ -387,6 +396,7 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
                     None
                 }
                 Entry::Theme(name) => Some(Wish::Theme(name)),
+                Entry::ThemeOfTerminal => Some(Wish::ThemeOfTerminal),
             }
         }
         other => {

@@ -1,6 +1,9 @@
 //! The view with a screen: draws what changed, when it changed, and turns keys into commands.
 
+mod real;
+
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +11,18 @@ use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::layout::{Position, Rect};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
+use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
 use super::builds::Builds;
+use super::kept::{Keeper, Kept};
+use super::keys::Keymap;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
-use super::terminal::{self, FrameWriter, Heard, Lane};
+use super::terminal::{self, FrameWriter, Manner};
 use super::theme::{Depth, Ground, Theme};
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
@@ -31,8 +36,6 @@ use crate::telemetry::Telemetry;
 const FRAME: Duration = Duration::from_millis(8);
 /// Frames for new lines and requests alone are at least this far apart.
 const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
-/// The kernel's number of SIGCONT: this process goes on after it was stopped.
-const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
 
 /// How a workbench is wanted.
 #[derive(Debug, Clone)]
@@ -43,6 +46,10 @@ pub struct Options {
     pub color: bool,
     /// Whether the mouse works in the panes.
     pub mouse: bool,
+    /// A person's own file of keys; it need not be there.
+    pub keys: Option<PathBuf>,
+    /// Where it is remembered how the screen was left; nothing: nowhere.
+    pub kept: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -51,6 +58,8 @@ impl Default for Options {
             theme: None,
             color: true,
             mouse: true,
+            keys: None,
+            kept: None,
         }
     }
 }
@@ -66,7 +75,12 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     /// Of the terminals inside services.
     terminals: watch::Receiver<u64>,
     theme: Theme,
+    /// The theme is dark or light as the terminal is, until one is chosen by hand.
+    follows_ground: bool,
+    /// Whether the theme was chosen by hand, now or the last time.
+    chose_theme: bool,
     ui: Ui,
+    keeper: Option<Keeper>,
     builds: Builds,
     alerts: Alerts,
     /// What there is to tell of requests that are held.
@@ -100,56 +114,23 @@ struct Drawn {
     stale: Option<Instant>,
 }
 
-/// The real terminal's two lanes.
-#[derive(Debug)]
-struct Real {
-    lane: Lane,
-    heard: mpsc::UnboundedReceiver<Heard>,
-    continued: Signal,
-    /// Whether the end of the terminal was told.
-    lost: bool,
-    /// Whether the next SIGCONT ends a stop that we asked for, after which all is well already.
-    stopped_itself: bool,
-}
-
-impl Workbench {
-    /// Takes the terminal and paints its ground; the first [`View::show`] draws at once. To be called within a tokio
-    /// runtime.
-    ///
-    /// # Errors
-    /// When standard output is no terminal, when the theme is unknown, or when the terminal or a thread cannot be had.
-    pub fn start(options: &Options, telemetry: Arc<Telemetry>, clock: Clock) -> io::Result<Self> {
-        let depth = terminal::depth(options.color);
-        let ground = terminal::ground();
-        let theme = chosen_theme(options.theme.as_deref(), ground, depth)?;
-        let ask = options.theme.is_none() && ground.is_none() && depth != Depth::None;
-        terminal::take(options.mouse)?;
-        let started = Self::on_terminal(theme, options.mouse, ask, telemetry, clock);
-        if started.is_err() {
-            terminal::restore();
-        }
-        started
+/// The theme to begin with, and whether it was chosen by hand the last time: the one that is asked for, else the one that was
+/// chosen then, else the one for the terminal.
+///
+/// # Errors
+/// When the theme that is asked for is unknown.
+fn first_theme(
+    options: &Options,
+    kept: &Kept,
+    ground: Option<Ground>,
+    depth: Depth,
+) -> io::Result<(Theme, bool)> {
+    let named = options.theme.as_deref();
+    let kept = kept.theme.as_deref().filter(|_| named.is_none());
+    if let Some(theme) = kept.and_then(|name| Theme::named(name, depth)) {
+        return Ok((theme, true));
     }
-
-    fn on_terminal(
-        theme: Theme,
-        mouse: bool,
-        ask: bool,
-        telemetry: Arc<Telemetry>,
-        clock: Clock,
-    ) -> io::Result<Self> {
-        let (lane, writer) = Lane::open()?;
-        let screen = Terminal::new(CrosstermBackend::new(writer))?;
-        let mut workbench = Self::with(screen, theme, mouse, telemetry, clock);
-        workbench.real = Some(Real {
-            lane,
-            heard: terminal::listen(ask)?,
-            continued: signal(SignalKind::from_raw(CONTINUED))?,
-            lost: false,
-            stopped_itself: false,
-        });
-        Ok(workbench)
-    }
+    Ok((chosen_theme(named, ground, depth)?, false))
 }
 
 /// The theme of this name, else the one for the terminal.
@@ -184,9 +165,14 @@ impl<B: Backend> Workbench<B> {
         } else {
             Depth::None
         };
-        let theme = chosen_theme(options.theme.as_deref(), None, depth)?;
+        let kept = options.kept.as_deref().map(Kept::read).unwrap_or_default();
+        let (theme, chose_theme) = first_theme(options, &kept, None, depth)?;
         let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
-        Ok(Self::with(screen, theme, options.mouse, telemetry, clock))
+        let mouse = options.mouse && kept.mouse();
+        let mut workbench = Self::with(screen, theme, mouse, telemetry, clock);
+        workbench.chose_theme = chose_theme;
+        workbench.furnish(options, kept);
+        Ok(workbench)
     }
 
     fn with(
@@ -205,6 +191,9 @@ impl<B: Backend> Workbench<B> {
             telemetry,
             clock,
             theme,
+            follows_ground: false,
+            chose_theme: false,
+            keeper: None,
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
@@ -215,6 +204,41 @@ impl<B: Backend> Workbench<B> {
             frames: 0,
             room: None,
         }
+    }
+
+    /// Lays it out as it was left the last time, and takes over a person's own keys.
+    fn furnish(&mut self, options: &Options, kept: Kept) {
+        kept.restore(&mut self.ui);
+        self.keeper = options.kept.clone().map(|file| Keeper::new(file, kept));
+        self.take_keys(options.keys.as_deref());
+    }
+
+    /// Remembers how the screen is now.
+    fn keep(&mut self) {
+        // A divider that is being moved is not there yet.
+        if self.ui.held.is_some() {
+            return;
+        }
+        let theme = self.chose_theme.then(|| self.theme.name.clone());
+        let kept = Kept::of(&self.ui, theme);
+        if let Some(Err(error)) = self.keeper.as_mut().map(|keeper| keeper.keep(kept)) {
+            tracing::warn!(%error, "how the screen is cannot be remembered");
+        }
+    }
+
+    /// Takes over a person's own keys; what is wrong with them is told once, and stands in the help.
+    fn take_keys(&mut self, file: Option<&Path>) {
+        let Some(file) = file else {
+            return;
+        };
+        self.ui.keymap = Keymap::from_file(file);
+        self.ui.said = match self.ui.keymap.problems.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, others @ ..] => {
+                Some(format!("{first}; and {} more, which ? lists", others.len()))
+            }
+        };
     }
 
     /// The screen that is drawn on.
@@ -242,6 +266,10 @@ impl<B: Backend> Workbench<B> {
     pub fn hear(&mut self, event: &Event) -> Option<Command> {
         let before = std::mem::replace(&mut self.due, Due::Now);
         self.alerts.event(event);
+        if matches!(event, Event::FocusGained) && self.follows_ground {
+            // Terminals that do not tell by themselves may have become dark or light meanwhile.
+            self.send(terminal::ask_ground());
+        }
         let state = self.state.as_ref()?;
         let known = Known {
             state,
@@ -252,6 +280,7 @@ impl<B: Backend> Workbench<B> {
         if std::mem::take(&mut self.ui.forwarded) {
             self.due = before;
         }
+        self.keep();
         match wish? {
             Wish::Command(command) => return Some(command),
             Wish::Copy(text) => self.send(&terminal::copy(&text)),
@@ -262,8 +291,10 @@ impl<B: Backend> Workbench<B> {
                 }
             }
             Wish::Mouse => self.send(&terminal::mouse(self.ui.mouse == Mouse::Ours)),
+            Wish::ThemeOfTerminal => self.follow_ground(),
             Wish::Redraw => self.forget_screen(),
             Wish::Suspend => self.suspend(),
+            Wish::Edit(task) => self.edit(&task),
         }
         None
     }
@@ -282,6 +313,38 @@ impl<B: Backend> Workbench<B> {
     fn set_theme(&mut self, theme: Theme) {
         self.ui.said = Some(format!("theme {}", theme.name));
         self.theme = theme;
+        self.follows_ground = false;
+        self.chose_theme = true;
+        self.keep();
+    }
+
+    /// The theme is dark or light as the terminal is, from now on.
+    fn follow_ground(&mut self) {
+        self.chose_theme = false;
+        self.follows_ground = self.real.is_some() && self.theme.has_colours();
+        self.ui.said = Some("the theme is dark or light as the terminal is".into());
+        self.theme = self.theme.on(Ground::Dark);
+        if self.follows_ground {
+            self.send(&terminal::follow_ground());
+        }
+        self.keep();
+    }
+
+    /// The terminal is dark or light from now on.
+    fn turned(&mut self, ground: Ground) {
+        let theme = self.theme.on(ground);
+        if self.follows_ground && theme.name != self.theme.name {
+            self.theme = theme;
+            self.due = Due::Now;
+        }
+    }
+
+    /// How the terminal is wanted at the moment.
+    fn manner(&self) -> Manner {
+        Manner {
+            mouse: self.ui.mouse == Mouse::Ours,
+            ground: self.follows_ground,
+        }
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -306,28 +369,24 @@ impl<B: Backend> Workbench<B> {
         self.due = Due::Now;
     }
 
-    fn suspend(&mut self) {
-        let Some(real) = &mut self.real else {
-            return;
-        };
-        real.lane.settle();
-        real.stopped_itself = true;
-        if terminal::suspend(self.ui.mouse == Mouse::Ours).is_err() {
-            real.lost = true;
-        }
-        self.forget_screen();
+    /// What there is to tell now of requests that are held.
+    fn held_requests(&mut self, now: crate::engine::Moment) -> Vec<Noticed> {
+        let told = self
+            .held
+            .look(&self.telemetry.held(), std::time::Instant::now());
+        let told = told.into_iter();
+        told.map(|notice| Noticed { at: now, notice }).collect()
     }
 
-    /// The process was stopped from outside and goes on: the terminal is not as it was.
-    fn resume(&mut self) {
-        let real = self.real.as_mut();
-        if real.is_some_and(|real| std::mem::take(&mut real.stopped_itself)) {
-            return;
+    /// When to draw next, if nothing happens until then.
+    fn wake(&self) -> Option<Instant> {
+        if self.is_lent() || self.real.as_ref().is_some_and(|real| real.lost) {
+            return None;
         }
-        terminal::restore();
-        if terminal::take(self.ui.mouse == Mouse::Ours).is_ok() {
-            self.forget_screen();
-        }
+        let stale = self.drawn.and_then(|drawn| drawn.stale);
+        let held = self.held.next().map(Instant::from_std);
+        let times = [self.next_frame(), stale, held];
+        times.into_iter().flatten().min()
     }
 
     /// Draws the session if there is a reason to, and it is time.
@@ -358,7 +417,7 @@ impl<B: Backend> Workbench<B> {
             .real
             .as_ref()
             .is_some_and(|real| real.lane.is_busy() || real.lost);
-        busy || self.next_frame().is_some_and(|next| at < next)
+        busy || self.is_lent() || self.next_frame().is_some_and(|next| at < next)
     }
 
     /// When a frame that is due may be drawn; `None`: at once, or none is due.
@@ -452,6 +511,10 @@ impl<B: Backend> View for Workbench<B> {
         self.draw_if_due(shown.state, shown.clock.now());
     }
 
+    fn lends_terminal(&self) -> bool {
+        self.is_lent()
+    }
+
     async fn next_input(&mut self) -> Input {
         if let Some(room) = self.new_room() {
             return Input::Command(Command::Resize(room));
@@ -459,9 +522,15 @@ impl<B: Backend> View for Workbench<B> {
         loop {
             let woken = self.wait().await;
             match woken {
-                Woken::Show => return Input::Show,
+                Woken::Show | Woken::Back => return Input::Show,
+                Woken::Quit if self.is_lent() => {}
+                Woken::Quit => return Input::Command(Command::Quit),
                 Woken::Continued => {
                     self.resume();
+                    return Input::Show;
+                }
+                Woken::Resized => {
+                    self.due = Due::Now;
                     return Input::Show;
                 }
                 Woken::Heard(heard) => {
@@ -470,121 +539,6 @@ impl<B: Backend> View for Workbench<B> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Why the wait for input ended.
-#[derive(Debug)]
-enum Woken {
-    /// A frame is due.
-    Show,
-    /// The process was stopped and goes on.
-    Continued,
-    /// The terminal said something; `None`: never again.
-    Heard(Option<Heard>),
-}
-
-impl<B: Backend> Workbench<B> {
-    /// Waits for the first reason to do something. Nothing is lost if it is dropped: each source keeps what it has.
-    async fn wait(&mut self) -> Woken {
-        let wake = self.wake();
-        let watching = self.due == Due::No;
-        let is_busy = self.real.as_ref().is_some_and(|real| real.lane.is_busy());
-        let at_wake = async {
-            match wake {
-                Some(wake) if !is_busy => sleep_until(wake).await,
-                _ => std::future::pending().await,
-            }
-        };
-        let is_inside = self.is_inside();
-        let (changes, terminals) = (&mut self.changes, &mut self.terminals);
-        let told = async {
-            // The stores outlive the view, so their senders are never gone.
-            tokio::select! {
-                Ok(()) = changes.changed() => {}
-                Ok(()) = terminals.changed(), if is_inside => {}
-                else => std::future::pending::<()>().await,
-            }
-        };
-        let Some(real) = &mut self.real else {
-            tokio::select! {
-                () = at_wake => return Woken::Show,
-                () = told, if watching => {}
-            }
-            self.due = self.due.max(Due::Telemetry);
-            return Woken::Show;
-        };
-        if real.lane.is_lost() && !real.lost {
-            return Woken::Heard(None);
-        }
-        let listening = !real.lost;
-        tokio::select! {
-            biased;
-            heard = real.heard.recv(), if listening => return Woken::Heard(heard),
-            Some(()) = real.continued.recv() => return Woken::Continued,
-            () = real.lane.taken.notified(), if is_busy => return Woken::Show,
-            () = at_wake => return Woken::Show,
-            () = told, if watching => {}
-        }
-        self.due = self.due.max(Due::Telemetry);
-        Woken::Show
-    }
-
-    /// What there is to tell now of requests that are held.
-    fn held_requests(&mut self, now: crate::engine::Moment) -> Vec<Noticed> {
-        let told = self
-            .held
-            .look(&self.telemetry.held(), std::time::Instant::now());
-        let told = told.into_iter();
-        told.map(|notice| Noticed { at: now, notice }).collect()
-    }
-
-    /// When to draw next, if nothing happens until then.
-    fn wake(&self) -> Option<Instant> {
-        if self.real.as_ref().is_some_and(|real| real.lost) {
-            return None;
-        }
-        let stale = self.drawn.and_then(|drawn| drawn.stale);
-        let held = self.held.next().map(Instant::from_std);
-        let times = [self.next_frame(), stale, held];
-        times.into_iter().flatten().min()
-    }
-
-    /// Takes in what the terminal said, and all that it said meanwhile.
-    fn answer(&mut self, heard: Option<Heard>) -> Option<Input> {
-        let mut next = heard;
-        loop {
-            match next {
-                None | Some(Heard::Lost) => {
-                    if let Some(real) = &mut self.real {
-                        real.lost = true;
-                    }
-                    return Some(Input::Command(Command::Quit));
-                }
-                Some(Heard::Ground(ground)) => {
-                    self.theme = self.theme.on(ground);
-                    self.due = Due::Now;
-                }
-                Some(Heard::Event(event)) => {
-                    if let Some(command) = self.hear(&event) {
-                        return Some(Input::Command(command));
-                    }
-                }
-            }
-            match self.real.as_mut().map(|real| real.heard.try_recv()) {
-                Some(Ok(more)) => next = Some(more),
-                _ => return Some(Input::Show),
-            }
-        }
-    }
-}
-
-impl<B: Backend> Drop for Workbench<B> {
-    fn drop(&mut self) {
-        if let Some(real) = &self.real {
-            real.lane.settle();
-            terminal::restore();
         }
     }
 }

@@ -6,6 +6,7 @@ mod builds;
 mod compose;
 mod containers;
 mod cut_off;
+mod editor;
 mod edits;
 mod inferred;
 mod inside;

@@ -97,8 +97,11 @@ impl Copy {
     /// What the binary's environment must have.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let state = self.folder.path().join("state").display().to_string();
+        let config = self.folder.path().join("config").display().to_string();
         vec![
             ("XDG_STATE_HOME".into(), state),
+            // Nor do themes and keys of whoever runs the tests belong here.
+            ("XDG_CONFIG_HOME".into(), config),
             ("PYTHON_IMAGE".into(), "boatyard-test/python".into()),
             ("UBUNTU_IMAGE".into(), "boatyard-test/python".into()),
         ]

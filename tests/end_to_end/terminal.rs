@@ -23,6 +23,16 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the binary on this copy, on a terminal of this size.
     pub(crate) fn start(copy: &Copy, arguments: &[&str], columns: u16, rows: u16) -> Self {
+        Self::with(copy, arguments, (columns, rows), &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn with(
+        copy: &Copy,
+        arguments: &[&str],
+        (columns, rows): (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize {
             rows,
             cols: columns,
@@ -38,6 +48,9 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
         for (name, value) in copy.environment() {
+            command.env(name, value);
+        }
+        for (name, value) in environment {
             command.env(name, value);
         }
         let child = pair
@@ -101,6 +114,14 @@ impl Terminal {
             .unwrap_or_else(PoisonError::into_inner)
             .screen()
             .alternate_screen()
+    }
+
+    /// The ground of the cell in the lower left corner.
+    pub(crate) fn ground(&self) -> vt100::Color {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rows, _) = screen.screen().size();
+        let cell = screen.screen().cell(rows.saturating_sub(1), 0);
+        cell.map_or(vt100::Color::Default, vt100::Cell::bgcolor)
     }
 
     /// Every byte that reached the terminal.

@@ -177,3 +177,53 @@ fn asked_for_focus(terminal: &Terminal) -> bool {
     let raw = terminal.raw();
     raw.windows(8).any(|bytes| bytes == b"\x1b[?1004h")
 }
+
+#[test]
+fn the_theme_follows_a_terminal_that_gets_light_or_dark_until_one_is_chosen() {
+    let copy = one();
+    let mut terminal = Terminal::start(&copy, &PROCESS, 100, 30);
+    terminal.shows(&["1 ready"]);
+    let asked = |terminal: &Terminal| {
+        let raw = terminal.raw();
+        let question = b"\x1b]11;?\x1b\\\x1b[c";
+        let found = raw.windows(question.len());
+        found.filter(|bytes| *bytes == question).count()
+    };
+    let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+    assert!(raw.contains("\x1b[?2031h"), "it is asked to tell");
+    assert_eq!(asked(&terminal), 1);
+    let dark = terminal.ground();
+    let until = |terminal: &Terminal, what: &str, ground: &dyn Fn(vt100::Color) -> bool| {
+        wait_until(what, || ground(terminal.ground()).then_some(()));
+    };
+    // In two pieces, as a slow line brings it: no letter of it restarts or quits anything.
+    terminal.press("\x1b]11;rgb:ffff/ffff");
+    terminal.press("/f0f0\x1b\\\x1b[?62;4c");
+    until(&terminal, "a light theme", &|ground| ground != dark);
+    let light = terminal.ground();
+    terminal.press("\x1b[?997;1n");
+    until(&terminal, "a dark theme", &|ground| ground == dark);
+    // A terminal that does not tell is asked when it is looked at again.
+    terminal.press("\x1b[O\x1b[I");
+    wait_until("another question", || (asked(&terminal) == 2).then_some(()));
+    terminal.press("\x1b]11;rgb:ff/ff/ff\x07\x1b[?62;4c");
+    until(&terminal, "a light theme", &|ground| ground == light);
+    terminal.press(":");
+    terminal.press("theme dusk\r");
+    terminal.shows(&["theme dusk"]);
+    until(&terminal, "the chosen theme", &|ground| ground != light);
+    let chosen = terminal.ground();
+    terminal.press("\x1b[?997;2n\x1b[I");
+    terminal.press("?");
+    terminal.shows(&["Keys that work here"]);
+    assert_eq!(terminal.ground(), chosen, "it stays as it was chosen");
+    assert_eq!(asked(&terminal), 2);
+    terminal.press("\x1b");
+    terminal.hides("Keys that work here");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    assert!(
+        String::from_utf8_lossy(&terminal.raw()).contains("\x1b[?2031l"),
+        "it tells no longer"
+    );
+}

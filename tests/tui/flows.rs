@@ -442,3 +442,33 @@ async fn terminals_are_as_large_as_the_room_for_what_they_say() {
     desk.press("2 z");
     assert_eq!(asks(&mut desk).await, Some(first));
 }
+
+#[test]
+fn keys_of_ones_own_work_and_are_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys.toml");
+    let text = "[panes]\n\"ctrl-r\" = \"restart\"\nr = \"none\"\n[logs]\nx = \"serach\"\n[list]\n";
+    std::fs::write(&keys, text).expect("written");
+    let options = boatyard::tui::Options {
+        keys: Some(keys.clone()),
+        ..boatyard::tui::Options::default()
+    };
+    let mut desk = Desk::with(fixture::ready(), 140, 60, &options);
+    let place = format!("{}:5:1: `serach` is no action", keys.display());
+    let told = desk.find("and 1 more, which ? lists").is_some() || desk.find(&place).is_some();
+    assert!(told, "{}", desk.text());
+    assert_eq!(desk.press("r"), None);
+    assert!(desk.find("`serach` is").is_none(), "told once");
+    let restart = Command::Restart {
+        service: "web".into(),
+    };
+    assert_eq!(desk.press("ctrl-r"), Some(restart));
+    desk.press("k");
+    assert!(desk.find("ctrl-r restart").is_some(), "in the footer");
+    desk.press("?");
+    assert!(desk.find("Your own keys").is_some(), "{}", desk.text());
+    assert!(desk.find("`list` is no place").is_some(), "{}", desk.text());
+    assert!(desk.find("ctrl-r            restart the service").is_some());
+    desk.press("esc : r e s t a r t");
+    assert!(desk.find("ctrl-r").is_some(), "in the palette");
+}

@@ -5,6 +5,7 @@ mod fixture;
 mod flows;
 mod harness;
 mod inside_flows;
+mod layout_flows;
 mod log_flows;
 mod robust;
 mod screens;

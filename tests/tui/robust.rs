@@ -25,7 +25,13 @@ const SCENES: [fn() -> Scene; 12] = [
     fixture::fifty_seven,
 ];
 
-const KEYS: [&str; 56] = [
+const KEYS: [&str; 62] = [
+    "Z",
+    "=",
+    "ctrl-left",
+    "ctrl-down",
+    "ctrl-up",
+    "6",
     "i",
     "7",
     "j",

@@ -157,7 +157,8 @@ fn the_map_tells_what_is_declared_and_what_was_seen() {
     desk.press("esc");
     assert!(desk.find("map of services").is_some());
     desk.press("esc");
-    assert!(desk.find("Services ─").is_some(), "as it was before");
+    assert!(desk.find("▌Services").is_some(), "as it was before");
+    assert!(desk.find("Logs  orders").is_some(), "who was chosen there");
 }
 
 #[test]

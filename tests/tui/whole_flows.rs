@@ -22,6 +22,38 @@ fn a_notice_leads_to_what_it_is_about_and_back() {
     assert!(desk.find("▌Notices").is_some(), "{}", desk.text());
     desk.press("esc");
     assert!(desk.find("▌Services").is_some(), "{}", desk.text());
+    assert!(desk.find("Logs  web").is_some(), "who was chosen before");
+}
+
+#[test]
+fn esc_returns_to_the_place_that_was_left_however_long_the_way() {
+    let mut desk = desk();
+    // From an open trace to its logs, to the map, to the notices, to a build; and all the way back.
+    desk.press("3 enter");
+    let trace = desk.find("▌Trace").is_some();
+    desk.press("L");
+    assert!(desk.find("▌Logs").is_some(), "{}", desk.text());
+    desk.press("6");
+    assert!(desk.find("map of services").is_some());
+    desk.press("9 / # 5 space f a i l e d enter enter");
+    assert!(desk.find("▌Build  orders").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert!(desk.find("▌Notices").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert!(desk.find("map of services").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert!(desk.find("▌Logs").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert_eq!(desk.find("▌Trace").is_some(), trace);
+    assert!(desk.find("took").is_some(), "{}", desk.text());
+    desk.press("esc");
+    assert!(desk.find("took").is_none(), "{}", desk.text());
+    assert!(desk.find("▌Traces").is_some(), "the list");
+    // Whoever goes elsewhere by hand comes from nowhere, and has all panes again.
+    desk.press("6 2");
+    assert!(desk.find("▌Logs").is_some() && desk.find("Services").is_some());
+    desk.press("esc");
+    assert!(desk.find("▌Services").is_some(), "{}", desk.text());
 }
 
 #[test]

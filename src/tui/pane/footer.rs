@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::details;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
-use crate::tui::keys::{Binding, working};
+use crate::tui::keys::Bound;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::time_of_day;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
@@ -35,7 +35,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         // What is wrong needs all the room there is.
         Vec::new()
     } else {
-        keys(&working(ui.places()), theme, room)
+        keys(&ui.keymap.working(ui.places()), theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
 }
@@ -139,13 +139,13 @@ fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
 }
 
 /// As many keys as there is room for; the help's own is always among them.
-fn keys<'a>(bindings: &[&Binding], theme: &Theme, room: usize) -> Vec<Span<'a>> {
+fn keys<'a>(bindings: &[&'a Bound], theme: &Theme, room: usize) -> Vec<Span<'a>> {
     let shown = bindings.iter().filter(|binding| !binding.short.is_empty());
-    let (help, others): (Vec<&&Binding>, Vec<&&Binding>) =
+    let (help, others): (Vec<&&'a Bound>, Vec<&&'a Bound>) =
         shown.partition(|binding| matches!(binding.short, "keys" | "quit"));
-    let of = |binding: &Binding| {
+    let of = |binding: &'a Bound| {
         [
-            Span::styled(binding.keys[0], theme.style(Role::Accent)),
+            Span::styled(binding.keys[0].as_str(), theme.style(Role::Accent)),
             Span::styled(format!(" {}  ", binding.short), theme.style(Role::Dim)),
         ]
     };

@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
+use crate::text;
 use crate::tui::draw::{lines, spread};
-use crate::tui::keys::{Where, working};
+use crate::tui::keys::{Keymap, Where};
 use crate::tui::layout::top;
 use crate::tui::theme::{Role, Theme};
 
@@ -16,11 +17,14 @@ const COLUMN: u16 = 54;
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
     screen: Rect,
-    places: &[Where],
+    (keymap, places): (&Keymap, &[Where]),
     scrolled: usize,
     theme: &Theme,
 ) {
-    let blocks = blocks(places, theme);
+    let mut blocks = blocks(keymap, places, theme);
+    if !keymap.problems.is_empty() {
+        blocks.insert(0, problems(keymap, theme));
+    }
     let rows: usize = blocks.iter().map(Vec::len).sum();
     let two = screen.width >= COLUMN * 2 + 6;
     let (left, right) = if two {
@@ -50,9 +54,37 @@ pub(in crate::tui) fn render(
     lines(frame, second, right.into_iter().skip(from));
 }
 
+/// What is wrong with the person's own keys, in rows.
+fn problems<'a>(keymap: &Keymap, theme: &Theme) -> Vec<Line<'a>> {
+    let heading = "Your own keys: what is wrong with their file";
+    let mut block = vec![Line::from(Span::styled(
+        heading,
+        theme.style(Role::Failed).bold(),
+    ))];
+    for problem in &keymap.problems {
+        let mut rest = problem.as_str();
+        while !rest.is_empty() {
+            let row = text::cut(rest, usize::from(COLUMN));
+            // At a space, if there is one not too far from the end.
+            let cut = match row.rfind(' ') {
+                Some(space) if row.len() < rest.len() && space > row.len() / 2 => space + 1,
+                _ => row.len().max(1),
+            };
+            let (row, more) = rest.split_at(cut.min(rest.len()));
+            block.push(Line::from(Span::styled(
+                row.to_owned(),
+                theme.style(Role::Text),
+            )));
+            rest = more;
+        }
+    }
+    block.push(Line::default());
+    block
+}
+
 /// One block for each place: its heading, and its keys.
-fn blocks<'a>(places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
-    let bindings = working(places);
+fn blocks<'a>(keymap: &Keymap, places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
+    let bindings = keymap.working(places);
     let block = |place: &Where| {
         let here = bindings.iter().filter(|binding| binding.at == *place);
         let rows = here.map(|binding| {

@@ -148,10 +148,8 @@ fn own_theme(name: &str) -> Option<PathBuf> {
     if name.is_empty() || !name.chars().all(is_plain) {
         return None;
     }
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let config = config.filter(|path| path.is_absolute()).or_else(home)?;
-    Some(config.join("boatyard/themes").join(format!("{name}.toml")))
+    let settings = crate::tui::own_settings()?;
+    Some(settings.join("themes").join(format!("{name}.toml")))
 }
 
 fn colour<'de, D: Deserializer<'de>>(from: D) -> Result<Color, D::Error> {

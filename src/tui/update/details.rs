@@ -3,14 +3,14 @@
 use super::{Known, Wish};
 use crate::text;
 use crate::tui::details::{self, Section, Source};
-use crate::tui::details_view::{Before, Tab};
+use crate::tui::details_view::Tab;
 use crate::tui::draw::body_width;
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::pane::details::fact_at;
 use crate::tui::pane::stats::service_at;
 use crate::tui::trace_view::moved;
-use crate::tui::ui::{Shared, Ui, Zoom};
+use crate::tui::ui::Ui;
 
 impl<'a> From<Known<'a>> for Source<'a> {
     fn from(known: Known<'a>) -> Self {
@@ -46,37 +46,19 @@ fn toggle(ui: &mut Ui) {
 /// Shows all about the chosen service, alone.
 fn show(ui: &mut Ui) {
     if ui.focus != Pane::Details {
-        let before = Before {
-            focus: ui.focus,
-            zoom: ui.zoom,
-            shared: ui.shared,
-        };
-        ui.go_to(Pane::Details);
-        ui.zoom = Zoom::Alone;
-        ui.details.before = Some(before);
+        ui.leave();
+        ui.show_alone(Pane::Details);
     }
     ui.details.tab = Tab::About;
 }
 
-/// Back to where one came from; false if this is not where one is.
+/// Forgets what was searched for; false if that is nothing.
 pub(super) fn back(ui: &mut Ui) -> bool {
-    if ui.focus != Pane::Details {
-        return false;
-    }
-    if !ui.details.searched.is_empty() {
+    let searches = ui.focus == Pane::Details && !ui.details.searched.is_empty();
+    if searches {
         ui.details.searched.clear();
-        return true;
     }
-    // Who clicked on the pane beside the others came from nowhere.
-    let before = ui.details.before.take().unwrap_or(Before {
-        focus: Pane::Services,
-        zoom: Zoom::Overview,
-        shared: Shared::Logs,
-    });
-    ui.focus = before.focus;
-    ui.zoom = before.zoom;
-    ui.shared = before.shared;
-    true
+    searches
 }
 
 /// The facts of the chosen service.

@@ -125,7 +125,7 @@ pub(super) fn key(ui: &mut Ui, known: Known<'_>, pressed: KeyEvent) -> Option<Wi
     let name = keys::key_name(pressed);
     let action = name
         .as_ref()
-        .and_then(|name| keys::action(name, &[Where::Inside]));
+        .and_then(|name| ui.keymap.action(name, &[Where::Inside]));
     match action {
         Some(Action::Leave) => leave(ui, known, &key),
         Some(action) if scrolls(&terminal, pressed) => scroll(&terminal, action),
@@ -269,7 +269,7 @@ pub(super) fn after_leaving(ui: &mut Ui, known: Known<'_>, name: &str) -> bool {
     let Some(left) = ui.left.take() else {
         return false;
     };
-    let is_end = keys::action(name, &[Where::Left]) == Some(Action::EndInside);
+    let is_end = ui.keymap.action(name, &[Where::Left]) == Some(Action::EndInside);
     if is_end {
         end(ui, known, &left);
     }

@@ -67,6 +67,12 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
     }
 }
 
+/// Ends a choice of lines or a search; whether there was one.
+pub(super) fn back(ui: &mut Ui) -> bool {
+    ui.focus == Pane::Logs
+        && (ui.logs.anchor.take().is_some() || ui.logs.searching.take().is_some())
+}
+
 fn turn_form(ui: &mut Ui) -> &'static str {
     let (form, said) = match ui.logs.form {
         Form::Read => (Form::Raw, "lines are shown as they came"),

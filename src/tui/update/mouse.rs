@@ -14,6 +14,12 @@ use crate::tui::ui::{Mode, Ui};
 /// Does what a click, the wheel or drawing the mouse over lines asks for.
 pub(super) fn answer(ui: &mut Ui, known: Known<'_>, mouse: MouseEvent) -> Option<Wish> {
     match mouse.kind {
+        MouseEventKind::Drag(MouseButton::Left) if ui.held.is_some() => {
+            if let Some(grip) = ui.held {
+                grip.drag(&mut ui.dividers, mouse.column, mouse.row);
+            }
+        }
+        MouseEventKind::Up(MouseButton::Left) if ui.held.take().is_some() => {}
         MouseEventKind::Drag(MouseButton::Left) => drag(ui, known, mouse.column, mouse.row),
         MouseEventKind::Up(MouseButton::Left) if ui.dragging => {
             ui.dragging = false;
@@ -59,6 +65,8 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
         ui.mode = Mode::Panes;
         return;
     }
+    let mut grips = ui.layout.grips.iter();
+    ui.held = grips.find(|grip| grip.is_at(column, row)).copied();
     if ui.layout.tabs.contains((column, row).into()) {
         if let Some(pane) = tabs::at(column - ui.layout.tabs.x, ui.layout.tabs.width, ui.focus) {
             match pane {

@@ -7,7 +7,7 @@ use crate::tui::layout::Pane;
 use crate::tui::open_trace::OpenTrace;
 use crate::tui::pane::header::WINDOW;
 use crate::tui::service_map::layers;
-use crate::tui::trace_view::{Chosen, Opened, first_shown};
+use crate::tui::trace_view::{Chosen, Marked, Opened, first_shown};
 use crate::tui::ui::{Ui, Zoom};
 
 /// Goes down (or up, if negative) in whatever the pane shows.
@@ -40,15 +40,20 @@ fn go_on_map(ui: &mut Ui, known: Known<'_>, by: isize) {
 /// Opens what is chosen: a trace, the details of a request, the logs of a service of the map.
 pub(super) fn open(ui: &mut Ui, telemetry: &Telemetry) {
     match &mut ui.traces.opened {
-        Opened::List => ui.traces.open_chosen(),
+        Opened::List => {
+            if let Some(trace) = ui.traces.current() {
+                ui.traces.choose(trace);
+                ui.leave_for(Opened::Trace(Box::new(OpenTrace::new(trace))));
+            }
+        }
         Opened::Trace(open) => open.details = Some(open.details.unwrap_or(0)),
         Opened::Compare(comparison) => {
             let trace = comparison.right;
-            ui.traces.opened = Opened::Trace(Box::new(OpenTrace::new(trace)));
+            ui.leave_for(Opened::Trace(Box::new(OpenTrace::new(trace))));
         }
         Opened::Map => {
-            ui.go_to(Pane::Logs);
-            ui.came_from = Some(Pane::Traces);
+            ui.leave();
+            ui.show(Pane::Logs);
         }
     }
     if let Some(open) = ui.traces.open_mut() {
@@ -56,42 +61,47 @@ pub(super) fn open(ui: &mut Ui, telemetry: &Telemetry) {
     }
 }
 
-/// One step back within the pane; whether there was one.
+/// Closes what was opened within the pane; whether there was something.
 pub(super) fn back(ui: &mut Ui) -> bool {
-    if ui.focus == Pane::Logs && ui.came_from == Some(Pane::Traces) {
-        ui.logs.follow();
-        ui.go_to(Pane::Traces);
-        return true;
-    }
     if ui.focus != Pane::Traces {
         return false;
     }
     match &mut ui.traces.opened {
+        Opened::Trace(open) if open.details.is_some() => open.details = None,
+        Opened::Trace(open) if open.searched.is_some() => open.searched = None,
+        _ => return false,
+    }
+    true
+}
+
+/// The list again, for whom nothing leads back; the newest of it, for whom it is there already. Whether there was such a step.
+pub(super) fn to_list(ui: &mut Ui) -> bool {
+    if ui.focus != Pane::Traces {
+        return false;
+    }
+    match &ui.traces.opened {
         Opened::List if ui.traces.chosen != Chosen::Newest && ui.zoom == Zoom::Overview => {
             ui.traces.follow();
         }
         Opened::List => return false,
-        Opened::Trace(open) if open.details.is_some() => open.details = None,
-        Opened::Trace(open) if open.searched.is_some() => open.searched = None,
-        Opened::Trace(_) => {
-            ui.traces.opened = Opened::List;
-            if let Some(pane) = ui.came_from {
-                ui.go_to(pane);
-            }
-        }
-        Opened::Compare(_) => ui.traces.opened = Opened::List,
-        Opened::Map => close_map(ui),
+        Opened::Trace(_) | Opened::Compare(_) | Opened::Map => ui.traces.opened = Opened::List,
     }
     true
 }
 
 /// Shows the map of services, which wants all the room there is.
 pub(super) fn map(ui: &mut Ui) {
-    ui.go_to(Pane::Traces);
-    if !matches!(ui.traces.opened, Opened::Map) {
-        ui.zoom_before_map = ui.zoom;
-        ui.zoom = Zoom::Alone;
-        ui.traces.opened = Opened::Map;
+    let is_there = matches!(ui.traces.opened, Opened::Map);
+    match (is_there, ui.focus) {
+        (true, Pane::Traces) => {}
+        (true, _) => {
+            ui.leave();
+            ui.show_alone(Pane::Traces);
+        }
+        (false, _) => {
+            ui.leave_for(Opened::Map);
+            ui.show_alone(Pane::Traces);
+        }
     }
 }
 
@@ -99,19 +109,20 @@ pub(super) fn map(ui: &mut Ui) {
 pub(super) fn close_map(ui: &mut Ui) {
     if matches!(ui.traces.opened, Opened::Map) {
         ui.traces.opened = Opened::List;
-        ui.zoom = ui.zoom_before_map;
+        ui.stay();
     }
 }
 
 /// Does what a key of the pane asks for.
 pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
     match action {
-        Action::MarkOrCompare => {
-            ui.said = ui.traces.mark_or_compare();
-            if let Opened::Compare(comparison) = &mut ui.traces.opened {
+        Action::MarkOrCompare => match ui.traces.mark_or_compare() {
+            Marked::Said(said) => ui.said = Some(said.into()),
+            Marked::Compare(mut comparison) => {
                 comparison.refresh(known.telemetry);
+                ui.leave_for(Opened::Compare(*comparison));
             }
-        }
+        },
         Action::Probes => ui.said = Some(ui.traces.toggle_probes()),
         Action::ToLogs => to_logs(ui, known),
         action => {
@@ -166,9 +177,7 @@ pub(super) fn from_line(ui: &mut Ui, known: Known<'_>) {
     ui.traces.choose(trace);
     let mut open = OpenTrace::at_part(trace, span);
     open.refresh(known.telemetry);
-    ui.traces.opened = Opened::Trace(Box::new(open));
-    ui.go_to(Pane::Traces);
-    ui.came_from = Some(Pane::Logs);
+    ui.leave_for(Opened::Trace(Box::new(open)));
     ui.said = Some(match link {
         Link::Carried => "found by the trace id that the line carries".into(),
         Link::Written => "found by the trace id that stands in the line".into(),
@@ -190,15 +199,15 @@ fn to_logs(ui: &mut Ui, known: Known<'_>) {
         ui.said = Some(format!("{name} said nothing meanwhile"));
         return;
     };
+    ui.leave();
     if let Some(at) = known.state.services.get_index_of(name) {
-        ui.choose(known.state, at);
+        ui.choose_there(known.state, at);
     }
-    ui.go_to(Pane::Logs);
+    ui.show(Pane::Logs);
     let services = ui.logs.services(ui.chosen.as_ref());
     let rows = ui.rows(Pane::Logs);
     let source = log_source(known, &services);
     ui.logs.point_at(source, &line, rows / 2);
-    ui.came_from = Some(Pane::Traces);
     ui.said = Some(if by_id {
         "the first line with the id of this trace".into()
     } else {

@@ -78,37 +78,24 @@ pub(super) fn go(ui: &mut Ui, known: Known<'_>, pane: Pane, by: isize) {
     }
 }
 
-/// Back from where a pane that has the whole screen led, or from that pane itself; whether there was such a step.
-pub(super) fn back(ui: &mut Ui) -> bool {
-    if ui.focus.is_whole() {
-        let before = ui.before_whole;
-        ui.go_to(before);
-        return true;
-    }
-    let Some(pane) = ui.came_from.filter(|pane| pane.is_whole()) else {
-        return false;
-    };
-    match ui.focus {
-        // What was opened within the trace closes first.
-        Pane::Traces => return false,
-        Pane::Logs => ui.logs.follow(),
-        _ => {}
-    }
-    ui.go_to(pane);
-    true
-}
-
 /// Goes to where something leads, from where `esc` returns.
 pub(super) fn go_to(ui: &mut Ui, known: Known<'_>, goal: Option<Goal>) {
-    let from = ui.focus;
     let Some(goal) = goal else {
         ui.said = Some("there is nothing here to go to".into());
         return;
     };
+    if goal == Goal::Nowhere {
+        ui.said = Some("all that is known of it stands here".into());
+        return;
+    }
+    if let Goal::Trace(trace) = goal {
+        return open_trace(ui, known, trace);
+    }
+    ui.leave();
     match goal {
         Goal::Build { service, build } => {
             choose(ui, known, &service);
-            ui.go_to(Pane::Build);
+            ui.show(Pane::Build);
             let newest = ui.service(known.state).and_then(newest_build);
             if newest.is_some_and(|newest| newest != build) {
                 ui.said = Some(format!("build {build} is not the newest of {service}"));
@@ -116,19 +103,19 @@ pub(super) fn go_to(ui: &mut Ui, known: Known<'_>, goal: Option<Goal>) {
         }
         Goal::Changes(service) => {
             choose(ui, known, &service);
-            ui.go_to(Pane::Build);
+            ui.show(Pane::Build);
         }
         Goal::Health(service) => {
             choose(ui, known, &service);
-            ui.go_to(Pane::Health);
+            ui.show(Pane::Health);
         }
         Goal::Service(service) => {
             choose(ui, known, &service);
-            ui.go_to(Pane::Services);
+            ui.show(Pane::Services);
         }
         Goal::Logs { service, at } => {
             choose(ui, known, &service);
-            ui.go_to(Pane::Logs);
+            ui.show(Pane::Logs);
             if ui.logs.scope == Scope::Merged && !ui.logs.marked.is_empty() {
                 ui.logs.scope = Scope::Chosen;
             }
@@ -137,18 +124,13 @@ pub(super) fn go_to(ui: &mut Ui, known: Known<'_>, goal: Option<Goal>) {
             let source = log_source(known, &services);
             ui.logs.go_to_time(source, at, BELOW);
         }
-        Goal::Trace(trace) => open_trace(ui, known, trace),
-        Goal::Nowhere => {
-            ui.said = Some("all that is known of it stands here".into());
-            return;
-        }
+        Goal::Trace(_) | Goal::Nowhere => {}
     }
-    ui.came_from = Some(from);
 }
 
 fn choose(ui: &mut Ui, known: Known<'_>, service: &ServiceName) {
     match known.state.services.get_index_of(service) {
-        Some(at) => ui.choose(known.state, at),
+        Some(at) => ui.choose_there(known.state, at),
         None => ui.said = Some(format!("{service} is no longer in the stack")),
     }
 }
@@ -157,8 +139,7 @@ fn open_trace(ui: &mut Ui, known: Known<'_>, trace: TraceId) {
     ui.traces.choose(trace);
     let mut open = OpenTrace::new(trace);
     open.refresh(known.telemetry);
-    ui.traces.opened = Opened::Trace(Box::new(open));
-    ui.go_to(Pane::Traces);
+    ui.leave_for(Opened::Trace(Box::new(open)));
 }
 
 fn newest_build(service: &crate::engine::ServiceState) -> Option<crate::engine::BuildId> {
