@@ -85,7 +85,7 @@ pub struct LogLine {
 }
 
 /// Where a line stands in time among the lines of all services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// When it was said.
     pub at: Timestamp,

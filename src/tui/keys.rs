@@ -44,6 +44,8 @@ pub(super) enum Action {
     NextMark,
     PreviousMark,
     MarkLine,
+    MoreContext,
+    LessContext,
     Choose,
     ToTime,
     MarkService,
@@ -195,6 +197,8 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["N"] Action::PreviousHit, "hit before";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["e"] Action::Problems, "only warnings and errors, or all", "problems";
+        ["+" "="] Action::MoreContext, "more lines around what the filter finds";
+        ["-"] Action::LessContext, "fewer lines around what the filter finds";
         ["}"] Action::NextError, "next error";
         ["{"] Action::PreviousError, "error before";
         ["o"] Action::Turn, "unfold the lines of a message or its JSON, or fold them", "unfold";

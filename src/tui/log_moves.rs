@@ -135,7 +135,7 @@ impl LogView {
         to: Direction,
         rows: usize,
     ) -> bool {
-        let filter = self.narrowed(filter);
+        let filter = self.shown.narrowed(filter);
         let reader = self.reader(source, PATIENCE);
         let here = match self.place {
             Place::Following => None,
@@ -159,7 +159,7 @@ impl LogView {
 
     /// Goes to the next mark in this direction, one made by hand or one of what began and ended; whether there is one.
     pub(super) fn go_to_mark(&mut self, source: Source<'_>, to: Direction, rows: usize) -> bool {
-        let filter = self.narrowed("stream=mark");
+        let filter = self.shown.narrowed("stream=mark");
         let from = self.edge(source, to);
         let told = passing(source, filter.as_ref(), from, to);
         let told = told.first().map(|line| line.position());

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
+
 use super::log_entries::{Entry, Folding, Reader};
 use super::log_groups::Groups;
+use super::log_shown::ShownLines;
+use super::log_skips::Skips;
 use crate::stack::ServiceName;
-use crate::telemetry::{Filter, LogLine, Position, Search, Select, Telemetry};
+use crate::telemetry::{LogLine, Position, Search, Select, Telemetry};
 
 /// Whose lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,10 +108,10 @@ pub(super) struct LogView {
     pub(super) marks: BTreeSet<Position>,
     /// Where the choice of several entries began.
     pub(super) anchor: Option<Position>,
-    /// The filter as typed; empty: none.
-    pub(super) filtered: String,
-    /// The filter as it is asked: builds have a pane of their own, and marks are seen whatever is filtered.
-    filter: Option<Filter>,
+    /// Which lines are shown.
+    pub(super) shown: ShownLines,
+    /// Places of entries among all lines, to tell how many were left out between two.
+    skips: Skips,
 }
 
 impl Default for LogView {
@@ -125,14 +129,11 @@ impl Default for LogView {
             searching: None,
             marks: BTreeSet::new(),
             anchor: None,
-            filtered: String::new(),
-            filter: Filter::parse(NO_BUILDS).ok(),
+            shown: ShownLines::default(),
+            skips: Skips::default(),
         }
     }
 }
-
-/// What is always filtered.
-const NO_BUILDS: &str = "stream!=build";
 
 /// What is to be drawn.
 #[derive(Debug, Default)]
@@ -145,6 +146,8 @@ pub(super) struct Window {
     pub(super) new: usize,
     /// Whether there are more lines than were looked at, so that some may be missing.
     pub(super) partial: bool,
+    /// How many lines were left out just before each entry, where that is told.
+    pub(super) skipped: Vec<u64>,
 }
 
 /// Where in a window the person is.
@@ -204,6 +207,7 @@ impl LogView {
             let read = reader.before(Position::LAST, rows);
             return Window {
                 partial: read.partial && read.entries.len() < rows,
+                skipped: self.skipped(source, &read.entries),
                 entries: read.entries,
                 ..Window::default()
             };
@@ -224,6 +228,7 @@ impl LogView {
         let select = self.select(source, PATIENCE);
         let new = source.telemetry.page_after(select, newest, MANY);
         Window {
+            skipped: self.skipped(source, &entries),
             entries,
             cursor: Some(Cursor {
                 entry: at,
@@ -233,6 +238,14 @@ impl LogView {
             new: new.lines.len(),
             partial: false,
         }
+    }
+
+    /// How many lines were left out before each entry but the first; told where context is shown.
+    fn skipped(&self, source: Source<'_>, entries: &[Entry]) -> Vec<u64> {
+        if self.shown.context().is_none() {
+            return Vec::new();
+        }
+        self.skips.before(source, entries)
     }
 
     /// The entry the person is at, the row in it, and the rows below; the newest entry while following.
@@ -316,25 +329,11 @@ impl LogView {
     /// # Errors
     /// What is wrong with it, in one line. The old filter stays.
     pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
-        // First alone, so that a message tells the place in what was typed.
-        Filter::parse(text).map_err(|wrong| wrong.to_string())?;
-        let asked = if text.trim().is_empty() {
-            NO_BUILDS.to_owned()
-        } else {
-            format!("{NO_BUILDS} and (({text}) or stream=mark)")
-        };
-        self.filter = Some(Filter::parse(&asked).map_err(|wrong| wrong.to_string())?);
-        text.trim().clone_into(&mut self.filtered);
+        self.shown.set(text)?;
         if let Some(searching) = &mut self.searching {
             searching.counted = None;
         }
         Ok(())
-    }
-
-    /// A filter that lets only those shown lines pass that pass this one too.
-    pub(super) fn narrowed(&self, to: &str) -> Option<Filter> {
-        let shown = self.filter.as_ref().map_or("", Filter::text);
-        Filter::parse(&format!("({shown}) and ({to})")).ok()
     }
 
     fn is_hit(&self, line: &LogLine) -> bool {
@@ -346,7 +345,7 @@ impl LogView {
     pub(super) fn select<'a>(&'a self, source: Source<'a>, patience: usize) -> Select<'a> {
         Select {
             services: source.services,
-            filter: self.filter.as_ref(),
+            filter: self.shown.filter(),
             patience,
         }
     }
@@ -357,6 +356,7 @@ impl LogView {
             select: self.select(source, patience),
             folding: &self.folding,
             groups: &self.groups,
+            context: self.shown.context(),
         }
     }
 }
@@ -367,4 +367,13 @@ pub(super) fn just_after(position: Position) -> Position {
         seq: position.seq.saturating_add(1),
         ..position
     }
+}
+
+/// The position behind which a line and all newer ones stand.
+pub(super) fn just_before(position: Position) -> Position {
+    if let Some(seq) = position.seq.checked_sub(1) {
+        return Position { seq, ..position };
+    }
+    let earlier = position.at.checked_sub(SignedDuration::from_nanos(1));
+    earlier.map_or(Position::FIRST, |at| Position { at, seq: u64::MAX })
 }

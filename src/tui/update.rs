@@ -159,6 +159,8 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         | Action::NextMark
         | Action::PreviousMark
         | Action::MarkLine
+        | Action::MoreContext
+        | Action::LessContext
         | Action::Choose => logs::act(ui, known, action),
         Action::ToTime => logs::ask_time(ui),
         Action::MarkService => logs::mark_service(ui),
@@ -428,7 +430,7 @@ fn problems(ui: &mut Ui) {
         let is_on = ui.traces.filtered() == REQUESTS;
         ui.traces.set_filter(if is_on { "" } else { REQUESTS })
     } else {
-        let is_on = ui.logs.filtered == LINES;
+        let is_on = ui.logs.shown.typed() == LINES;
         ui.logs.set_filter(if is_on { "" } else { LINES })
     };
     ui.said = outcome.err();

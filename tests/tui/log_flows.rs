@@ -82,6 +82,47 @@ fn a_filter_finds_whole_messages() {
 }
 
 #[test]
+fn what_lies_around_what_a_filter_finds_is_shown_on_a_key() {
+    let mut scene: Scene = fixture::ready();
+    scene.telemetry = Telemetry::default().into();
+    for number in 0..300 {
+        let at = f64::from(number) / 50.0;
+        let level = if number % 100 == 50 { "ERROR" } else { "INFO" };
+        scene.say(
+            at,
+            "web",
+            Stream::Stdout,
+            &format!("{level} line {number:03}"),
+        );
+    }
+    let mut desk = Desk::new(scene, 80, 24);
+    desk.press("2 z +");
+    assert!(desk.find("there is no filter").is_some(), "{}", desk.text());
+    desk.press("e");
+    assert!(desk.find("line 150").is_some() && desk.find("line 149").is_none());
+    desk.press("+ +");
+    assert!(desk.find("±2").is_some());
+    for line in [
+        "line 048", "line 050", "line 052", "line 152", "line 248", "line 252",
+    ] {
+        assert!(desk.find(line).is_some(), "{line} of\n{}", desk.text());
+    }
+    assert!(desk.find("line 053").is_none());
+    assert!(desk.find("⋯ 95 lines ⋯").is_some(), "{}", desk.text());
+    assert_ne!(
+        desk.cell("line 050").fg,
+        desk.cell("line 051").fg,
+        "context recedes"
+    );
+    // It is moved through like any other lines.
+    desk.press("k k k k k");
+    assert!(at(&desk).contains("line 152"), "{}", at(&desk));
+    desk.press("G - -");
+    assert!(desk.find("only what the filter lets pass").is_some());
+    assert!(desk.find("line 149").is_none() && desk.find("⋯").is_none());
+}
+
+#[test]
 fn a_hit_within_a_message_unfolds_it() {
     let mut desk = desk();
     desk.press("j 2 z / R e f u s e d enter");

@@ -71,11 +71,11 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
         ),
         (None, _, Asked::Time) => (time_of_day::EXAMPLE.to_owned(), Role::Dim),
         (None, _, Asked::LogFilter) if typing.line.text().is_empty() => (
-            "level>=warn  service=web  ~regex  text".to_owned(),
+            "level>=warn  service=web  ~regex  ?lttrs  text".to_owned(),
             Role::Dim,
         ),
         (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
-            let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
+            let words = "status>=500 and ms>100  service=orders  ~checkout  ?chkt  error  grpc=14";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Command { .. }) if typing.line.text().is_empty() => {
@@ -83,7 +83,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::NoticeFilter) if typing.line.text().is_empty() => {
-            let words = "level>=warn  service=web  kind=build,run  ~regex  text";
+            let words = "level>=warn  service=web  kind=build,run  ~regex  ?lttrs  text";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
@@ -98,12 +99,13 @@ fn head<'a>(
         }
         _ => marked(scene, view),
     };
-    if !view.filtered.is_empty() {
+    if !view.shown.typed().is_empty() {
         of.push(Span::styled("  only ", theme.style(Role::Dim)));
-        of.push(Span::styled(
-            view.filtered.as_str(),
-            theme.style(Role::Accent),
-        ));
+        of.push(Span::styled(view.shown.typed(), theme.style(Role::Accent)));
+        if view.shown.around() > 0 {
+            let around = format!(" ±{}", view.shown.around());
+            of.push(Span::styled(around, theme.style(Role::Dim)));
+        }
     }
     let mut note = Vec::new();
     if let Some(searching) = &view.searching {
@@ -171,11 +173,14 @@ fn why_empty(
     if partial {
         return format!(
             "None of the newest lines passes “{}”; / searches in all.",
-            view.filtered
+            view.shown.typed()
         );
     }
-    if !view.filtered.is_empty() {
-        return format!("No line passes “{}”. f changes the filter.", view.filtered);
+    if !view.shown.typed().is_empty() {
+        return format!(
+            "No line passes “{}”. f changes the filter.",
+            view.shown.typed()
+        );
     }
     let service = chosen.and_then(|name| scene.state.services.get(name));
     match (view.scope, service) {
@@ -241,8 +246,8 @@ impl Lines<'_> {
         for (at, slot) in slots.iter().enumerate() {
             let first = drawn.len();
             match *slot {
-                Slot::Gap(gap) => drawn.push(Drawn {
-                    line: self.gap(gap),
+                Slot::Gap { skipped, silence } => drawn.push(Drawn {
+                    line: self.gap(skipped, silence),
                     is_cursor: false,
                     is_chosen: false,
                     is_marked: false,
@@ -288,8 +293,8 @@ impl Lines<'_> {
         if row > 0 {
             return self.below(entry, row);
         }
-        let before = self.before(entry, above);
-        let told = match (entry.lines.len(), entry.open) {
+        let mut before = self.before(entry, above);
+        let mut told = match (entry.lines.len(), entry.open) {
             (1, _) | (_, true) => said(line, self.view, self.view.form, self.scene.theme),
             (_, false) => self.told(entry),
         };
@@ -302,6 +307,10 @@ impl Lines<'_> {
                 vec![Span::styled(words, self.scene.theme.style(Role::Dim))]
             }
         };
+        if entry.is_context {
+            self.recede(&mut before);
+            self.recede(&mut told);
+        }
         self.folded(before, told, after)
     }
 
@@ -334,7 +343,22 @@ impl Lines<'_> {
             let styled = |(role, piece)| Span::styled(piece, theme.style(role));
             pieces.map(styled).collect()
         };
+        let mut told: Vec<_> = told;
+        if entry.is_context {
+            self.recede(&mut told);
+        }
         self.folded(before, told, Vec::new())
+    }
+
+    /// Draws what is shown only for the sake of what is around it.
+    fn recede(&self, spans: &mut [Span<'static>]) {
+        let dim = self.scene.theme.style(Role::Dim).not_bold();
+        for span in spans {
+            // What is searched for is seen here too.
+            if span.style.bg.is_none() && !span.style.add_modifier.contains(Modifier::REVERSED) {
+                span.style = dim;
+            }
+        }
     }
 
     /// What is said, cut or wrapped behind what stands before it; what stands after it is always seen.
@@ -368,9 +392,18 @@ impl Lines<'_> {
         }
     }
 
-    /// A silence.
-    fn gap(&self, gap: Duration) -> Line<'static> {
-        let words = format!("— {} —", text::duration(gap));
+    /// Lines that were left out, or a silence.
+    fn gap(&self, skipped: u64, silence: Option<Duration>) -> Line<'static> {
+        let silence = silence.map(text::duration);
+        let lines = match skipped {
+            1 => "1 line".to_owned(),
+            many => format!("{many} lines"),
+        };
+        let words = match (skipped, silence) {
+            (0, silence) => format!("— {} —", silence.unwrap_or_default()),
+            (_, None) => format!("⋯ {lines} ⋯"),
+            (_, Some(silence)) => format!("⋯ {lines}, {silence} ⋯"),
+        };
         let before = (self.room.saturating_sub(text::width(&words))) / 2;
         let spans = vec![
             Span::raw(" ".repeat(before)),

@@ -1,11 +1,11 @@
 //! What keys do in the logs alone.
 
 use super::{Known, Wish, log_source, traces, typing};
-use crate::telemetry::{Direction, Position};
+use crate::telemetry::Direction;
 use crate::text;
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
-use crate::tui::log_view::{Form, PATIENCE, Place, Times};
+use crate::tui::log_view::{Form, PATIENCE, Place, Times, just_before};
 use crate::tui::prompt::Line;
 use crate::tui::ui::{Asked, Ui};
 
@@ -59,6 +59,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
                 "no longer marked"
             }
         }),
+        Action::MoreContext | Action::LessContext => {
+            ui.said = Some(turn_context(ui, action == Action::MoreContext));
+            return;
+        }
         Action::Choose => choose(ui, known),
         _ => None,
     };
@@ -74,6 +78,17 @@ fn turn_form(ui: &mut Ui) -> &'static str {
     };
     ui.logs.form = form;
     said
+}
+
+fn turn_context(ui: &mut Ui, more: bool) -> String {
+    let before = ui.logs.shown.around();
+    match ui.logs.shown.turn_context(more) {
+        None => "there is no filter, so every line is shown; f filters, e shows problems".into(),
+        Some(0) => "only what the filter lets pass".into(),
+        Some(1) => "1 message before and after what the filter lets pass".into(),
+        Some(most) if more && most == before => format!("{most} messages are the most"),
+        Some(many) => format!("{many} messages before and after what the filter lets pass"),
+    }
 }
 
 fn turn_times(ui: &mut Ui) -> &'static str {
@@ -143,11 +158,7 @@ pub(super) fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     let lines = match ui.logs.anchor {
         Some(anchor) => {
             let (from, to) = (anchor.min(entry.at), anchor.max(entry.at));
-            let before = Position {
-                seq: from.seq.saturating_sub(1),
-                ..from
-            };
-            let from_first = reader.after(before, MANY).entries.into_iter();
+            let from_first = reader.after(just_before(from), MANY).entries.into_iter();
             let chosen = from_first.filter(|entry| (from..=to).contains(&entry.at));
             chosen.flat_map(|entry| entry.lines.to_vec()).collect()
         }

@@ -39,7 +39,7 @@ pub(super) fn filter(ui: &mut Ui) {
         (Asked::TraceFilter, ui.traces.filtered().to_owned())
     } else {
         ui.go_to(Pane::Logs);
-        (Asked::LogFilter, ui.logs.filtered.clone())
+        (Asked::LogFilter, ui.logs.shown.typed().to_owned())
     };
     // A filter is mended.
     let line = Line::of(&before);
