@@ -26,6 +26,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
         );
     }
     let opening = Opening::new(wish(global, &up.serve))?;
+    let state = opening.identity.state_folder();
     let (telemetry, clock) = (Arc::new(Telemetry::default()), Clock::start());
     let runtime = runtime()?;
     let guard = runtime.enter();
@@ -37,6 +38,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
         theme: up.theme.clone(),
         color,
         mouse: true,
+        state: Some(state),
     };
     let mut workbench = tui::Workbench::start(&options, Arc::clone(&telemetry), clock)
         .map_err(|error| Failure::Failed(format!("error: cannot show the workbench: {error}")))?;

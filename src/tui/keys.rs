@@ -74,6 +74,11 @@ pub(super) enum Action {
     Apply,
     ApplyAll,
     Palette,
+    Older,
+    Newer,
+    GiveName,
+    Named,
+    Forget,
     Help,
     Mouse,
     NextTheme,
@@ -125,6 +130,8 @@ pub(super) enum Where {
     Prompt,
     /// In the palette.
     Palette,
+    /// In the list of filters and searches.
+    Named,
     /// In the help.
     Help,
     /// In a terminal inside a service.
@@ -151,6 +158,7 @@ impl Where {
             Self::Notices => "Notices",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
+            Self::Named => "Filters and searches",
             Self::Help => "Help",
             Self::Inside => "Inside a service",
             Self::Left => "Right after leaving",
@@ -329,6 +337,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["f"] Action::Filter, "filter the logs", "filter";
         ["l"] Action::Merge, "logs of all services, or of the chosen one";
         ["z"] Action::Zoom, "this pane alone, or all", "zoom";
+        ["*"] Action::Named, "filters and searches that have a name, or were typed before";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";
         ["t"] Action::NextTheme, "next theme";
@@ -360,10 +369,18 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["up" "ctrl-p" "shift-tab"] Action::Up, "up";
         ["esc"] Action::Back, "close the palette", "close";
     }
+    Named {
+        ["enter"] Action::Submit, "filter or search by it", "use it";
+        ["ctrl-d"] Action::Forget, "forget it", "forget it";
+        ["esc"] Action::Back, "close the list", "close";
+    }
     Prompt {
         ["enter"] Action::Submit, "keep it", "keep";
-        ["down"] Action::NextHit, "next hit";
-        ["up"] Action::PreviousHit, "hit before";
+        ["down"] Action::NextHit, "next hit; where there are none, the line typed after";
+        ["up"] Action::PreviousHit, "hit before; where there are none, the line typed before";
+        ["ctrl-p"] Action::Older, "the line typed before", "before";
+        ["ctrl-n"] Action::Newer, "the line typed after";
+        ["ctrl-s"] Action::GiveName, "give the filter or the search a name", "name it";
         ["esc"] Action::Back, "as it was before", "cancel";
     }
     Always {

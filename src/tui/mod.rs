@@ -39,6 +39,7 @@ mod time_of_day;
 mod timeline;
 mod timeline_view;
 mod trace_view;
+mod typed;
 mod ui;
 mod update;
 mod use_of;

@@ -6,6 +6,7 @@ mod faults;
 mod inside;
 mod logs;
 mod mouse;
+mod named;
 mod repeat;
 mod timeline;
 mod traces;
@@ -13,6 +14,7 @@ mod typing;
 mod whole;
 
 pub(super) use inside::fit;
+pub(super) use named::Past;
 pub(super) use repeat::heard;
 pub(super) use timeline::axis_moves;
 
@@ -88,10 +90,11 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             if typing.line.key(key) {
+                named::changed(typing);
                 typing::typed(ui, known);
             }
         }
-        Mode::Palette { line, chosen } => {
+        Mode::Palette { line, chosen } | Mode::Named { line, chosen } => {
             if line.key(key) {
                 *chosen = 0;
             }
@@ -105,9 +108,10 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             typing.line.insert(text);
+            named::changed(typing);
             typing::typed(ui, known);
         }
-        Mode::Palette { line, chosen } => {
+        Mode::Palette { line, chosen } | Mode::Named { line, chosen } => {
             line.insert(text);
             *chosen = 0;
         }
@@ -179,6 +183,10 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
+        Action::Older | Action::Newer => named::go(ui, known, action == Action::Older),
+        Action::GiveName => named::ask_name(ui, known),
+        Action::Named => named::list(ui),
+        Action::Forget => named::forget(ui),
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
         Action::Copy => return copy(ui, known),
@@ -239,7 +247,14 @@ fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(by),
         Mode::Palette { line, chosen } => {
-            *chosen = moved(*chosen, by, palette::found(line.text(), known.state).len());
+            *chosen = moved(
+                *chosen,
+                by,
+                palette::found(line.text(), known.state, &ui.typed).len(),
+            );
+        }
+        Mode::Named { line, chosen } => {
+            *chosen = moved(*chosen, by, palette::named(line.text(), &ui.typed).len());
         }
         Mode::Typing(_) | Mode::Inside(_) => {}
         Mode::Panes => move_in(ui, known, ui.focus, by, false),
@@ -251,7 +266,7 @@ fn page(ui: &mut Ui, known: Known<'_>, pages: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(pages * 10),
         Mode::Panes => move_in(ui, known, ui.focus, pages * rows, true),
-        Mode::Typing(_) | Mode::Palette { .. } | Mode::Inside(_) => {}
+        Mode::Typing(_) | Mode::Palette { .. } | Mode::Named { .. } | Mode::Inside(_) => {}
     }
 }
 
@@ -328,7 +343,7 @@ fn zoom(ui: &mut Ui) {
 fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::cancel(ui, known, &typing),
-        Mode::Palette { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
+        Mode::Palette { .. } | Mode::Named { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
         Mode::Panes => back_in_panes(ui),
     }
 }
@@ -377,19 +392,14 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::submit(ui, known, typing),
         Mode::Palette { line, chosen } => {
-            let mut found = palette::found(line.text(), known.state);
-            if chosen >= found.len() {
-                return None;
-            }
-            match found.swap_remove(chosen).entry {
-                Entry::Action(action) => act(ui, known, action),
-                Entry::Service(name) => {
-                    let at = known.state.services.get_index_of(&name)?;
-                    ui.choose(known.state, at);
-                    None
-                }
-                Entry::Theme(name) => Some(Wish::Theme(name)),
-            }
+            let mut found = palette::found(line.text(), known.state, &ui.typed);
+            let chosen = (chosen < found.len()).then(|| found.swap_remove(chosen));
+            perform(ui, known, chosen?.entry)
+        }
+        Mode::Named { line, chosen } => {
+            let mut found = palette::named(line.text(), &ui.typed);
+            let chosen = (chosen < found.len()).then(|| found.swap_remove(chosen));
+            perform(ui, known, chosen?.entry)
         }
         other => {
             ui.mode = other;
@@ -398,7 +408,27 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     }
 }
 
+/// Does what a row of the palette, or of the list of filters, stands for.
+fn perform(ui: &mut Ui, known: Known<'_>, entry: Entry) -> Option<Wish> {
+    match entry {
+        Entry::Action(action) => return act(ui, known, action),
+        Entry::Service(name) => {
+            let at = known.state.services.get_index_of(&name)?;
+            ui.choose(known.state, at);
+        }
+        Entry::Theme(name) => return Some(Wish::Theme(name)),
+        Entry::Named(named) => named::apply(ui, known, &named),
+    }
+    None
+}
+
 fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
+    if let Mode::Typing(typing) = &ui.mode
+        && !named::has_hits(&typing.what)
+    {
+        named::go(ui, known, direction == Direction::Back);
+        return;
+    }
     if ui.focus == Pane::Traces && ui.traces.open().is_some() {
         traces::hit(ui, direction);
         return;

@@ -1,6 +1,7 @@
 //! The view with a screen: draws what changed, when it changed, and turns keys into commands.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::log_view::{COUNTED_AGAIN, Source};
 use super::pane::{self, Scene};
 use super::terminal::{self, FrameWriter, Heard, Lane};
 use super::theme::{Depth, Ground, Theme};
+use super::typed::Typed;
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
@@ -43,6 +45,8 @@ pub struct Options {
     pub color: bool,
     /// Whether the mouse works in the panes.
     pub mouse: bool,
+    /// The folder in which is kept what was typed, between the sessions of a stack; `None`: it is not kept.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -51,6 +55,7 @@ impl Default for Options {
             theme: None,
             color: true,
             mouse: true,
+            state: None,
         }
     }
 }
@@ -128,7 +133,7 @@ impl Workbench {
         if started.is_err() {
             terminal::restore();
         }
-        started
+        started.map(|started| started.remembering(options.state.as_deref()))
     }
 
     fn on_terminal(
@@ -186,7 +191,16 @@ impl<B: Backend> Workbench<B> {
         };
         let theme = chosen_theme(options.theme.as_deref(), None, depth)?;
         let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
-        Ok(Self::with(screen, theme, options.mouse, telemetry, clock))
+        let workbench = Self::with(screen, theme, options.mouse, telemetry, clock);
+        Ok(workbench.remembering(options.state.as_deref()))
+    }
+
+    /// The same, with what was typed in earlier sessions.
+    fn remembering(mut self, folder: Option<&Path>) -> Self {
+        if let Some(folder) = folder {
+            (self.ui.typed, self.ui.said) = Typed::in_folder(folder);
+        }
+        self
     }
 
     fn with(

@@ -9,4 +9,5 @@ mod log_flows;
 mod robust;
 mod screens;
 mod trace_flows;
+mod typed_flows;
 mod whole_flows;

@@ -47,6 +47,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
         Asked::Search | Asked::TraceSearch | Asked::DetailsSearch => " / ".to_owned(),
         Asked::LogFilter | Asked::TraceFilter | Asked::NoticeFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
+        Asked::Name { text, .. } => format!(" name of {}: ", text::truncate(text, 40, "…")),
         Asked::Faults { service } => format!(" faults of {service}: "),
         Asked::Command { service } => format!(" run in {service}: "),
     };
