@@ -12,13 +12,30 @@ pub struct Tally {
     pub lines: u64,
     /// Those of level error and above.
     pub errors: u64,
+    /// Marks, which are none of the lines.
+    pub marks: u64,
 }
 
 impl Tally {
+    /// One line.
+    pub fn of(is_error: bool) -> Self {
+        Self {
+            lines: 1,
+            errors: u64::from(is_error),
+            marks: 0,
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.lines == 0 && self.marks == 0
+    }
+
     /// Takes in what another has.
     pub fn add(&mut self, other: Self) {
         self.lines += other.lines;
         self.errors += other.errors;
+        self.marks += other.marks;
     }
 }
 
@@ -41,17 +58,8 @@ impl Spread {
         }
     }
 
-    /// Counts a line that came at this time.
-    pub fn add(&mut self, at: Timestamp, is_error: bool) {
-        let one = Tally {
-            lines: 1,
-            errors: u64::from(is_error),
-        };
-        self.add_all(at, one);
-    }
-
-    /// Counts lines that came at this time.
-    pub fn add_all(&mut self, at: Timestamp, these: Tally) {
+    /// Counts what came at this time.
+    pub fn add(&mut self, at: Timestamp, these: Tally) {
         let millis = at.as_millisecond();
         let start = *self.start.get_or_insert(millis);
         let since = millis.saturating_sub(start).max(0).unsigned_abs();
@@ -109,7 +117,7 @@ impl Spread {
             .cells
             .iter()
             .enumerate()
-            .filter(|(_, cell)| cell.lines > 0)
+            .filter(|(_, cell)| !cell.is_empty())
         {
             let begins = i128::from(start) + width * i128::try_from(at).unwrap_or_default();
             // A cell that reaches beyond an end is counted in the row there.
@@ -138,7 +146,7 @@ mod tests {
     fn lines_are_counted_in_rows_of_equal_time() {
         let mut spread = Spread::default();
         for (millis, is_error) in [(1000, false), (1001, true), (1050, false), (1099, false)] {
-            spread.add(at(millis), is_error);
+            spread.add(at(millis), Tally::of(is_error));
         }
         let mut rows = [Tally::default(); 4];
         spread.add_to(&mut rows, 1000, 1099);
@@ -153,14 +161,15 @@ mod tests {
     fn a_day_of_lines_takes_no_more_room_than_a_minute() {
         let mut spread = Spread::default();
         for second in 0..86_400 {
-            spread.add(at(second * 1000), second % 100 == 0);
+            spread.add(at(second * 1000), Tally::of(second % 100 == 0));
         }
         assert!(spread.cells.len() <= CELLS);
         assert_eq!(
             spread.total(),
             Tally {
                 lines: 86_400,
-                errors: 864
+                errors: 864,
+                marks: 0,
             }
         );
         let mut hours = [Tally::default(); 24];
@@ -180,7 +189,7 @@ mod tests {
         ) {
             let mut spread = Spread::from(at(0));
             for time in &times {
-                spread.add(at(*time), time % 3 == 0);
+                spread.add(at(*time), Tally::of(time % 3 == 0));
             }
             let mut found = vec![Tally::default(); rows];
             spread.add_to(&mut found, 0, 200_000);
@@ -199,7 +208,7 @@ mod tests {
         fn any_time_can_be_counted(times in proptest::collection::vec(any::<i32>(), 1..40)) {
             let mut spread = Spread::default();
             for time in &times {
-                spread.add(at(i64::from(*time) * 100_000), false);
+                spread.add(at(i64::from(*time) * 100_000), Tally::of(false));
             }
             prop_assert_eq!(spread.total().lines, times.len() as u64);
             prop_assert!(spread.cells.len() <= CELLS);

@@ -378,10 +378,10 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Submit, "keep it", "keep";
         ["down"] Action::NextHit, "next hit; where there are none, the line typed after";
         ["up"] Action::PreviousHit, "hit before; where there are none, the line typed before";
+        ["esc"] Action::Back, "as it was before", "cancel";
         ["ctrl-p"] Action::Older, "the line typed before", "before";
         ["ctrl-n"] Action::Newer, "the line typed after";
         ["ctrl-s"] Action::GiveName, "give the filter or the search a name", "name it";
-        ["esc"] Action::Back, "as it was before", "cancel";
     }
     Always {
         ["ctrl-c"] Action::Interrupt, "stop everything and quit; again: kill what remains";

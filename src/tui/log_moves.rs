@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::log_entries::Entry;
-use super::log_view::{LONG_PATIENCE, LogView, PATIENCE, Place, Source, just_after};
+use super::log_view::{LONG_PATIENCE, LogView, PATIENCE, Place, Source, just_after, just_before};
 use crate::telemetry::{Direction, Filter, LogLine, Position, Select};
 
 /// Lines of one message that are passed over on the way to the next one, at most.
@@ -180,7 +180,7 @@ impl LogView {
 
     /// Goes to the first entry that is not older than this moment, or to the newest.
     pub(super) fn go_to_time(&mut self, source: Source<'_>, at: Timestamp, rows: usize) {
-        let before = Position { at, seq: 0 };
+        let before = just_before(Position { at, seq: 0 });
         let reader = self.reader(source, LONG_PATIENCE);
         let found = reader.after(before, 1).entries.pop();
         match found.map(|entry| entry.at) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
+use super::log_density::Density;
 use super::log_entries::{Entry, Folding, Reader};
 use super::log_groups::Groups;
 use super::log_shown::ShownLines;
@@ -110,6 +111,8 @@ pub(super) struct LogView {
     pub(super) anchor: Option<Position>,
     /// Which lines are shown.
     pub(super) shown: ShownLines,
+    /// When what is filtered and searched for came.
+    pub(super) density: Density,
     /// Places of entries among all lines, to tell how many were left out between two.
     skips: Skips,
 }
@@ -130,6 +133,7 @@ impl Default for LogView {
             marks: BTreeSet::new(),
             anchor: None,
             shown: ShownLines::default(),
+            density: Density::default(),
             skips: Skips::default(),
         }
     }
@@ -322,6 +326,20 @@ impl LogView {
             searching.counted = Some((next, Instant::now()));
         }
         false
+    }
+
+    /// Counts a step further when what is filtered and searched for came; whether there is more to be counted.
+    pub(super) fn look_further(&mut self, source: Source<'_>) -> bool {
+        let mut density = std::mem::take(&mut self.density);
+        let searching = self.searching.as_ref();
+        let is_more = density.look(
+            source,
+            self.select(source, PATIENCE),
+            !self.shown.typed().is_empty(),
+            searching.map(|searching| (searching.text.as_str(), &searching.search)),
+        );
+        self.density = density;
+        is_more
     }
 
     /// Sets the filter; nothing typed takes it away.

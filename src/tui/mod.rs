@@ -18,6 +18,7 @@ mod heartbeat;
 mod keys;
 mod layout;
 mod log_context;
+mod log_density;
 mod log_entries;
 mod log_groups;
 mod log_moves;

@@ -429,7 +429,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_set_aside_and_what_harms_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        for broken in ["{\"typed\": [", "[]", "\u{0}"] {
+        for broken in ["{\"typed\": [", "[1]", "\u{0}"] {
             fs::write(&path, broken).unwrap();
             let (mut typed, wrong) = Typed::in_folder(folder.path());
             assert!(wrong.unwrap().contains("typed.json.unreadable"));

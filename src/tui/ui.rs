@@ -71,6 +71,24 @@ pub(super) enum Asked {
     Name { kind: Kind, text: String },
 }
 
+impl Asked {
+    /// As what a line is remembered, if it is.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Search => Kind::LogSearch,
+            Self::LogFilter => Kind::LogFilter,
+            Self::Time => Kind::Time,
+            Self::TraceFilter => Kind::TraceFilter,
+            Self::NoticeFilter => Kind::NoticeFilter,
+            Self::TraceSearch => Kind::TraceSearch,
+            Self::DetailsSearch => Kind::DetailsSearch,
+            Self::Faults { .. } => Kind::Faults,
+            Self::Command { .. } => Kind::Command,
+            Self::Name { .. } => return None,
+        })
+    }
+}
+
 /// Which panes are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Zoom {

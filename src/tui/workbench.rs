@@ -388,10 +388,13 @@ impl<B: Backend> Workbench<B> {
     /// Draws; after which time it should be done again, because something was left for later.
     fn draw(&mut self, state: &State, now: crate::engine::Moment) -> Option<Duration> {
         let services = self.ui.logs.services(self.ui.chosen.as_ref());
-        let count_again = self.ui.logs.count(Source {
+        let source = Source {
             telemetry: &self.telemetry,
             services: &services,
-        });
+        };
+        let count_again = self.ui.logs.count(source);
+        let is_seen = self.ui.layout.area(Pane::Logs).is_some();
+        let mut look_again = is_seen && self.ui.logs.look_further(source);
         let scene = Scene {
             state,
             telemetry: &self.telemetry,
@@ -400,13 +403,12 @@ impl<B: Backend> Workbench<B> {
             theme: &self.theme,
         };
         let (ui, builds) = (&mut self.ui, &self.builds);
-        let mut look_again = false;
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
             update::fit(ui, scene.telemetry);
             let rows = ui.rows(Pane::Traces);
-            look_again = ui.traces.refresh(scene, rows);
+            look_again |= ui.traces.refresh(scene, rows);
             if ui.focus == Pane::Timeline {
                 let record = &mut ui.timeline.record;
                 look_again |= record.count_errors(scene.telemetry, scene.clock);

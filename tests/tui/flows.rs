@@ -431,7 +431,11 @@ async fn terminals_are_as_large_as_the_room_for_what_they_say() {
     assert_eq!(asks(&mut desk).await, None, "told once");
     desk.press("2 z");
     let alone = asks(&mut desk).await.expect("the pane has grown");
-    assert_eq!(alone.0, 120 - 15, "all but the time and the level");
+    assert_eq!(
+        alone.0,
+        120 - 19,
+        "all but margins, the time, the level and the scroll bar"
+    );
     assert!(alone.1 > first.1);
     desk.press("1");
     assert_eq!(

@@ -123,6 +123,59 @@ fn what_lies_around_what_a_filter_finds_is_shown_on_a_key() {
 }
 
 #[test]
+fn the_scroll_bar_tells_when_was_said_how_much_and_leads_there() {
+    let mut scene: Scene = fixture::ready();
+    scene.telemetry = Telemetry::default().into();
+    for number in 0..400 {
+        // Much at first, then little.
+        let at = if number < 300 {
+            number
+        } else {
+            300 + (number - 300) * 20
+        };
+        let level = if number == 310 { "ERROR" } else { "INFO" };
+        let words = format!("{level} line {number:03}");
+        scene.say(f64::from(at) / 10.0, "web", Stream::Stdout, &words);
+    }
+    let mut desk = Desk::new(scene, 80, 26);
+    desk.press("2 z");
+    let bar = |desk: &Desk, column: u16| -> Vec<String> {
+        (3..25)
+            .map(|row| desk.buffer()[(column, row)].symbol().to_owned())
+            .collect()
+    };
+    let said = bar(&desk, 79);
+    assert_eq!(said[0], "█", "{}", desk.text());
+    assert_eq!(said[20], "▎", "{said:?}");
+    let signs = bar(&desk, 78);
+    assert_eq!(
+        signs.iter().filter(|sign| *sign == "!").count(),
+        1,
+        "{signs:?}"
+    );
+    assert_eq!(signs[21], "┃", "the end is seen: {signs:?}");
+    assert_eq!(signs[15], "│");
+    // Clicks go to a time; the window is seen to be there.
+    desk.mouse(MouseEventKind::Down(MouseButton::Left), 79, 3);
+    assert!(desk.find("line 000").is_some(), "{}", desk.text());
+    assert_eq!(bar(&desk, 78)[0], "┃");
+    desk.press("M / l i n e space 3 5 0 enter");
+    let signs = bar(&desk, 78);
+    assert_eq!(signs[0], "◆");
+    assert_eq!(
+        signs.iter().filter(|sign| *sign == "●").count(),
+        1,
+        "{signs:?}"
+    );
+    desk.press("esc f l i n e space 3 9 enter");
+    let said = bar(&desk, 79);
+    assert!(
+        said[..20].iter().all(|bar| bar == " ") && said[21] == "█",
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_hit_within_a_message_unfolds_it() {
     let mut desk = desk();
     desk.press("j 2 z / R e f u s e d enter");
@@ -161,7 +214,7 @@ fn json_unfolds_in_place_and_is_walked_through() {
         }
     }
     desk.press("k");
-    assert!(at(&desk).trim_end().ends_with('}'), "{}", at(&desk));
+    assert!(at(&desk).contains("│ }"), "{}", at(&desk));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::segment::{Segment, Spot};
 use crate::stack::ServiceName;
 use crate::telemetry::level::Level;
 use crate::telemetry::log::{Position, Stream};
-use crate::telemetry::spread::Spread;
+use crate::telemetry::spread::{Spread, Tally};
 
 /// Blocks that lie one behind the other, and are dropped, written and read as one.
 #[derive(Debug)]
@@ -107,8 +107,19 @@ impl Ring {
         };
         let position = Position { at, seq };
         self.last = Some(position);
-        if ready.line.stream != Stream::Build {
-            self.spread.add(at, ready.level >= Some(Level::Error));
+        match ready.line.stream {
+            Stream::Build => {}
+            Stream::Mark(_) => self.spread.add(
+                at,
+                Tally {
+                    marks: 1,
+                    ..Tally::default()
+                },
+            ),
+            Stream::Stdout | Stream::Stderr | Stream::Otlp => {
+                let is_error = ready.level >= Some(Level::Error);
+                self.spread.add(at, Tally::of(is_error));
+            }
         }
         let before = self.open.cost();
         self.open.push(ready, position);

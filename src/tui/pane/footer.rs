@@ -11,9 +11,10 @@ use crate::text;
 use crate::tui::details;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
-use crate::tui::keys::{Binding, working};
+use crate::tui::keys::{Action, Binding, working};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::time_of_day;
+use crate::tui::typed::Kind;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
 use crate::tui::words;
 
@@ -35,9 +36,21 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         // What is wrong needs all the room there is.
         Vec::new()
     } else {
-        keys(&working(ui.places()), theme, room)
+        let mut bindings = working(ui.places());
+        bindings.retain(|binding| binding.action != Action::GiveName || can_be_named(&ui.mode));
+        keys(&bindings, theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
+}
+
+fn can_be_named(mode: &Mode) -> bool {
+    let Mode::Typing(typing) = mode else {
+        return false;
+    };
+    typing
+        .what
+        .kind()
+        .is_some_and(|kind| Kind::NAMED.contains(&kind))
 }
 
 /// The line that is being typed, with its cursor, and what it finds.

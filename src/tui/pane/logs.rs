@@ -8,14 +8,14 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
-use super::Scene;
 use super::log_line::{message, said, wrapped};
+use super::{Scene, log_bar};
 use crate::engine::TerminalSize;
 use crate::stack::ServiceName;
 use crate::telemetry::{Level, LogLine, MarkKind, Position, Stream};
 use crate::text;
 use crate::tui::body;
-use crate::tui::draw::{Title, clip, empty, spans_width, title};
+use crate::tui::draw::{Title, body_width, clip, empty, spans_width, title};
 use crate::tui::layout::Pane;
 use crate::tui::log_entries::{Entry, json_of};
 use crate::tui::log_rows::{self, Slot};
@@ -39,11 +39,20 @@ pub(in crate::tui) fn render(
     let rows = usize::from(area.height.saturating_sub(1));
     let window = view.window(source, rows);
     let head = head(scene, view, chosen, &window);
-    let body = title(frame, area, Pane::Logs, head, focus, scene.theme);
+    let mut body = title(frame, area, Pane::Logs, head, focus, scene.theme);
+    body.width = body.width.saturating_sub(log_bar::columns(area.width));
     if window.entries.is_empty() {
         let words = why_empty(scene, view, chosen, window.partial);
         empty(frame, body, &words, scene.theme);
         return;
+    }
+    if log_bar::columns(area.width) > 0 {
+        let bar = Rect {
+            x: area.right() - 2,
+            width: 2,
+            ..body
+        };
+        log_bar::render(frame, bar, source, view, &window, scene.theme);
     }
     let names = scene.state.services.keys();
     let lines = Lines {
@@ -62,7 +71,7 @@ pub(in crate::tui) fn render(
     {
         let whole = Rect {
             x: area.x,
-            width: area.width,
+            width: area.width.saturating_sub(log_bar::columns(area.width)),
             ..row
         };
         if drawn.is_chosen {
@@ -197,9 +206,9 @@ fn why_empty(
 /// Names of services, which only come when all are shown together, are not counted: they would change it all the time.
 pub(in crate::tui) fn room(area: Rect) -> TerminalSize {
     let (_, time) = time_form(area.width);
-    let before = time + SIGN;
+    let before = time + SIGN + log_bar::columns(area.width);
     TerminalSize {
-        columns: area.width.saturating_sub(before).max(1),
+        columns: body_width(area.width).saturating_sub(before).max(1),
         rows: area.height.saturating_sub(1).max(1),
     }
 }

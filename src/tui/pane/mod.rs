@@ -12,6 +12,7 @@ pub(super) mod header;
 pub(super) mod health;
 pub(super) mod help;
 pub(super) mod inside;
+pub(super) mod log_bar;
 mod log_line;
 pub(super) mod logs;
 pub(super) mod map;

@@ -12,25 +12,9 @@ use crate::tui::ui::{Asked, Mode, Typing, Ui};
 /// The longest name that can be given, in bytes.
 const LONGEST: usize = 60;
 
-/// What a line is typed for, if it is remembered.
-pub(super) fn kind(what: &Asked) -> Option<Kind> {
-    Some(match what {
-        Asked::Search => Kind::LogSearch,
-        Asked::LogFilter => Kind::LogFilter,
-        Asked::Time => Kind::Time,
-        Asked::TraceFilter => Kind::TraceFilter,
-        Asked::NoticeFilter => Kind::NoticeFilter,
-        Asked::TraceSearch => Kind::TraceSearch,
-        Asked::DetailsSearch => Kind::DetailsSearch,
-        Asked::Faults { .. } => Kind::Faults,
-        Asked::Command { .. } => Kind::Command,
-        Asked::Name { .. } => return None,
-    })
-}
-
 /// Remembers a line, unless a secret is in it.
 pub(super) fn remember(ui: &mut Ui, known: Known<'_>, what: &Asked, line: &str) {
-    let Some(kind) = kind(what) else {
+    let Some(kind) = what.kind() else {
         return;
     };
     if Redactor::new(&known.state.stack.redact).text(line) == line {
@@ -51,7 +35,7 @@ pub(super) fn go(ui: &mut Ui, known: Known<'_>, older: bool) {
     let Mode::Typing(typing) = &mut ui.mode else {
         return;
     };
-    let Some(kind) = kind(&typing.what) else {
+    let Some(kind) = typing.what.kind() else {
         return;
     };
     let next = match (typing.past.as_ref(), older) {
@@ -90,7 +74,7 @@ pub(super) fn ask_name(ui: &mut Ui, known: Known<'_>) {
     let Mode::Typing(typing) = &ui.mode else {
         return;
     };
-    let kind = kind(&typing.what).filter(|kind| Kind::NAMED.contains(kind));
+    let kind = typing.what.kind().filter(|kind| Kind::NAMED.contains(kind));
     let text = typing.line.text().trim().to_owned();
     let (Some(kind), false, None) = (kind, text.is_empty(), &typing.wrong) else {
         return;
