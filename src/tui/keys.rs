@@ -59,6 +59,7 @@ pub(super) enum Action {
     SendAgain,
     SaveCheck,
     Export,
+    ExportLines,
     Faults,
     Shell,
     Attach,
@@ -225,6 +226,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["enter"] Action::Open, "to the trace of the line", "trace";
         ["v"] Action::Choose, "choose several lines, to be copied";
         ["y"] Action::Copy, "copy the line, or those that are chosen", "copy";
+        ["X"] Action::ExportLines, "write the lines that are shown, or those that are chosen, to a file";
     }
     Trace {
         ["esc"] Action::Back, "back to where you came from", "back";

@@ -10,7 +10,7 @@ const NO_BUILDS: &str = "stream!=build";
 const STEPS: [usize; 8] = [0, 1, 2, 3, 5, 10, 20, 50];
 
 /// Which lines are shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ShownLines {
     /// The filter as typed; empty: none.
     typed: String,
@@ -34,6 +34,12 @@ impl Default for ShownLines {
             all,
             step: 0,
         }
+    }
+}
+
+impl PartialEq for ShownLines {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.typed, self.step) == (&other.typed, other.step)
     }
 }
 

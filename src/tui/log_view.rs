@@ -245,7 +245,7 @@ impl LogView {
     }
 
     /// How many lines were left out before each entry but the first; told where context is shown.
-    fn skipped(&self, source: Source<'_>, entries: &[Entry]) -> Vec<u64> {
+    pub(super) fn skipped(&self, source: Source<'_>, entries: &[Entry]) -> Vec<u64> {
         if self.shown.context().is_none() {
             return Vec::new();
         }

@@ -4,9 +4,11 @@
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
 mod alerts;
+mod aside;
 mod bins;
 mod body;
 mod builds;
+mod clipboard;
 mod compare_view;
 mod details;
 mod details_view;
@@ -20,6 +22,7 @@ mod layout;
 mod log_context;
 mod log_density;
 mod log_entries;
+mod log_export;
 mod log_groups;
 mod log_moves;
 mod log_rows;
@@ -28,6 +31,7 @@ mod log_skips;
 mod log_view;
 mod notices;
 mod open_trace;
+mod options;
 mod palette;
 mod pane;
 mod program_keys;
@@ -47,8 +51,9 @@ mod use_of;
 mod words;
 mod workbench;
 
+pub use options::Options;
 pub use terminal::{FrameWriter, restore};
-pub use workbench::{Options, Workbench};
+pub use workbench::Workbench;
 
 /// Every key as a row: where it works, the keys, what they do. For documents.
 pub fn key_list() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {

@@ -67,6 +67,8 @@ pub(super) enum Asked {
     Faults { service: ServiceName },
     /// Which command to run inside a service.
     Command { service: ServiceName },
+    /// Into which file to write the lines that are shown.
+    LinesFile,
     /// How a filter or a search shall be called.
     Name { kind: Kind, text: String },
 }
@@ -84,7 +86,7 @@ impl Asked {
             Self::DetailsSearch => Kind::DetailsSearch,
             Self::Faults { .. } => Kind::Faults,
             Self::Command { .. } => Kind::Command,
-            Self::Name { .. } => return None,
+            Self::LinesFile | Self::Name { .. } => return None,
         })
     }
 }

@@ -26,6 +26,7 @@ use crate::telemetry::{Direction, Telemetry};
 
 use super::keys::{self, Action};
 use super::layout::Pane;
+use super::log_export::Export;
 use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
@@ -37,6 +38,8 @@ use super::ui::{Mode, Mouse, Shared, Ui, Zoom};
 pub(super) enum Wish {
     /// Something for the engine.
     Command(Command),
+    /// Log lines for a file.
+    ExportLines(Box<Export>),
     /// Text for the clipboard.
     Copy(String),
     /// Another theme.
@@ -167,6 +170,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         | Action::LessContext
         | Action::Choose => logs::act(ui, known, action),
         Action::ToTime => logs::ask_time(ui),
+        Action::ExportLines => logs::ask_file(ui, known),
         Action::MarkService => logs::mark_service(ui),
         Action::Fold
         | Action::Unfold

@@ -1,7 +1,7 @@
 //! The view with a screen: draws what changed, when it changed, and turns keys into commands.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::Options;
 use super::alerts::{self, Alerts};
+use super::aside::Asides;
 use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
@@ -36,30 +38,6 @@ const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
 /// The kernel's number of SIGCONT: this process goes on after it was stopped.
 const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
 
-/// How a workbench is wanted.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Name of the theme; `None`: dark or light, as the terminal is.
-    pub theme: Option<String>,
-    /// Whether colours may be used (`NO_COLOR`, `--color`).
-    pub color: bool,
-    /// Whether the mouse works in the panes.
-    pub mouse: bool,
-    /// The folder in which is kept what was typed, between the sessions of a stack; `None`: it is not kept.
-    pub state: Option<PathBuf>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            theme: None,
-            color: true,
-            mouse: true,
-            state: None,
-        }
-    }
-}
-
 /// A view with a screen of any kind; [`Workbench::start`] makes one on the real terminal.
 #[derive(Debug)]
 pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
@@ -74,6 +52,7 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     ui: Ui,
     builds: Builds,
     alerts: Alerts,
+    asides: Asides,
     /// What there is to tell of requests that are held.
     held: HeldWatch,
     /// The session as it was shown last.
@@ -222,6 +201,7 @@ impl<B: Backend> Workbench<B> {
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
+            asides: Asides::default(),
             held: HeldWatch::default(),
             state: None,
             due: Due::Now,
@@ -268,7 +248,8 @@ impl<B: Backend> Workbench<B> {
         }
         match wish? {
             Wish::Command(command) => return Some(command),
-            Wish::Copy(text) => self.send(&terminal::copy(&text)),
+            Wish::Copy(text) => self.copy(text),
+            Wish::ExportLines(export) => self.asides.export(*export, &self.telemetry),
             Wish::NextTheme => self.set_theme(self.theme.next()),
             Wish::Theme(name) => {
                 if let Some(theme) = self.theme.other(&name) {
@@ -301,6 +282,15 @@ impl<B: Backend> Workbench<B> {
     fn send(&mut self, bytes: &[u8]) {
         if let Some(real) = &self.real {
             real.lane.add(bytes);
+        }
+    }
+
+    /// Gives text to the terminal's clipboard, and to this machine's where that can be had.
+    fn copy(&mut self, text: String) {
+        self.send(&terminal::copy(&text));
+        if self.real.is_some() {
+            let said = self.ui.said.clone().unwrap_or_default();
+            self.asides.copy(text, said);
         }
     }
 
@@ -449,6 +439,9 @@ impl<B: Backend> View for Workbench<B> {
                 self.due = Due::Now;
             }
         }
+        while let Some(words) = self.asides.try_hear() {
+            self.say(words);
+        }
         if self.state.as_ref() != Some(shown.state) {
             self.ui.settle(shown.state);
             if let Some(words) = self.alerts.settled(shown.state) {
@@ -480,6 +473,10 @@ impl<B: Backend> View for Workbench<B> {
                     self.resume();
                     return Input::Show;
                 }
+                Woken::Said(words) => {
+                    self.say(words);
+                    return Input::Show;
+                }
                 Woken::Heard(heard) => {
                     if let Some(input) = self.answer(heard) {
                         return input;
@@ -497,6 +494,8 @@ enum Woken {
     Show,
     /// The process was stopped and goes on.
     Continued,
+    /// Something that was done beside the screen ended like this.
+    Said(String),
     /// The terminal said something; `None`: never again.
     Heard(Option<Heard>),
 }
@@ -515,6 +514,7 @@ impl<B: Backend> Workbench<B> {
         };
         let is_inside = self.is_inside();
         let (changes, terminals) = (&mut self.changes, &mut self.terminals);
+        let asides = &mut self.asides;
         let told = async {
             // The stores outlive the view, so their senders are never gone.
             tokio::select! {
@@ -526,6 +526,7 @@ impl<B: Backend> Workbench<B> {
         let Some(real) = &mut self.real else {
             tokio::select! {
                 () = at_wake => return Woken::Show,
+                words = asides.hear() => return Woken::Said(words),
                 () = told, if watching => {}
             }
             self.due = self.due.max(Due::Telemetry);
@@ -541,10 +542,16 @@ impl<B: Backend> Workbench<B> {
             Some(()) = real.continued.recv() => return Woken::Continued,
             () = real.lane.taken.notified(), if is_busy => return Woken::Show,
             () = at_wake => return Woken::Show,
+            words = asides.hear() => return Woken::Said(words),
             () = told, if watching => {}
         }
         self.due = self.due.max(Due::Telemetry);
         Woken::Show
+    }
+
+    fn say(&mut self, words: String) {
+        self.ui.said = Some(words);
+        self.due = Due::Now;
     }
 
     /// What there is to tell now of requests that are held.

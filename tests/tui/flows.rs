@@ -385,8 +385,11 @@ async fn a_flood_of_lines_is_drawn_at_a_bounded_pace() {
     }
     let most = began.elapsed().as_millis() / 33 + 2;
     assert!(u128::from(desk.workbench.frames()) <= most);
-    let drawn = desk.workbench.frames();
-    until_drawn(&mut desk, drawn + 1).await;
+    // The last frame of the flood may have it already.
+    if desk.find("line 4999").is_none() {
+        let drawn = desk.workbench.frames();
+        until_drawn(&mut desk, drawn + 1).await;
+    }
     assert!(
         desk.find("line 4999").is_some(),
         "the last one is drawn in the end"

@@ -5,6 +5,7 @@ use crossterm::event::{MouseButton, MouseEventKind};
 
 use crate::fixture::{self, Scene};
 use crate::harness::Desk;
+use crate::until::until;
 
 fn desk() -> Desk {
     Desk::new(fixture::said_much(), 120, 40)
@@ -167,7 +168,7 @@ fn the_scroll_bar_tells_when_was_said_how_much_and_leads_there() {
         1,
         "{signs:?}"
     );
-    desk.press("esc f l i n e space 3 9 enter");
+    desk.press("f ~ 3 9 \\ d $ enter");
     let said = bar(&desk, 79);
     assert!(
         said[..20].iter().all(|bar| bar == " ") && said[21] == "█",
@@ -289,6 +290,51 @@ fn several_lines_are_chosen_and_copied() {
     desk.mouse(MouseEventKind::Drag(MouseButton::Left), column, row + 1);
     desk.mouse(MouseEventKind::Up(MouseButton::Left), column, row + 1);
     assert!(desk.find("copied 8 lines").is_some(), "{}", desk.text());
+}
+
+/// Waits until it is told that lines were written.
+async fn told(desk: &mut Desk) {
+    until("it is told", || {
+        desk.redraw();
+        desk.find("lines are in /").is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_shown_or_chosen_is_written_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut desk = desk();
+    let type_in = |desk: &mut Desk, name: &str| {
+        let path = folder.path().join(name).display().to_string();
+        let keys: Vec<String> = path.chars().map(String::from).collect();
+        desk.press(&format!("X ctrl-u {}", keys.join(" ")));
+    };
+    desk.press("j 2 z X");
+    assert!(desk.find("write to orders-").is_some(), "{}", desk.text());
+    desk.press("esc e");
+    type_in(&mut desk, "problems.log");
+    desk.press("enter");
+    told(&mut desk).await;
+    let text = std::fs::read_to_string(folder.path().join("problems.log")).expect("a file");
+    assert!(
+        text.contains("raise Refused(order.card)") && !text.contains("listening"),
+        "{text}"
+    );
+    desk.press("j");
+    type_in(&mut desk, "problems.log");
+    assert!(
+        desk.find("there is such a file already").is_some(),
+        "{}",
+        desk.text()
+    );
+    desk.press("enter esc e { v k");
+    type_in(&mut desk, "chosen.jsonl");
+    desk.press("enter");
+    told(&mut desk).await;
+    let text = std::fs::read_to_string(folder.path().join("chosen.jsonl")).expect("a file");
+    assert_eq!(text.lines().count(), 8, "{text}");
+    assert!(text.starts_with("{\"at\":\""), "{text}");
 }
 
 #[test]

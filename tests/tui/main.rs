@@ -10,4 +10,6 @@ mod robust;
 mod screens;
 mod trace_flows;
 mod typed_flows;
+#[path = "../support/until.rs"]
+mod until;
 mod whole_flows;

@@ -60,6 +60,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
         Asked::Search | Asked::TraceSearch | Asked::DetailsSearch => " / ".to_owned(),
         Asked::LogFilter | Asked::TraceFilter | Asked::NoticeFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
+        Asked::LinesFile => " write to ".to_owned(),
         Asked::Name { text, .. } => format!(" name of {}: ", text::truncate(text, 40, "…")),
         Asked::Faults { service } => format!(" faults of {service}: "),
         Asked::Command { service } => format!(" run in {service}: "),
@@ -83,6 +84,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
             super::logs::hits(searching.hits, searching.complete),
             Role::Dim,
         ),
+        (None, _, Asked::LinesFile) => (".jsonl: JSON lines, else text".to_owned(), Role::Dim),
         (None, _, Asked::Time) => (time_of_day::EXAMPLE.to_owned(), Role::Dim),
         (None, _, Asked::LogFilter) if typing.line.text().is_empty() => (
             "level>=warn  service=web  ~regex  ?lttrs  text".to_owned(),

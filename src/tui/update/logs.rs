@@ -1,10 +1,13 @@
 //! What keys do in the logs alone.
 
+use std::path::PathBuf;
+
 use super::{Known, Wish, log_source, traces, typing};
 use crate::telemetry::Direction;
 use crate::text;
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
+use crate::tui::log_export::{self, Export};
 use crate::tui::log_view::{Form, PATIENCE, Place, Times, just_before};
 use crate::tui::prompt::Line;
 use crate::tui::ui::{Asked, Ui};
@@ -131,6 +134,54 @@ fn choose(ui: &mut Ui, known: Known<'_>) -> Option<&'static str> {
 pub(super) fn ask_time(ui: &mut Ui) {
     ui.go_to(Pane::Logs);
     typing::ask(ui, Asked::Time, String::new(), Line::default());
+}
+
+/// Asks into which file the lines go, with a name that is free.
+pub(super) fn ask_file(ui: &mut Ui, known: Known<'_>) {
+    ui.go_to(Pane::Logs);
+    let of = match ui.logs.services(ui.chosen.as_ref()).as_slice() {
+        [one] => one.as_str().replace('/', "-"),
+        [] => "all".to_owned(),
+        several => format!("{}-services", several.len()),
+    };
+    let now = known.clock.zoned(known.clock.now());
+    let name = format!("{of}-{}.log", now.strftime("%H%M%S"));
+    typing::ask(ui, Asked::LinesFile, String::new(), Line::of(&name));
+    // Whoever is asked sees at once that the name is taken.
+    typing::typed(ui, known);
+}
+
+/// The file as it was typed.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub(super) fn file(typed: &str) -> Result<PathBuf, String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    log_export::file(typed, home.as_deref())
+}
+
+/// Writes what is shown into a file: the entries that were chosen, or all.
+pub(super) fn export(ui: &mut Ui, known: Known<'_>, typed: &str) -> Option<Wish> {
+    let file = file(typed).ok()?;
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let source = log_source(known, &services);
+    let chosen = ui.logs.anchor.take().and_then(|anchor| {
+        let (entry, _, _) = ui.logs.at(&ui.logs.reader(source, PATIENCE))?;
+        Some((anchor.min(entry.at), anchor.max(entry.at)))
+    });
+    let Some((from, to)) = chosen.or_else(|| known.telemetry.logs().ends(&services)) else {
+        ui.said = Some("there are no lines to write".into());
+        return None;
+    };
+    ui.said = Some(format!("writing to {}", file.display()));
+    let shown = ui.logs.shown.clone();
+    Some(Wish::ExportLines(Box::new(Export {
+        file,
+        services,
+        shown,
+        from,
+        to,
+    })))
 }
 
 /// Marks the chosen service, so that its lines are read with those of the other marked ones.

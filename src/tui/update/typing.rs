@@ -1,6 +1,6 @@
 //! A line that is typed: what it is for, what stood there before, and what it does while it is typed and when it is kept.
 
-use super::{Known, Wish, details, faults, inside, log_source, named};
+use super::{Known, Wish, details, faults, inside, log_source, logs, named};
 use crate::tui::details_view::Tab;
 use crate::tui::layout::Pane;
 use crate::tui::prompt::Line;
@@ -83,6 +83,7 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
     }
     named::remember(ui, known, &typing.what, typing.line.text());
     match &typing.what {
+        Asked::LinesFile => logs::export(ui, known, typing.line.text()),
         Asked::Name { kind, text } => {
             named::give_name(ui, known, *kind, text, typing.line.text());
             None
@@ -131,6 +132,7 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
         Asked::Time if text.is_empty() => Ok(()),
         Asked::Time => time_of_day::read(text, &known.clock.zoned(known.clock.now())).map(drop),
         Asked::Command { .. } => Ok(()),
+        Asked::LinesFile => logs::file(text).map(drop),
         Asked::Name { .. } => named::check(text),
         Asked::Faults { .. } => faults::read(known, text).map(drop),
     }
