@@ -45,6 +45,8 @@ pub enum MarkKind {
     Live,
     /// A run ended.
     Ended,
+    /// A smoke check passed or failed.
+    Checked,
 }
 
 /// A line to be kept.

@@ -10,6 +10,9 @@ use crate::telemetry::{Direction, Filter, LogLine, Position, Select};
 
 /// Lines of one message that are passed over on the way to the next one, at most.
 const MANY: usize = 2_000;
+/// Entries of which a hit is looked for in the context at once, and how often.
+const AT_ONCE: usize = 200;
+const PAGES: usize = 50;
 
 impl LogView {
     /// Goes up by so many rows; the window moves along if `scroll`, else only when its edge is reached.
@@ -124,7 +127,52 @@ impl LogView {
         let from = self.edge(source, to);
         let select = self.select(source, LONG_PATIENCE);
         let page = source.telemetry.search(select, &searching.search, from, to);
-        self.go_to_first(source, &page.lines, rows)
+        match self.hit_around(source, from, to, page.lines.first()) {
+            Some(line) => self.go_to_first(source, &[line], rows),
+            None => self.go_to_first(source, &page.lines, rows),
+        }
+    }
+
+    /// A hit in what is shown around what the filter lets pass, if it comes before this line.
+    fn hit_around(
+        &self,
+        source: Source<'_>,
+        from: Position,
+        to: Direction,
+        before: Option<&Arc<LogLine>>,
+    ) -> Option<Arc<LogLine>> {
+        self.shown.context()?;
+        let reader = self.reader(source, PATIENCE);
+        let is_beyond = |one: Position, other: Position| match to {
+            Direction::Back => one < other,
+            Direction::Forward => one > other,
+        };
+        let mut at = from;
+        for _ in 0..PAGES {
+            let mut entries = match to {
+                Direction::Back => reader.before(at, AT_ONCE).entries,
+                Direction::Forward => reader.after(at, AT_ONCE).entries,
+            };
+            if to == Direction::Back {
+                entries.reverse();
+            }
+            for entry in &entries {
+                if before.is_some_and(|line| is_beyond(entry.at, line.position())) {
+                    return None;
+                }
+                let mut lines: Vec<_> = entry.lines.iter().collect();
+                if to == Direction::Back {
+                    lines.reverse();
+                }
+                let is_next =
+                    |line: &&&Arc<LogLine>| is_beyond(line.position(), from) && self.is_hit(line);
+                if let Some(line) = lines.iter().find(is_next) {
+                    return Some(Arc::clone(line));
+                }
+            }
+            at = entries.last()?.at;
+        }
+        None
     }
 
     /// Goes to the next line in this direction that is shown and passes this filter; whether there is one.

@@ -354,7 +354,7 @@ impl LogView {
         Ok(())
     }
 
-    fn is_hit(&self, line: &LogLine) -> bool {
+    pub(super) fn is_hit(&self, line: &LogLine) -> bool {
         let text = crate::text::readable(&line.line.bytes);
         let searching = self.searching.as_ref();
         searching.is_some_and(|searching| searching.search.is_in(&text))

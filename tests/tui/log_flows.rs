@@ -118,6 +118,19 @@ fn what_lies_around_what_a_filter_finds_is_shown_on_a_key() {
     // It is moved through like any other lines.
     desk.press("k k k k k");
     assert!(at(&desk).contains("line 152"), "{}", at(&desk));
+    desk.press("G / l i n e space 1 5 [ 0 1 2 ] enter");
+    assert!(at(&desk).contains("line 152"), "{}", at(&desk));
+    assert!(desk.find("1 of those that pass").is_some());
+    for line in ["line 151", "line 150"] {
+        desk.press("N");
+        assert!(at(&desk).contains(line), "{}", at(&desk));
+    }
+    desk.press("N");
+    assert!(desk.find("no earlier hit").is_some());
+    for line in ["line 151", "line 152"] {
+        desk.press("n");
+        assert!(at(&desk).contains(line), "{}", at(&desk));
+    }
     desk.press("G - -");
     assert!(desk.find("only what the filter lets pass").is_some());
     assert!(desk.find("line 149").is_none() && desk.find("⋯").is_none());

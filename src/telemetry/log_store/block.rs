@@ -266,7 +266,7 @@ impl Block {
 /// Bytes of a trace and a span.
 const CONTEXT: usize = 16 + 1 + 8;
 
-const STREAMS: [Stream; 7] = [
+const STREAMS: [Stream; 8] = [
     Stream::Stdout,
     Stream::Stderr,
     Stream::Build,
@@ -274,6 +274,7 @@ const STREAMS: [Stream; 7] = [
     Stream::Mark(MarkKind::Started),
     Stream::Mark(MarkKind::Live),
     Stream::Mark(MarkKind::Ended),
+    Stream::Mark(MarkKind::Checked),
 ];
 
 /// Bits 0 to 2: the stream; 3: plain; 4 to 6: the level, 0 being none; 7: a trace follows.
@@ -286,6 +287,7 @@ fn flags(ready: &Ready) -> u8 {
         Stream::Mark(MarkKind::Started) => 4,
         Stream::Mark(MarkKind::Live) => 5,
         Stream::Mark(MarkKind::Ended) => 6,
+        Stream::Mark(MarkKind::Checked) => 7,
     };
     let level: u8 = match ready.level {
         None => 0,

@@ -37,20 +37,18 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         Vec::new()
     } else {
         let mut bindings = working(ui.places());
-        bindings.retain(|binding| binding.action != Action::GiveName || can_be_named(&ui.mode));
+        let kind = match &ui.mode {
+            Mode::Typing(typing) => typing.what.kind(),
+            _ => None,
+        };
+        bindings.retain(|binding| match binding.action {
+            Action::GiveName => kind.is_some_and(|kind| Kind::NAMED.contains(&kind)),
+            Action::Older => kind.is_some(),
+            _ => true,
+        });
         keys(&bindings, theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
-}
-
-fn can_be_named(mode: &Mode) -> bool {
-    let Mode::Typing(typing) = mode else {
-        return false;
-    };
-    typing
-        .what
-        .kind()
-        .is_some_and(|kind| Kind::NAMED.contains(&kind))
 }
 
 /// The line that is being typed, with its cursor, and what it finds.

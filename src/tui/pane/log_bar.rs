@@ -102,7 +102,7 @@ pub(super) fn render(
         let bar = if row.said.errors > 0 {
             Role::Error
         } else {
-            Role::Info
+            Role::Dim
         };
         let spans = ratatui::text::Line::from(vec![
             Span::styled(sign, ground.patch(theme.style(role))),
@@ -156,13 +156,18 @@ fn sign(row: &Row) -> (&'static str, Role) {
     }
 }
 
+/// A bar is not full with fewer lines than this: where every row has one, one is not much.
+const FULL: u64 = 4;
+
 /// A bar whose length grows with the root of the number, so that little is seen beside much.
 fn bar_of(lines: u64, most: u64) -> &'static str {
     const BARS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
     if lines == 0 || most == 0 {
         return " ";
     }
-    let share = (lines as f64 / most as f64).sqrt().clamp(0.0, 1.0);
+    let share = (lines as f64 / most.max(FULL) as f64)
+        .sqrt()
+        .clamp(0.0, 1.0);
     let step = (1..8).rev().find(|step| share > f64::from(*step) / 8.0);
     BARS[step.map_or(0, |step| usize::try_from(step).unwrap_or(0))]
 }
@@ -178,7 +183,7 @@ mod tests {
             .map(|lines| bar_of(lines, 1000))
             .collect();
         assert_eq!(bars, [" ", "▏", "▏", "▌", "▊", "█"]);
-        assert_eq!(bar_of(3, 3), "█");
+        assert_eq!((bar_of(4, 4), bar_of(1, 1)), ("█", "▌"));
     }
 
     #[test]

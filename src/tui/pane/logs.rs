@@ -118,7 +118,14 @@ fn head<'a>(
     }
     let mut note = Vec::new();
     if let Some(searching) = &view.searching {
-        let hits = hits(searching.hits, searching.complete);
+        let hits = match view.shown.context() {
+            // What is found around them can be gone to, and is not counted.
+            Some(_) => format!(
+                "{} of those that pass",
+                count(searching.hits, searching.complete)
+            ),
+            None => hits(searching.hits, searching.complete),
+        };
         note.push(Span::styled(
             format!("/{}  ", searching.text),
             theme.style(Role::Accent),
@@ -161,6 +168,11 @@ fn marked<'a>(scene: Scene<'a>, view: &'a LogView) -> Vec<Span<'a>> {
         names.push(Span::styled(name.as_str(), theme.series(place).bold()));
     }
     names
+}
+
+fn count(hits: usize, complete: bool) -> String {
+    let more = if complete { "" } else { "+" };
+    format!("{hits}{more}")
 }
 
 /// How many lines a search is in.
@@ -479,6 +491,7 @@ impl Lines<'_> {
             MarkKind::Started => Role::Busy,
             MarkKind::Live => Role::Ready,
             MarkKind::Ended => Role::Waiting,
+            MarkKind::Checked => Role::Accent,
         };
         let mut words = text::plain(&line.line.bytes);
         if words.is_empty() {
@@ -486,6 +499,7 @@ impl Lines<'_> {
                 MarkKind::Started => "begins",
                 MarkKind::Live => "is live",
                 MarkKind::Ended => "has ended",
+                MarkKind::Checked => "was checked",
             };
             words = format!("run #{} {what}", line.line.run);
         }
