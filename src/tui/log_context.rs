@@ -53,7 +53,7 @@ impl Reader<'_> {
             // What is asked for next may need the last of them; it is not known yet.
             let decided = stretch.len() - if is_last { 0 } else { steps };
             let before = found.len();
-            self.choose(context, &stretch, decided, &mut owed, &mut found);
+            choose(context, &stretch, decided, &mut owed, &mut found);
             match stretch.get(decided.wrapping_sub(1)) {
                 Some(last) if !is_last => at = last.at,
                 _ => break,
@@ -90,39 +90,6 @@ impl Reader<'_> {
         nearest.map_or(0, |steps| context.entries - steps)
     }
 
-    /// Takes those of the first entries of a stretch that are shown.
-    fn choose(
-        &self,
-        context: Context<'_>,
-        stretch: &[Entry],
-        decided: usize,
-        owed: &mut usize,
-        found: &mut Vec<Entry>,
-    ) {
-        let asked: Vec<bool> = stretch
-            .iter()
-            .map(|entry| is_asked(context, entry))
-            .collect();
-        let mut next = None;
-        let mut near = vec![false; stretch.len()];
-        for at in (0..stretch.len()).rev() {
-            if asked[at] {
-                next = Some(at);
-            }
-            near[at] = next.is_some_and(|next| next - at <= context.entries);
-        }
-        for (at, entry) in stretch.iter().enumerate().take(decided) {
-            if near[at] || *owed > 0 || !entry.is_context {
-                found.push(entry.clone());
-            }
-            *owed = if asked[at] {
-                context.entries
-            } else {
-                owed.saturating_sub(1)
-            };
-        }
-    }
-
     /// From where the context of what is asked for next is met, if nothing before that is shown.
     fn short_of(
         &self,
@@ -139,6 +106,38 @@ impl Reader<'_> {
         let first = self.met(all, anchor, steps, back).entries.pop();
         let from = step(first.map_or(anchor, |first| first.at));
         if is_beyond(from, at, to) { from } else { at }
+    }
+}
+
+/// Takes those of the first entries of a stretch that are shown.
+fn choose(
+    context: Context<'_>,
+    stretch: &[Entry],
+    decided: usize,
+    owed: &mut usize,
+    found: &mut Vec<Entry>,
+) {
+    let asked: Vec<bool> = stretch
+        .iter()
+        .map(|entry| is_asked(context, entry))
+        .collect();
+    let mut next = None;
+    let mut near = vec![false; stretch.len()];
+    for at in (0..stretch.len()).rev() {
+        if asked[at] {
+            next = Some(at);
+        }
+        near[at] = next.is_some_and(|next| next - at <= context.entries);
+    }
+    for (at, entry) in stretch.iter().enumerate().take(decided) {
+        if near[at] || *owed > 0 || !entry.is_context {
+            found.push(entry.clone());
+        }
+        *owed = if asked[at] {
+            context.entries
+        } else {
+            owed.saturating_sub(1)
+        };
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) struct Searching {
 }
 
 /// The state of the log pane.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LogView {
     pub(super) scope: Scope,
     /// The services that were marked to be read together.
@@ -115,28 +115,6 @@ pub(super) struct LogView {
     pub(super) density: Density,
     /// Places of entries among all lines, to tell how many were left out between two.
     skips: Skips,
-}
-
-impl Default for LogView {
-    fn default() -> Self {
-        Self {
-            scope: Scope::default(),
-            marked: Vec::new(),
-            place: Place::default(),
-            fold: Fold::default(),
-            form: Form::default(),
-            times: Times::default(),
-            folding: Folding::default(),
-            groups: Groups::default(),
-            left: 0,
-            searching: None,
-            marks: BTreeSet::new(),
-            anchor: None,
-            shown: ShownLines::default(),
-            density: Density::default(),
-            skips: Skips::default(),
-        }
-    }
 }
 
 /// What is to be drawn.

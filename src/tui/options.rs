@@ -1,6 +1,9 @@
 //! How a workbench is wanted.
 
+use std::io;
 use std::path::PathBuf;
+
+use super::theme::{BUILT_IN, Depth, Ground, Theme};
 
 /// How a workbench is wanted.
 #[derive(Debug, Clone)]
@@ -24,4 +27,26 @@ impl Default for Options {
             state: None,
         }
     }
+}
+
+/// The theme of this name, else the one for the terminal.
+///
+/// # Errors
+/// When no theme is called so.
+pub(super) fn chosen_theme(
+    name: Option<&str>,
+    ground: Option<Ground>,
+    depth: Depth,
+) -> io::Result<Theme> {
+    let Some(name) = name else {
+        return Ok(Theme::for_ground(ground.unwrap_or(Ground::Dark), depth));
+    };
+    Theme::named(name, depth).ok_or_else(|| {
+        let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let words = format!(
+            "no theme is called `{name}`, or its file is wrong; there are {}, and the files in ~/.config/boatyard/themes",
+            known.join(", ")
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, words)
+    })
 }

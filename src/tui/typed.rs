@@ -256,7 +256,11 @@ fn read(path: &Path) -> io::Result<Kept> {
 
 fn make_harmless(line: &mut String) {
     let harmless = text::plain(line.replace(['\r', '\n', '\t'], " ").as_bytes());
-    *line = harmless[..harmless.floor_char_boundary(LONGEST)].to_owned();
+    let mut end = harmless.len().min(LONGEST);
+    while !harmless.is_char_boundary(end) {
+        end -= 1;
+    }
+    harmless[..end].clone_into(line);
 }
 
 /// Moves a file that cannot be read out of the way, so that nothing in it is lost; what that is, in words.

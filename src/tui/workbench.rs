@@ -13,15 +13,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::Options;
 use super::alerts::{self, Alerts};
 use super::aside::Asides;
 use super::builds::Builds;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
+use super::options::{Options, chosen_theme};
 use super::pane::{self, Scene};
 use super::terminal::{self, FrameWriter, Heard, Lane};
-use super::theme::{Depth, Ground, Theme};
+use super::theme::{Depth, Theme};
 use super::typed::Typed;
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
@@ -134,21 +134,6 @@ impl Workbench {
         });
         Ok(workbench)
     }
-}
-
-/// The theme of this name, else the one for the terminal.
-fn chosen_theme(name: Option<&str>, ground: Option<Ground>, depth: Depth) -> io::Result<Theme> {
-    let Some(name) = name else {
-        return Ok(Theme::for_ground(ground.unwrap_or(Ground::Dark), depth));
-    };
-    Theme::named(name, depth).ok_or_else(|| {
-        let known: Vec<&str> = super::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
-        let words = format!(
-            "no theme is called `{name}`, or its file is wrong; there are {}, and the files in ~/.config/boatyard/themes",
-            known.join(", ")
-        );
-        io::Error::new(io::ErrorKind::InvalidInput, words)
-    })
 }
 
 impl<B: Backend> Workbench<B> {

@@ -54,7 +54,7 @@ impl Fuzzy {
             let begins = letter.is_alphanumeric()
                 && (!before.is_alphanumeric() || (before.is_lowercase() && letter.is_uppercase()));
             if begins {
-                found.copy_within(..BETWEEN + 1, 1);
+                found.copy_within(..=BETWEEN, 1);
                 found[0] = 0;
             }
             // A letter that is none, such as a slash, stands for itself anywhere between words.

@@ -79,7 +79,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
     let (words, role) = match (&typing.wrong, &ui.logs.searching, &typing.what) {
         (Some(wrong), _, _) => (wrong.clone(), Role::Failed),
         (None, Some(searching), Asked::Search) => (
-            super::logs::hits(searching.hits, searching.complete),
+            super::log_head::hits(searching.hits, searching.complete),
             Role::Dim,
         ),
         (None, _, Asked::LinesFile) => (".jsonl: JSON lines, else text".to_owned(), Role::Dim),
