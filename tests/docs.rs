@@ -89,3 +89,18 @@ fn the_document_of_keys_is_the_table_of_keys() {
     let table = keys_as_table();
     assert!(text.contains(&table), "docs/keys.md should hold:\n{table}");
 }
+
+#[test]
+fn every_field_of_filters_is_in_the_documents() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/filters.md");
+    let text = fs::read_to_string(path).expect("docs/filters.md can be read");
+    let rows = boatyard::telemetry::Filter::FIELDS.iter();
+    let rows: Vec<String> = rows
+        .map(|(field, meaning)| format!("| `{field}` | {meaning} |"))
+        .collect();
+    let table = rows.join("\n");
+    assert!(
+        text.contains(&table),
+        "docs/filters.md should hold:\n{table}"
+    );
+}

@@ -151,7 +151,12 @@ impl Pump {
             tracing::debug!(?effect);
             world.perform(effect);
         }
-        marks::set(&self.telemetry, &self.clock, now, &notices);
+        marks::set(
+            &self.telemetry,
+            self.engine.state(),
+            self.clock.timestamp(now),
+            &notices,
+        );
         let mut told = Vec::with_capacity(notices.len());
         for notice in notices {
             // The last notice waits until it is known whether anything was left behind.

@@ -38,7 +38,7 @@ pub(super) fn up(global: &Global, up: &Up) -> Result<u8, Failure> {
         color,
         mouse: true,
         keys: tui::keys_file(),
-        kept: Some(opened.state_folder.join("view.json")),
+        state: Some(opened.state_folder.clone()),
     };
     let mut workbench = tui::Workbench::start(&options, Arc::clone(&telemetry), clock)
         .map_err(|error| Failure::Failed(format!("error: cannot show the workbench: {error}")))?;

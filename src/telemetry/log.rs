@@ -45,6 +45,8 @@ pub enum MarkKind {
     Live,
     /// A run ended.
     Ended,
+    /// A smoke check passed or failed.
+    Checked,
 }
 
 /// A line to be kept.
@@ -85,7 +87,7 @@ pub struct LogLine {
 }
 
 /// Where a line stands in time among the lines of all services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// When it was said.
     pub at: Timestamp,

@@ -40,8 +40,14 @@ pub(super) fn render(frame: &mut Frame<'_>, scene: Scene<'_>, ui: &Ui, builds: &
     pane::footer::render(frame, layout.footer, scene, ui);
     match &ui.mode {
         Mode::Palette { line, chosen } => {
-            let found = palette::found(&ui.keymap, line.text(), scene.state);
-            pane::palette::render(frame, screen, line, &found, *chosen, scene.theme);
+            let found = palette::found(line.text(), scene.state, &ui.keymap, &ui.typed);
+            let words = &pane::palette::ACTIONS;
+            pane::palette::render(frame, screen, words, line, &found, *chosen, scene.theme);
+        }
+        Mode::Named { line, chosen } => {
+            let found = palette::named(line.text(), &ui.typed);
+            let words = &pane::palette::NAMED;
+            pane::palette::render(frame, screen, words, line, &found, *chosen, scene.theme);
         }
         Mode::Help { scrolled } => {
             let places = ui.places_of_panes();

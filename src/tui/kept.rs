@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::layout::divide::Dividers;
 use super::log_view::{Fold, Form, Scope, Times};
+use super::options::Options;
 use super::ui::{Mouse, Ui, Zoom};
 use crate::stack::ServiceName;
 
@@ -57,6 +58,12 @@ where
 const LARGEST: u64 = 1 << 20;
 
 impl Kept {
+    /// What is remembered where the options say.
+    pub(super) fn of_options(options: &Options) -> Self {
+        let file = options.view();
+        file.as_deref().map(Self::read).unwrap_or_default()
+    }
+
     /// What is remembered in this file. One that is not there, or damaged, remembers nothing.
     pub(super) fn read(file: &Path) -> Self {
         let is_small = fs::metadata(file).is_ok_and(|about| about.len() <= LARGEST);

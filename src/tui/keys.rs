@@ -57,6 +57,8 @@ pub(super) enum Action {
     NextMark,
     PreviousMark,
     MarkLine,
+    MoreContext,
+    LessContext,
     Choose,
     ToTime,
     MarkService,
@@ -70,6 +72,7 @@ pub(super) enum Action {
     SendAgain,
     SaveCheck,
     Export,
+    ExportLines,
     Faults,
     Shell,
     Attach,
@@ -86,6 +89,11 @@ pub(super) enum Action {
     Apply,
     ApplyAll,
     Palette,
+    Older,
+    Newer,
+    GiveName,
+    Named,
+    Forget,
     Help,
     Mouse,
     NextTheme,
@@ -137,6 +145,8 @@ pub(super) enum Where {
     Prompt,
     /// In the palette.
     Palette,
+    /// In the list of filters and searches.
+    Named,
     /// In the help.
     Help,
     /// In a terminal inside a service.
@@ -163,6 +173,7 @@ impl Where {
             Self::Notices => "Notices",
             Self::Prompt => "Typing",
             Self::Palette => "Palette",
+            Self::Named => "Filters and searches",
             Self::Help => "Help",
             Self::Inside => "Inside a service",
             Self::Left => "Right after leaving",
@@ -209,6 +220,8 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["N"] Action::PreviousHit, "hit before";
         ["f"] Action::Filter, "filter the logs", "filter";
         ["e"] Action::Problems, "only warnings and errors, or all", "problems";
+        ["+" "="] Action::MoreContext, "more lines around what the filter finds";
+        ["-"] Action::LessContext, "fewer lines around what the filter finds";
         ["}"] Action::NextError, "next error";
         ["{"] Action::PreviousError, "error before";
         ["o"] Action::Turn, "unfold the lines of a message or its JSON, or fold them", "unfold";
@@ -228,6 +241,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["v"] Action::Choose, "choose several lines, to be copied";
         ["y"] Action::Copy, "copy the line, or those that are chosen", "copy";
         ["ctrl-e"] Action::Edit, "open the file that the line names in your editor, or else the lines";
+        ["X"] Action::ExportLines, "write the lines that are shown, or those that are chosen, to a file";
     }
     Trace {
         ["esc"] Action::Back, "back to where you came from", "back";
@@ -347,6 +361,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["ctrl-up"] Action::DividerUp, "move the divider above the traces, or below the services, up";
         ["ctrl-down"] Action::DividerDown, "move it down";
         ["="] Action::DividersBack, "all dividers where they are usually";
+        ["*"] Action::Named, "filters and searches that have a name, or were typed before";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";
         ["t"] Action::NextTheme, "next theme";
@@ -378,11 +393,19 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["up" "ctrl-p" "shift-tab"] Action::Up, "up";
         ["esc"] Action::Back, "close the palette", "close";
     }
+    Named {
+        ["enter"] Action::Submit, "filter or search by it", "use it";
+        ["ctrl-d"] Action::Forget, "forget it", "forget it";
+        ["esc"] Action::Back, "close the list", "close";
+    }
     Prompt {
         ["enter"] Action::Submit, "keep it", "keep";
-        ["down"] Action::NextHit, "next hit";
-        ["up"] Action::PreviousHit, "hit before";
+        ["down"] Action::NextHit, "next hit; where there are none, the line typed after";
+        ["up"] Action::PreviousHit, "hit before; where there are none, the line typed before";
         ["esc"] Action::Back, "as it was before", "cancel";
+        ["ctrl-p"] Action::Older, "the line typed before", "before";
+        ["ctrl-n"] Action::Newer, "the line typed after";
+        ["ctrl-s"] Action::GiveName, "give the filter or the search a name", "name it";
     }
     Always {
         ["ctrl-c"] Action::Interrupt, "stop everything and quit; again: kill what remains";

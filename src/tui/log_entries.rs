@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::log_context::Context;
 use super::log_groups::{Group, Groups};
 use crate::telemetry::line::{self, Format};
-use crate::telemetry::{LogLine, Position, Select, Telemetry};
+use crate::telemetry::{Direction, LogLine, Position, Select, Telemetry};
 use crate::text;
 
 /// Which entries are shown in full.
@@ -46,6 +47,8 @@ pub(super) struct Entry {
     pub(super) at: Position,
     /// Whether it is shown in full.
     pub(super) open: bool,
+    /// Whether it is shown for the sake of others only: the filter lets none of its lines pass.
+    pub(super) is_context: bool,
 }
 
 impl Entry {
@@ -107,12 +110,14 @@ pub(super) struct Reader<'a> {
     pub(super) select: Select<'a>,
     pub(super) folding: &'a Folding,
     pub(super) groups: &'a Groups,
+    /// What is shown beside what is asked for.
+    pub(super) context: Option<Context<'a>>,
 }
 
 /// Entries that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    /// The oldest first.
+    /// The oldest first; as they were met, where that is said.
     pub(super) entries: Vec<Entry>,
     /// Whether more may be there than was looked at.
     pub(super) partial: bool,
@@ -121,40 +126,42 @@ pub(super) struct Entries {
 impl Reader<'_> {
     /// The entries before this position that are nearest to it.
     pub(super) fn before(&self, before: Position, limit: usize) -> Entries {
-        let mut found = Vec::new();
-        let mut select = self.select;
-        let mut at = before;
-        while found.len() < limit {
-            let wanted = limit - found.len();
-            let page = self.telemetry.page_before(select, at, wanted);
-            found.extend(page.lines.iter().rev().filter_map(|line| self.entry(line)));
-            let (Some(reached), true) = (page.reached, page.lines.len() == wanted) else {
-                found.truncate(limit);
-                found.reverse();
-                return Entries {
-                    entries: found,
-                    partial: page.reached.is_some(),
-                };
-            };
-            at = reached;
-            select.patience = select.patience.saturating_sub(wanted).max(1);
-        }
-        found.truncate(limit);
-        found.reverse();
-        Entries {
-            entries: found,
-            partial: false,
-        }
+        let mut read = self.read(before, limit, Direction::Back);
+        read.entries.reverse();
+        read
     }
 
     /// The entries after this position that are nearest to it.
     pub(super) fn after(&self, after: Position, limit: usize) -> Entries {
+        self.read(after, limit, Direction::Forward)
+    }
+
+    fn read(&self, from: Position, limit: usize, to: Direction) -> Entries {
+        match self.context {
+            Some(context) => self.with_context(context, from, limit, to),
+            None => self.met(self.select, from, limit, to),
+        }
+    }
+
+    /// The nearest entries beyond this position, made of lines that are selected, as they are met.
+    pub(super) fn met(
+        &self,
+        mut select: Select<'_>,
+        from: Position,
+        limit: usize,
+        to: Direction,
+    ) -> Entries {
         let mut found = Vec::new();
-        let mut select = self.select;
-        let mut at = after;
+        let mut at = from;
         while found.len() < limit {
             let wanted = limit - found.len();
-            let page = self.telemetry.page_after(select, at, wanted);
+            let mut page = match to {
+                Direction::Back => self.telemetry.page_before(select, at, wanted),
+                Direction::Forward => self.telemetry.page_after(select, at, wanted),
+            };
+            if to == Direction::Back {
+                page.lines.reverse();
+            }
             found.extend(page.lines.iter().filter_map(|line| self.entry(line)));
             let (Some(reached), true) = (page.reached, page.lines.len() == wanted) else {
                 return Entries {
@@ -171,13 +178,18 @@ impl Reader<'_> {
         }
     }
 
-    /// The entry in which this line is, wherever that stands.
+    /// The entry in which this line is, wherever that stands: where its first line stands that is asked for, or else its first
+    /// line of all.
     pub(super) fn entry_of(&self, line: &Arc<LogLine>) -> Entry {
         let lines = self.groups.of(self.telemetry, line);
-        let at = lines.iter().find(|line| self.passes(line));
-        let at = at.map_or(line.position(), |line| line.position());
-        let open = self.folding.is_open(lines[0].seq);
-        Entry { lines, at, open }
+        let asked = lines.iter().find(|line| self.passes(line));
+        let at = asked.unwrap_or(&lines[0]).position();
+        Entry {
+            at,
+            open: self.folding.is_open(lines[0].seq),
+            is_context: asked.is_none(),
+            lines,
+        }
     }
 
     /// The entry that stands where this line stands, if one does.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::log_entries::Entry;
-use super::log_view::{LONG_PATIENCE, LogView, PATIENCE, Place, Source, just_after};
+use super::log_view::{LONG_PATIENCE, LogView, PATIENCE, Place, Source, just_after, just_before};
 use crate::telemetry::{Direction, Filter, LogLine, Position, Select};
 
 /// Lines of one message that are passed over on the way to the next one, at most.
 const MANY: usize = 2_000;
+/// Entries of which a hit is looked for in the context at once, and how often.
+const AT_ONCE: usize = 200;
+const PAGES: usize = 50;
 
 impl LogView {
     /// Goes up by so many rows; the window moves along if `scroll`, else only when its edge is reached.
@@ -124,7 +127,52 @@ impl LogView {
         let from = self.edge(source, to);
         let select = self.select(source, LONG_PATIENCE);
         let page = source.telemetry.search(select, &searching.search, from, to);
-        self.go_to_first(source, &page.lines, rows)
+        match self.hit_around(source, from, to, page.lines.first()) {
+            Some(line) => self.go_to_first(source, &[line], rows),
+            None => self.go_to_first(source, &page.lines, rows),
+        }
+    }
+
+    /// A hit in what is shown around what the filter lets pass, if it comes before this line.
+    fn hit_around(
+        &self,
+        source: Source<'_>,
+        from: Position,
+        to: Direction,
+        before: Option<&Arc<LogLine>>,
+    ) -> Option<Arc<LogLine>> {
+        self.shown.context()?;
+        let reader = self.reader(source, PATIENCE);
+        let is_beyond = |one: Position, other: Position| match to {
+            Direction::Back => one < other,
+            Direction::Forward => one > other,
+        };
+        let mut at = from;
+        for _ in 0..PAGES {
+            let mut entries = match to {
+                Direction::Back => reader.before(at, AT_ONCE).entries,
+                Direction::Forward => reader.after(at, AT_ONCE).entries,
+            };
+            if to == Direction::Back {
+                entries.reverse();
+            }
+            for entry in &entries {
+                if before.is_some_and(|line| is_beyond(entry.at, line.position())) {
+                    return None;
+                }
+                let mut lines: Vec<_> = entry.lines.iter().collect();
+                if to == Direction::Back {
+                    lines.reverse();
+                }
+                let is_next =
+                    |line: &&&Arc<LogLine>| is_beyond(line.position(), from) && self.is_hit(line);
+                if let Some(line) = lines.iter().find(is_next) {
+                    return Some(Arc::clone(line));
+                }
+            }
+            at = entries.last()?.at;
+        }
+        None
     }
 
     /// Goes to the next line in this direction that is shown and passes this filter; whether there is one.
@@ -135,7 +183,7 @@ impl LogView {
         to: Direction,
         rows: usize,
     ) -> bool {
-        let filter = self.narrowed(filter);
+        let filter = self.shown.narrowed(filter);
         let reader = self.reader(source, PATIENCE);
         let here = match self.place {
             Place::Following => None,
@@ -159,7 +207,7 @@ impl LogView {
 
     /// Goes to the next mark in this direction, one made by hand or one of what began and ended; whether there is one.
     pub(super) fn go_to_mark(&mut self, source: Source<'_>, to: Direction, rows: usize) -> bool {
-        let filter = self.narrowed("stream=mark");
+        let filter = self.shown.narrowed("stream=mark");
         let from = self.edge(source, to);
         let told = passing(source, filter.as_ref(), from, to);
         let told = told.first().map(|line| line.position());
@@ -180,7 +228,7 @@ impl LogView {
 
     /// Goes to the first entry that is not older than this moment, or to the newest.
     pub(super) fn go_to_time(&mut self, source: Source<'_>, at: Timestamp, rows: usize) {
-        let before = Position { at, seq: 0 };
+        let before = just_before(Position { at, seq: 0 });
         let reader = self.reader(source, LONG_PATIENCE);
         let found = reader.after(before, 1).entries.pop();
         match found.map(|entry| entry.at) {

@@ -10,8 +10,11 @@ const LONG: Duration = Duration::from_secs(10);
 /// A row that is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// Nothing was said for so long.
-    Gap(Duration),
+    /// So many lines were left out, or nothing was said for so long, or both.
+    Gap {
+        skipped: u64,
+        silence: Option<Duration>,
+    },
     /// A row of an entry.
     Row { entry: usize, row: usize },
 }
@@ -24,9 +27,10 @@ pub(super) fn slots(window: &Window) -> Vec<Slot> {
         let begins = shown.head().line.at;
         if let Some(last) = last.replace(shown.lines[shown.lines.len() - 1].line.at) {
             let gap = begins.duration_since(last);
-            let gap = Duration::try_from(gap).unwrap_or_default();
-            if gap >= LONG {
-                slots.push(Slot::Gap(gap));
+            let silence = Duration::try_from(gap).ok().filter(|gap| *gap >= LONG);
+            let skipped = window.skipped.get(entry).copied().unwrap_or_default();
+            if skipped > 0 || silence.is_some() {
+                slots.push(Slot::Gap { skipped, silence });
             }
         }
         slots.extend((0..shown.rows()).map(|row| Slot::Row { entry, row }));

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use jiff::SignedDuration;
+
+use super::log_density::Density;
 use super::log_entries::{Entry, Folding, Reader};
 use super::log_groups::Groups;
+use super::log_shown::ShownLines;
+use super::log_skips::Skips;
 use crate::stack::ServiceName;
-use crate::telemetry::{Filter, LogLine, Position, Search, Select, Telemetry};
+use crate::telemetry::{LogLine, Position, Search, Select, Telemetry};
 
 /// Whose lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -91,7 +96,7 @@ pub(super) struct Searching {
 }
 
 /// The state of the log pane.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LogView {
     pub(super) scope: Scope,
     /// The services that were marked to be read together.
@@ -110,35 +115,13 @@ pub(super) struct LogView {
     pub(super) marks: BTreeSet<Position>,
     /// Where the choice of several entries began.
     pub(super) anchor: Option<Position>,
-    /// The filter as typed; empty: none.
-    pub(super) filtered: String,
-    /// The filter as it is asked: builds have a pane of their own, and marks are seen whatever is filtered.
-    filter: Option<Filter>,
+    /// Which lines are shown.
+    pub(super) shown: ShownLines,
+    /// When what is filtered and searched for came.
+    pub(super) density: Density,
+    /// Places of entries among all lines, to tell how many were left out between two.
+    skips: Skips,
 }
-
-impl Default for LogView {
-    fn default() -> Self {
-        Self {
-            scope: Scope::default(),
-            marked: Vec::new(),
-            place: Place::default(),
-            fold: Fold::default(),
-            form: Form::default(),
-            times: Times::default(),
-            folding: Folding::default(),
-            groups: Groups::default(),
-            left: 0,
-            searching: None,
-            marks: BTreeSet::new(),
-            anchor: None,
-            filtered: String::new(),
-            filter: Filter::parse(NO_BUILDS).ok(),
-        }
-    }
-}
-
-/// What is always filtered.
-const NO_BUILDS: &str = "stream!=build";
 
 /// What is to be drawn.
 #[derive(Debug, Default)]
@@ -151,6 +134,8 @@ pub(super) struct Window {
     pub(super) new: usize,
     /// Whether there are more lines than were looked at, so that some may be missing.
     pub(super) partial: bool,
+    /// How many lines were left out just before each entry, where that is told.
+    pub(super) skipped: Vec<u64>,
 }
 
 /// Where in a window the person is.
@@ -210,6 +195,7 @@ impl LogView {
             let read = reader.before(Position::LAST, rows);
             return Window {
                 partial: read.partial && read.entries.len() < rows,
+                skipped: self.skipped(source, &read.entries),
                 entries: read.entries,
                 ..Window::default()
             };
@@ -230,6 +216,7 @@ impl LogView {
         let select = self.select(source, PATIENCE);
         let new = source.telemetry.page_after(select, newest, MANY);
         Window {
+            skipped: self.skipped(source, &entries),
             entries,
             cursor: Some(Cursor {
                 entry: at,
@@ -239,6 +226,14 @@ impl LogView {
             new: new.lines.len(),
             partial: false,
         }
+    }
+
+    /// How many lines were left out before each entry but the first; told where context is shown.
+    pub(super) fn skipped(&self, source: Source<'_>, entries: &[Entry]) -> Vec<u64> {
+        if self.shown.context().is_none() {
+            return Vec::new();
+        }
+        self.skips.before(source, entries)
     }
 
     /// The entry the person is at, the row in it, and the rows below; the newest entry while following.
@@ -317,33 +312,33 @@ impl LogView {
         false
     }
 
+    /// Counts a step further when what is filtered and searched for came; whether there is more to be counted.
+    pub(super) fn look_further(&mut self, source: Source<'_>) -> bool {
+        let mut density = std::mem::take(&mut self.density);
+        let searching = self.searching.as_ref();
+        let is_more = density.look(
+            source,
+            self.select(source, PATIENCE),
+            !self.shown.typed().is_empty(),
+            searching.map(|searching| (searching.text.as_str(), &searching.search)),
+        );
+        self.density = density;
+        is_more
+    }
+
     /// Sets the filter; nothing typed takes it away.
     ///
     /// # Errors
     /// What is wrong with it, in one line. The old filter stays.
     pub(super) fn set_filter(&mut self, text: &str) -> Result<(), String> {
-        // First alone, so that a message tells the place in what was typed.
-        Filter::parse(text).map_err(|wrong| wrong.to_string())?;
-        let asked = if text.trim().is_empty() {
-            NO_BUILDS.to_owned()
-        } else {
-            format!("{NO_BUILDS} and (({text}) or stream=mark)")
-        };
-        self.filter = Some(Filter::parse(&asked).map_err(|wrong| wrong.to_string())?);
-        text.trim().clone_into(&mut self.filtered);
+        self.shown.set(text)?;
         if let Some(searching) = &mut self.searching {
             searching.counted = None;
         }
         Ok(())
     }
 
-    /// A filter that lets only those shown lines pass that pass this one too.
-    pub(super) fn narrowed(&self, to: &str) -> Option<Filter> {
-        let shown = self.filter.as_ref().map_or("", Filter::text);
-        Filter::parse(&format!("({shown}) and ({to})")).ok()
-    }
-
-    fn is_hit(&self, line: &LogLine) -> bool {
+    pub(super) fn is_hit(&self, line: &LogLine) -> bool {
         let text = crate::text::readable(&line.line.bytes);
         let searching = self.searching.as_ref();
         searching.is_some_and(|searching| searching.search.is_in(&text))
@@ -352,7 +347,7 @@ impl LogView {
     pub(super) fn select<'a>(&'a self, source: Source<'a>, patience: usize) -> Select<'a> {
         Select {
             services: source.services,
-            filter: self.filter.as_ref(),
+            filter: self.shown.filter(),
             patience,
         }
     }
@@ -363,6 +358,7 @@ impl LogView {
             select: self.select(source, patience),
             folding: &self.folding,
             groups: &self.groups,
+            context: self.shown.context(),
         }
     }
 }
@@ -373,4 +369,13 @@ pub(super) fn just_after(position: Position) -> Position {
         seq: position.seq.saturating_add(1),
         ..position
     }
+}
+
+/// The position behind which a line and all newer ones stand.
+pub(super) fn just_before(position: Position) -> Position {
+    if let Some(seq) = position.seq.checked_sub(1) {
+        return Position { seq, ..position };
+    }
+    let earlier = position.at.checked_sub(SignedDuration::from_nanos(1));
+    earlier.map_or(Position::FIRST, |at| Position { at, seq: u64::MAX })
 }

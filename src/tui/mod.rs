@@ -4,10 +4,12 @@
 //! in `update` alone. Nothing a service says reaches the terminal but through [`crate::text`].
 
 mod alerts;
+mod aside;
 mod bins;
 mod body;
 mod builds;
 mod code_place;
+mod clipboard;
 mod compare_view;
 mod details;
 mod details_view;
@@ -20,13 +22,19 @@ mod heartbeat;
 mod kept;
 mod keys;
 mod layout;
+mod log_context;
+mod log_density;
 mod log_entries;
+mod log_export;
 mod log_groups;
 mod log_moves;
 mod log_rows;
+mod log_shown;
+mod log_skips;
 mod log_view;
 mod notices;
 mod open_trace;
+mod options;
 mod palette;
 mod pane;
 mod program_keys;
@@ -40,6 +48,7 @@ mod timeline;
 mod timeline_view;
 mod trace_view;
 mod trail;
+mod typed;
 mod ui;
 mod update;
 mod use_of;
@@ -48,8 +57,9 @@ mod workbench;
 
 use std::path::PathBuf;
 
+pub use options::Options;
 pub use terminal::{FrameWriter, restore};
-pub use workbench::{Options, Workbench};
+pub use workbench::Workbench;
 
 /// One row of the table of keys, for documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

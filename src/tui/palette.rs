@@ -5,6 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::keys::{Action, Keymap, Where};
 use super::theme::BUILT_IN;
+use super::typed::{Named, Typed};
 use crate::engine::State;
 use crate::stack::ServiceName;
 
@@ -15,6 +16,7 @@ pub(super) enum Entry {
     Service(ServiceName),
     Theme(String),
     ThemeOfTerminal,
+    Named(Named),
 }
 
 /// A row of the palette.
@@ -29,11 +31,35 @@ pub(super) struct Found {
 }
 
 /// What these letters find, the best first.
-pub(super) fn found(keymap: &Keymap, typed: &str, state: &State) -> Vec<Found> {
+pub(super) fn found(letters: &str, state: &State, keys: &Keymap, typed: &Typed) -> Vec<Found> {
+    best(letters, entries(state, keys, typed))
+}
+
+/// Which filters and searches these letters find, the best first.
+pub(super) fn named(letters: &str, typed: &Typed) -> Vec<Found> {
+    best(letters, typed.all().into_iter().map(of).collect())
+}
+
+/// A filter or a search as a row.
+fn of(named: Named) -> Found {
+    let (kind, text) = (named.kind.words(), &named.text);
+    let words = match named.name.as_str() {
+        "" => format!("{kind}: {text}"),
+        name => format!("{kind}, {name}: {text}"),
+    };
+    Found {
+        words,
+        entry: Entry::Named(named),
+        key: String::new(),
+        hits: Vec::new(),
+    }
+}
+
+fn best(typed: &str, entries: Vec<Found>) -> Vec<Found> {
     let pattern = Pattern::parse(typed, CaseMatching::Smart, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut scored: Vec<(u32, Found)> = entries(keymap, state)
+    let mut scored: Vec<(u32, Found)> = entries
         .into_iter()
         .filter_map(|mut found| {
             let words = Utf32Str::new(&found.words, &mut buffer);
@@ -50,7 +76,7 @@ pub(super) fn found(keymap: &Keymap, typed: &str, state: &State) -> Vec<Found> {
     scored.into_iter().map(|(_, found)| found).collect()
 }
 
-fn entries(keymap: &Keymap, state: &State) -> Vec<Found> {
+fn entries(state: &State, keys: &Keymap, typed: &Typed) -> Vec<Found> {
     let entry = |entry, words: String, key: &str| Found {
         entry,
         words,
@@ -58,7 +84,7 @@ fn entries(keymap: &Keymap, state: &State) -> Vec<Found> {
         hits: Vec::new(),
     };
     let mut entries: Vec<Found> = Vec::new();
-    let here = keymap
+    let here = keys
         .rows()
         .filter(|binding| is_offered(binding.at, binding.action));
     for binding in here {
@@ -74,6 +100,7 @@ fn entries(keymap: &Keymap, state: &State) -> Vec<Found> {
             "",
         ));
     }
+    entries.extend(typed.names().into_iter().map(of));
     for (name, _) in BUILT_IN {
         entries.push(entry(
             Entry::Theme((*name).to_owned()),

@@ -16,6 +16,8 @@ use super::prompt::Line;
 use super::timeline_view::TimelineView;
 use super::trace_view::{Opened, TraceView};
 use super::trail::Trail;
+use super::typed::{Kind, Typed};
+use super::update::Past;
 
 /// What the keys go to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +29,8 @@ pub(super) enum Mode {
     Typing(Typing),
     /// The palette.
     Palette { line: Line, chosen: usize },
+    /// The list of filters and searches that have a name or were typed.
+    Named { line: Line, chosen: usize },
     /// The help, scrolled down by so many lines.
     Help { scrolled: usize },
     /// The terminal inside a service.
@@ -42,6 +46,8 @@ pub(super) struct Typing {
     pub(super) before: String,
     /// What is wrong with it so far.
     pub(super) wrong: Option<String>,
+    /// Where the person is in what was typed before.
+    pub(super) past: Option<Past>,
 }
 
 /// What is asked for in one line.
@@ -65,6 +71,28 @@ pub(super) enum Asked {
     Faults { service: ServiceName },
     /// Which command to run inside a service.
     Command { service: ServiceName },
+    /// Into which file to write the lines that are shown.
+    LinesFile,
+    /// How a filter or a search shall be called.
+    Name { kind: Kind, text: String },
+}
+
+impl Asked {
+    /// As what a line is remembered, if it is.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Search => Kind::LogSearch,
+            Self::LogFilter => Kind::LogFilter,
+            Self::Time => Kind::Time,
+            Self::TraceFilter => Kind::TraceFilter,
+            Self::NoticeFilter => Kind::NoticeFilter,
+            Self::TraceSearch => Kind::TraceSearch,
+            Self::DetailsSearch => Kind::DetailsSearch,
+            Self::Faults { .. } => Kind::Faults,
+            Self::Command { .. } => Kind::Command,
+            Self::LinesFile | Self::Name { .. } => return None,
+        })
+    }
 }
 
 /// Which panes are shown.
@@ -129,6 +157,7 @@ pub(super) struct Ui {
     pub(super) details: DetailsView,
     pub(super) notices: Notices,
     pub(super) timeline: TimelineView,
+    pub(super) typed: Typed,
     /// Lines scrolled down in the build and the health pane.
     pub(super) build_scrolled: usize,
     pub(super) health_scrolled: usize,
@@ -167,6 +196,7 @@ impl Ui {
             details: DetailsView::default(),
             notices: Notices::default(),
             timeline: TimelineView::default(),
+            typed: Typed::default(),
             build_scrolled: 0,
             health_scrolled: 0,
             trail: Trail::default(),
@@ -222,6 +252,7 @@ impl Ui {
         match &self.mode {
             Mode::Typing(_) => &[Where::Prompt, Where::Always],
             Mode::Palette { .. } => &[Where::Palette, Where::Always],
+            Mode::Named { .. } => &[Where::Named, Where::Palette, Where::Always],
             Mode::Help { .. } => &[Where::Help, Where::Always],
             Mode::Inside(_) => &[Where::Inside],
             Mode::Panes => self.places_of_panes(),

@@ -8,6 +8,7 @@ mod inside;
 mod layout;
 mod logs;
 mod mouse;
+mod named;
 mod repeat;
 mod timeline;
 mod traces;
@@ -15,6 +16,7 @@ mod typing;
 mod whole;
 
 pub(super) use inside::fit;
+pub(super) use named::Past;
 pub(super) use repeat::heard;
 pub(super) use timeline::axis_moves;
 
@@ -27,6 +29,7 @@ use crate::telemetry::{Direction, Telemetry};
 use super::editor::Task;
 use super::keys::{self, Action};
 use super::layout::Pane;
+use super::log_export::Export;
 use super::log_view::{Fold, Scope, Source};
 use super::palette::{self, Entry};
 use super::prompt::Line;
@@ -38,6 +41,8 @@ use super::ui::{Mode, Mouse, Shared, Ui, Zoom};
 pub(super) enum Wish {
     /// Something for the engine.
     Command(Command),
+    /// Log lines for a file.
+    ExportLines(Box<Export>),
     /// Text for the clipboard.
     Copy(String),
     /// Another theme.
@@ -95,10 +100,11 @@ fn key(ui: &mut Ui, known: Known<'_>, key: KeyEvent) -> Option<Wish> {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             if typing.line.key(key) {
+                named::changed(typing);
                 typing::typed(ui, known);
             }
         }
-        Mode::Palette { line, chosen } => {
+        Mode::Palette { line, chosen } | Mode::Named { line, chosen } => {
             if line.key(key) {
                 *chosen = 0;
             }
@@ -112,9 +118,10 @@ fn paste(ui: &mut Ui, known: Known<'_>, text: &str) {
     match &mut ui.mode {
         Mode::Typing(typing) => {
             typing.line.insert(text);
+            named::changed(typing);
             typing::typed(ui, known);
         }
-        Mode::Palette { line, chosen } => {
+        Mode::Palette { line, chosen } | Mode::Named { line, chosen } => {
             line.insert(text);
             *chosen = 0;
         }
@@ -171,8 +178,11 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         | Action::NextMark
         | Action::PreviousMark
         | Action::MarkLine
+        | Action::MoreContext
+        | Action::LessContext
         | Action::Choose => logs::act(ui, known, action),
         Action::ToTime => logs::ask_time(ui),
+        Action::ExportLines => logs::ask_file(ui, known),
         Action::MarkService => logs::mark_service(ui),
         Action::Fold
         | Action::Unfold
@@ -189,6 +199,10 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
+        Action::Older | Action::Newer => named::go(ui, known, action == Action::Older),
+        Action::GiveName => named::ask_name(ui, known),
+        Action::Named => named::list(ui),
+        Action::Forget => named::forget(ui),
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
         Action::Edit => return editor::open(ui, known),
@@ -253,8 +267,11 @@ fn step(ui: &mut Ui, known: Known<'_>, by: isize) {
             *chosen = moved(
                 *chosen,
                 by,
-                palette::found(&ui.keymap, line.text(), known.state).len(),
+                palette::found(line.text(), known.state, &ui.keymap, &ui.typed).len(),
             );
+        }
+        Mode::Named { line, chosen } => {
+            *chosen = moved(*chosen, by, palette::named(line.text(), &ui.typed).len());
         }
         Mode::Typing(_) | Mode::Inside(_) => {}
         Mode::Panes => move_in(ui, known, ui.focus, by, false),
@@ -266,7 +283,7 @@ fn page(ui: &mut Ui, known: Known<'_>, pages: isize) {
     match &mut ui.mode {
         Mode::Help { scrolled } => *scrolled = scrolled.saturating_add_signed(pages * 10),
         Mode::Panes => move_in(ui, known, ui.focus, pages * rows, true),
-        Mode::Typing(_) | Mode::Palette { .. } | Mode::Inside(_) => {}
+        Mode::Typing(_) | Mode::Palette { .. } | Mode::Named { .. } | Mode::Inside(_) => {}
     }
 }
 
@@ -334,7 +351,7 @@ fn scroll_sideways(ui: &mut Ui, right: bool) {
 fn back(ui: &mut Ui, known: Known<'_>) {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::cancel(ui, known, &typing),
-        Mode::Palette { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
+        Mode::Palette { .. } | Mode::Named { .. } | Mode::Help { .. } | Mode::Inside(_) => {}
         Mode::Panes => back_in_panes(ui, known.state),
     }
 }
@@ -384,20 +401,14 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     match std::mem::take(&mut ui.mode) {
         Mode::Typing(typing) => typing::submit(ui, known, typing),
         Mode::Palette { line, chosen } => {
-            let mut found = palette::found(&ui.keymap, line.text(), known.state);
-            if chosen >= found.len() {
-                return None;
-            }
-            match found.swap_remove(chosen).entry {
-                Entry::Action(action) => act(ui, known, action),
-                Entry::Service(name) => {
-                    let at = known.state.services.get_index_of(&name)?;
-                    ui.choose(known.state, at);
-                    None
-                }
-                Entry::Theme(name) => Some(Wish::Theme(name)),
-                Entry::ThemeOfTerminal => Some(Wish::ThemeOfTerminal),
-            }
+            let mut found = palette::found(line.text(), known.state, &ui.keymap, &ui.typed);
+            let chosen = (chosen < found.len()).then(|| found.swap_remove(chosen));
+            perform(ui, known, chosen?.entry)
+        }
+        Mode::Named { line, chosen } => {
+            let mut found = palette::named(line.text(), &ui.typed);
+            let chosen = (chosen < found.len()).then(|| found.swap_remove(chosen));
+            perform(ui, known, chosen?.entry)
         }
         other => {
             ui.mode = other;
@@ -406,7 +417,28 @@ fn submit(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     }
 }
 
+/// Does what a row of the palette, or of the list of filters, stands for.
+fn perform(ui: &mut Ui, known: Known<'_>, entry: Entry) -> Option<Wish> {
+    match entry {
+        Entry::Action(action) => return act(ui, known, action),
+        Entry::Service(name) => {
+            let at = known.state.services.get_index_of(&name)?;
+            ui.choose(known.state, at);
+        }
+        Entry::Theme(name) => return Some(Wish::Theme(name)),
+        Entry::ThemeOfTerminal => return Some(Wish::ThemeOfTerminal),
+        Entry::Named(named) => named::apply(ui, known, &named),
+    }
+    None
+}
+
 fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
+    if let Mode::Typing(typing) = &ui.mode
+        && !named::has_hits(&typing.what)
+    {
+        named::go(ui, known, direction == Direction::Back);
+        return;
+    }
     if ui.focus == Pane::Traces && ui.traces.open().is_some() {
         traces::hit(ui, direction);
         return;
@@ -438,7 +470,7 @@ fn problems(ui: &mut Ui) {
         let is_on = ui.traces.filtered() == REQUESTS;
         ui.traces.set_filter(if is_on { "" } else { REQUESTS })
     } else {
-        let is_on = ui.logs.filtered == LINES;
+        let is_on = ui.logs.shown.typed() == LINES;
         ui.logs.set_filter(if is_on { "" } else { LINES })
     };
     ui.said = outcome.err();

@@ -3,7 +3,7 @@
 mod real;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +16,17 @@ use tokio::time::Instant;
 
 use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
+use super::aside::Asides;
 use super::builds::Builds;
 use super::kept::{Keeper, Kept};
 use super::keys::Keymap;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
+use super::options::{Options, chosen_theme};
 use super::pane::{self, Scene};
 use super::terminal::{self, FrameWriter, Manner};
 use super::theme::{Depth, Ground, Theme};
+use super::typed::Typed;
 use super::ui::{Mode, Mouse, Ui};
 use super::update::{self, Known, Wish};
 use super::{frame, heartbeat};
@@ -36,33 +39,6 @@ use crate::telemetry::Telemetry;
 const FRAME: Duration = Duration::from_millis(8);
 /// Frames for new lines and requests alone are at least this far apart.
 const TELEMETRY_FRAME: Duration = Duration::from_millis(33);
-
-/// How a workbench is wanted.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Name of the theme; `None`: dark or light, as the terminal is.
-    pub theme: Option<String>,
-    /// Whether colours may be used (`NO_COLOR`, `--color`).
-    pub color: bool,
-    /// Whether the mouse works in the panes.
-    pub mouse: bool,
-    /// A person's own file of keys; it need not be there.
-    pub keys: Option<PathBuf>,
-    /// Where it is remembered how the screen was left; nothing: nowhere.
-    pub kept: Option<PathBuf>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            theme: None,
-            color: true,
-            mouse: true,
-            keys: None,
-            kept: None,
-        }
-    }
-}
 
 /// A view with a screen of any kind; [`Workbench::start`] makes one on the real terminal.
 #[derive(Debug)]
@@ -83,6 +59,7 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     keeper: Option<Keeper>,
     builds: Builds,
     alerts: Alerts,
+    asides: Asides,
     /// What there is to tell of requests that are held.
     held: HeldWatch,
     /// The session as it was shown last.
@@ -133,21 +110,6 @@ fn first_theme(
     Ok((chosen_theme(named, ground, depth)?, false))
 }
 
-/// The theme of this name, else the one for the terminal.
-fn chosen_theme(name: Option<&str>, ground: Option<Ground>, depth: Depth) -> io::Result<Theme> {
-    let Some(name) = name else {
-        return Ok(Theme::for_ground(ground.unwrap_or(Ground::Dark), depth));
-    };
-    Theme::named(name, depth).ok_or_else(|| {
-        let known: Vec<&str> = super::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
-        let words = format!(
-            "no theme is called `{name}`, or its file is wrong; there are {}, and the files in ~/.config/boatyard/themes",
-            known.join(", ")
-        );
-        io::Error::new(io::ErrorKind::InvalidInput, words)
-    })
-}
-
 impl<B: Backend> Workbench<B> {
     /// A workbench on another screen than the real one: for tests and pictures. Events come through
     /// [`Workbench::hear`]. Without `options.theme` it is dark, and as many colours as possible are used.
@@ -165,7 +127,7 @@ impl<B: Backend> Workbench<B> {
         } else {
             Depth::None
         };
-        let kept = options.kept.as_deref().map(Kept::read).unwrap_or_default();
+        let kept = Kept::of_options(options);
         let (theme, chose_theme) = first_theme(options, &kept, None, depth)?;
         let screen = Terminal::new(backend).map_err(|wrong| io::Error::other(wrong.to_string()))?;
         let mouse = options.mouse && kept.mouse();
@@ -197,6 +159,7 @@ impl<B: Backend> Workbench<B> {
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
+            asides: Asides::default(),
             held: HeldWatch::default(),
             state: None,
             due: Due::Now,
@@ -209,7 +172,12 @@ impl<B: Backend> Workbench<B> {
     /// Lays it out as it was left the last time, and takes over a person's own keys.
     fn furnish(&mut self, options: &Options, kept: Kept) {
         kept.restore(&mut self.ui);
-        self.keeper = options.kept.clone().map(|file| Keeper::new(file, kept));
+        self.keeper = options.view().map(|file| Keeper::new(file, kept));
+        if let Some(folder) = &options.state {
+            let wrong;
+            (self.ui.typed, wrong) = Typed::in_folder(folder);
+            self.ui.said = wrong.or(self.ui.said.take());
+        }
         self.take_keys(options.keys.as_deref());
     }
 
@@ -283,7 +251,8 @@ impl<B: Backend> Workbench<B> {
         self.keep();
         match wish? {
             Wish::Command(command) => return Some(command),
-            Wish::Copy(text) => self.send(&terminal::copy(&text)),
+            Wish::Copy(text) => self.copy(text),
+            Wish::ExportLines(export) => self.asides.export(*export, &self.telemetry),
             Wish::NextTheme => self.set_theme(self.theme.next()),
             Wish::Theme(name) => {
                 if let Some(theme) = self.theme.other(&name) {
@@ -350,6 +319,15 @@ impl<B: Backend> Workbench<B> {
     fn send(&mut self, bytes: &[u8]) {
         if let Some(real) = &self.real {
             real.lane.add(bytes);
+        }
+    }
+
+    /// Gives text to the terminal's clipboard, and to this machine's where that can be had.
+    fn copy(&mut self, text: String) {
+        self.send(&terminal::copy(&text));
+        if self.real.is_some() {
+            let said = self.ui.said.clone().unwrap_or_default();
+            self.asides.copy(text, said);
         }
     }
 
@@ -433,10 +411,13 @@ impl<B: Backend> Workbench<B> {
     /// Draws; after which time it should be done again, because something was left for later.
     fn draw(&mut self, state: &State, now: crate::engine::Moment) -> Option<Duration> {
         let services = self.ui.logs.services(self.ui.chosen.as_ref());
-        let count_again = self.ui.logs.count(Source {
+        let source = Source {
             telemetry: &self.telemetry,
             services: &services,
-        });
+        };
+        let count_again = self.ui.logs.count(source);
+        let is_seen = self.ui.layout.area(Pane::Logs).is_some();
+        let mut look_again = is_seen && self.ui.logs.look_further(source);
         let scene = Scene {
             state,
             telemetry: &self.telemetry,
@@ -445,13 +426,12 @@ impl<B: Backend> Workbench<B> {
             theme: &self.theme,
         };
         let (ui, builds) = (&mut self.ui, &self.builds);
-        let mut look_again = false;
         let drawn = self.screen.draw(|frame| {
             let screen: Rect = frame.area();
             ui.layout = frame::arrange(screen, scene, ui);
             update::fit(ui, scene.telemetry);
             let rows = ui.rows(Pane::Traces);
-            look_again = ui.traces.refresh(scene, rows);
+            look_again |= ui.traces.refresh(scene, rows);
             if ui.focus == Pane::Timeline {
                 let record = &mut ui.timeline.record;
                 look_again |= record.count_errors(scene.telemetry, scene.clock);
@@ -491,6 +471,9 @@ impl<B: Backend> View for Workbench<B> {
                 self.ui.said = Some(words);
                 self.due = Due::Now;
             }
+        }
+        while let Some(words) = self.asides.try_hear() {
+            self.say(words);
         }
         if self.state.as_ref() != Some(shown.state) {
             self.ui.settle(shown.state);
@@ -533,6 +516,10 @@ impl<B: Backend> View for Workbench<B> {
                     self.due = Due::Now;
                     return Input::Show;
                 }
+                Woken::Said(words) => {
+                    self.say(words);
+                    return Input::Show;
+                }
                 Woken::Heard(heard) => {
                     if let Some(input) = self.answer(heard) {
                         return input;
@@ -540,5 +527,12 @@ impl<B: Backend> View for Workbench<B> {
                 }
             }
         }
+    }
+}
+
+impl<B: Backend> Workbench<B> {
+    fn say(&mut self, words: String) {
+        self.ui.said = Some(words);
+        self.due = Due::Now;
     }
 }

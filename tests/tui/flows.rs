@@ -385,8 +385,11 @@ async fn a_flood_of_lines_is_drawn_at_a_bounded_pace() {
     }
     let most = began.elapsed().as_millis() / 33 + 2;
     assert!(u128::from(desk.workbench.frames()) <= most);
-    let drawn = desk.workbench.frames();
-    until_drawn(&mut desk, drawn + 1).await;
+    // The last frame of the flood may have it already.
+    if desk.find("line 4999").is_none() {
+        let drawn = desk.workbench.frames();
+        until_drawn(&mut desk, drawn + 1).await;
+    }
     assert!(
         desk.find("line 4999").is_some(),
         "the last one is drawn in the end"
@@ -431,7 +434,11 @@ async fn terminals_are_as_large_as_the_room_for_what_they_say() {
     assert_eq!(asks(&mut desk).await, None, "told once");
     desk.press("2 z");
     let alone = asks(&mut desk).await.expect("the pane has grown");
-    assert_eq!(alone.0, 120 - 15, "all but the time and the level");
+    assert_eq!(
+        alone.0,
+        120 - 19,
+        "all but margins, the time, the level and the scroll bar"
+    );
     assert!(alone.1 > first.1);
     desk.press("1");
     assert_eq!(

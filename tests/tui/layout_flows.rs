@@ -79,7 +79,7 @@ fn dividers_are_dragged_and_moved_by_keys() {
 fn the_screen_is_as_it_was_left() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options {
-        kept: Some(folder.path().join("stack/view.json")),
+        state: Some(folder.path().join("stack")),
         ..Options::default()
     };
     let again = || Desk::with(fixture::ready(), 140, 40, &options);
@@ -98,7 +98,7 @@ fn the_screen_is_as_it_was_left() {
     desk.press("2 d");
     assert!(desk.find("no times").is_some(), "they told since when");
     // A file that is damaged, or names what is not there, does no harm.
-    let file = options.kept.as_ref().expect("a file");
+    let file = options.state.as_ref().expect("a folder").join("view.json");
     drop(desk);
     std::fs::write(
         file,
@@ -113,7 +113,7 @@ fn the_screen_is_as_it_was_left() {
 fn a_theme_that_is_asked_for_goes_before_the_one_that_was_chosen() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut options = Options {
-        kept: Some(folder.path().join("view.json")),
+        state: Some(folder.path().to_owned()),
         ..Options::default()
     };
     let first = |options: &Options| Desk::with(fixture::ready(), 120, 40, options);

@@ -10,4 +10,7 @@ mod log_flows;
 mod robust;
 mod screens;
 mod trace_flows;
+mod typed_flows;
+#[path = "../support/until.rs"]
+mod until;
 mod whole_flows;

@@ -3,15 +3,17 @@
 //! ```text
 //! filter = all { "or" all }
 //! all    = one { [ "and" ] one }
-//! one    = ( "not" | "!" ) one | "(" filter ")" | FIELD OP VALUE | "~" REGEX | TEXT
+//! one    = ( "not" | "!" ) one | "(" filter ")" | FIELD OP VALUE | "~" REGEX | "?" LETTERS | TEXT
 //! OP     = "=" | "!=" | "~" | "!~" | "<" | "<=" | ">" | ">="
 //! ```
 //!
 //! A text is found in upper and lower case; a regular expression tells them apart only if it has an upper-case letter.
-//! Values and texts may stand in quotes. `service=orders,web` means one of these. What does not have a field
+//! `?ordtmo` finds a text by some of its letters in this order: the first begins a word, each other one follows in the same
+//! word or begins one of the next few. Values and texts may stand in quotes. `service=orders,web` means one of these. What does not have a field
 //! (a log line has no status) is not let through by a question about it. The word `error` finds requests and spans that
 //! failed, and whatever has that word; in quotes it is only a text.
 
+mod fuzzy;
 mod parse;
 mod remark;
 mod term;

@@ -1,6 +1,7 @@
 //! Reads the filter language.
 
 use super::FilterError;
+use super::fuzzy::Fuzzy;
 use super::term::{FIELDS, NameField, Node, NumberField, Order, Test, number};
 use crate::telemetry::level::Level;
 use crate::telemetry::search::Search;
@@ -144,6 +145,13 @@ impl<'a> Parser<'a> {
             let pattern = self.value()?;
             return Search::regex(&pattern)
                 .map(Node::Text)
+                .map_err(|why| wrong_at(at, why));
+        }
+        if self.rest().starts_with('?') {
+            self.at += 1;
+            let letters = self.value()?;
+            return Fuzzy::new(&letters)
+                .map(Node::Fuzzy)
                 .map_err(|why| wrong_at(at, why));
         }
         let quoted = self.rest().starts_with(['"', '\'']);

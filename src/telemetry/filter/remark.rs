@@ -84,6 +84,7 @@ mod tests {
             "kind=run,build-failed",
             "service=orders level>=warn",
             "~after.2",
+            "?bldfail",
             "error",
             "FAILED",
             "not kind=run",

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
+use super::fuzzy::Fuzzy;
 use crate::stack::ServiceName;
 use crate::telemetry::exchange::{Exchange, ExchangeStatus};
 use crate::telemetry::grpc;
@@ -59,6 +60,8 @@ pub(super) enum Node {
     Not(Box<Node>),
     /// Found in what it says.
     Text(Search),
+    /// Some of its letters are found in what it says.
+    Fuzzy(Fuzzy),
     /// Failed, or has that word.
     Error(Search),
     /// One of a name's values is one of these, whatever their case.
@@ -188,6 +191,7 @@ impl Node {
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(subject)),
             Self::Not(node) => !node.matches(subject),
             Self::Text(search) => search.is_in(&subject.text()),
+            Self::Fuzzy(fuzzy) => fuzzy.is_in(&subject.text()),
             Self::Error(search) => subject.failed() || search.is_in(&subject.text()),
             Self::Name(field, wanted) => known(subject.names(*field)).any(|name| {
                 wanted

@@ -25,6 +25,8 @@ pub(super) struct Ready {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) lines: u32,
+    /// How many of them a build said; known of lines of this session alone.
+    pub(super) builds: u32,
     pub(super) first: Position,
     pub(super) last: Position,
     /// The smallest and the greatest number of a run.
@@ -36,6 +38,7 @@ pub(super) struct Summary {
 impl Summary {
     const NONE: Self = Self {
         lines: 0,
+        builds: 0,
         first: Position::FIRST,
         last: Position::FIRST,
         runs: (u64::MAX, 0),
@@ -48,9 +51,15 @@ impl Summary {
             self.first = next.first;
         }
         self.lines = self.lines.saturating_add(next.lines);
+        self.builds = self.builds.saturating_add(next.builds);
         self.last = next.last;
         self.runs = (self.runs.0.min(next.runs.0), self.runs.1.max(next.runs.1));
         self.plain &= next.plain;
+    }
+
+    /// How many lines it has that no build said.
+    pub(super) fn said(&self) -> u64 {
+        u64::from(self.lines.saturating_sub(self.builds))
     }
 
     /// Whether it may have lines of this run.
@@ -192,6 +201,7 @@ impl Block {
         self.last_run = run;
         self.summary.extend(&Summary {
             lines: 1,
+            builds: u32::from(ready.line.stream == Stream::Build),
             first: position,
             last: position,
             runs: (run, run),
@@ -256,7 +266,7 @@ impl Block {
 /// Bytes of a trace and a span.
 const CONTEXT: usize = 16 + 1 + 8;
 
-const STREAMS: [Stream; 7] = [
+const STREAMS: [Stream; 8] = [
     Stream::Stdout,
     Stream::Stderr,
     Stream::Build,
@@ -264,6 +274,7 @@ const STREAMS: [Stream; 7] = [
     Stream::Mark(MarkKind::Started),
     Stream::Mark(MarkKind::Live),
     Stream::Mark(MarkKind::Ended),
+    Stream::Mark(MarkKind::Checked),
 ];
 
 /// Bits 0 to 2: the stream; 3: plain; 4 to 6: the level, 0 being none; 7: a trace follows.
@@ -276,6 +287,7 @@ fn flags(ready: &Ready) -> u8 {
         Stream::Mark(MarkKind::Started) => 4,
         Stream::Mark(MarkKind::Live) => 5,
         Stream::Mark(MarkKind::Ended) => 6,
+        Stream::Mark(MarkKind::Checked) => 7,
     };
     let level: u8 = match ready.level {
         None => 0,

@@ -61,6 +61,7 @@ fn line() -> impl Strategy<Value = (NewLine, Told)> {
         Stream::Build,
         Stream::Otlp,
         Stream::Mark(MarkKind::Live),
+        Stream::Mark(MarkKind::Checked),
     ]);
     let level = prop::option::of(prop::sample::select(Level::ALL.to_vec()));
     let of = prop::option::of((any::<u128>(), prop::option::of(any::<u64>())));

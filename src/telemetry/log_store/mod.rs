@@ -8,6 +8,7 @@
 mod archive;
 mod block;
 mod find;
+mod rank;
 mod ring;
 mod segment;
 mod walk;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::block::{Block, Ready, Summary};
 use super::segment::{Segment, Spot};
 use crate::stack::ServiceName;
-use crate::telemetry::log::Position;
+use crate::telemetry::level::Level;
+use crate::telemetry::log::{Position, Stream};
+use crate::telemetry::spread::{Spread, Tally};
 
 /// Blocks that lie one behind the other, and are dropped, written and read as one.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Extent {
     /// The number of its first block among those of the service, and how many it has.
     first: u64,
     count: u64,
+    /// How many lines of no build came before it.
+    before: u64,
 }
 
 /// What a reader takes out under the lock, to look at after it was given back.
@@ -50,6 +54,19 @@ pub(super) struct Ring {
     segments: VecDeque<(Arc<Segment>, u64)>,
     /// Where the last line stands.
     last: Option<Position>,
+    /// How many lines of no build were sealed.
+    said: u64,
+    /// When lines of no build came.
+    pub(super) spread: Spread,
+}
+
+/// How many lines of a service stand before a place, as far as that can be told without looking at lines.
+#[derive(Debug)]
+pub(super) struct Rank {
+    /// Lines of no build before the piece in which the place is.
+    pub(super) before: u64,
+    /// Which piece that is, and what it has; `None`: the place is between two pieces.
+    pub(super) within: Option<(usize, Fetched)>,
 }
 
 /// A block that is to be written.
@@ -76,6 +93,8 @@ impl Ring {
             written: 0,
             segments: VecDeque::new(),
             last: None,
+            said: 0,
+            spread: Spread::default(),
         }
     }
 
@@ -88,6 +107,20 @@ impl Ring {
         };
         let position = Position { at, seq };
         self.last = Some(position);
+        match ready.line.stream {
+            Stream::Build => {}
+            Stream::Mark(_) => self.spread.add(
+                at,
+                Tally {
+                    marks: 1,
+                    ..Tally::default()
+                },
+            ),
+            Stream::Stdout | Stream::Stderr | Stream::Otlp => {
+                let is_error = ready.level >= Some(Level::Error);
+                self.spread.add(at, Tally::of(is_error));
+            }
+        }
         let before = self.open.cost();
         self.open.push(ready, position);
         let grown = self.open.cost() - before;
@@ -110,6 +143,8 @@ impl Ring {
         self.sealed += 1;
         let (summary, cost) = (block.summary, block.cost());
         let block = Arc::new(block);
+        let before = self.said;
+        self.said += summary.said();
         if let Some(last) = self.extents.back_mut()
             && let Some(blocks) = &mut last.memory
             && last.cost + cost <= extent
@@ -127,6 +162,7 @@ impl Ring {
             cost,
             first: self.sealed - 1,
             count: 1,
+            before,
         });
     }
 
@@ -232,6 +268,8 @@ impl Ring {
     /// Takes over what another session wrote.
     pub(super) fn found(&mut self, summary: Summary, spot: Spot, extent: u64) {
         self.last = Some(summary.last);
+        let before = self.said;
+        self.said += summary.said();
         if let Some(last) = self.extents.back_mut()
             && let Some(disk) = &mut last.disk
             && Arc::ptr_eq(&disk.segment, &spot.segment)
@@ -249,6 +287,7 @@ impl Ring {
             cost: 0,
             first: 0,
             count: 0,
+            before,
         });
         self.released = self.extents.len();
     }
@@ -259,9 +298,49 @@ impl Ring {
         sealed.sum::<u64>() + u64::from(self.open.summary.lines)
     }
 
+    /// Where the oldest line that is kept stands.
+    pub(super) fn first(&self) -> Option<Position> {
+        let first = self.extents.front().map(|extent| extent.summary.first);
+        first.or_else(|| (!self.open.is_empty()).then_some(self.open.summary.first))
+    }
+
     /// Where its last line stands.
     pub(super) fn last(&self) -> Option<Position> {
         self.last
+    }
+
+    /// How many lines stand before this place, those that were dropped included.
+    pub(super) fn rank(&self, place: Position) -> Rank {
+        let whole = |before| Rank {
+            before,
+            within: None,
+        };
+        if !self.open.is_empty() && self.open.summary.first < place {
+            if self.open.summary.last < place {
+                return whole(self.said + self.open.summary.said());
+            }
+            return Rank {
+                before: self.said,
+                within: Some((
+                    self.extents.len(),
+                    Fetched::Memory(vec![Arc::new(self.open.clone())]),
+                )),
+            };
+        }
+        let end = self
+            .extents
+            .partition_point(|extent| extent.summary.first < place);
+        let Some(at) = end.checked_sub(1) else {
+            return whole(self.extents.front().map_or(self.said, |first| first.before));
+        };
+        let extent = &self.extents[at];
+        if extent.summary.last < place {
+            return whole(extent.before + extent.summary.said());
+        }
+        Rank {
+            before: extent.before,
+            within: extent.fetched().map(|(_, fetched)| (at, fetched)),
+        }
     }
 
     /// The newest lines that begin before this place, or the oldest that end behind it, by this order of places; only those

@@ -265,6 +265,7 @@ impl Head {
         Some(Self {
             summary: Summary {
                 lines,
+                builds: 0,
                 first,
                 last,
                 runs,

@@ -53,6 +53,54 @@ fn lines_of_all_services_are_merged_by_time() {
 }
 
 #[test]
+fn what_comes_before_a_place_is_counted_and_builds_are_not() {
+    let store = Telemetry::default();
+    // So much that it lies in several pieces.
+    for number in 0..6000_i64 {
+        let service = ["a", "b", "c"][usize::try_from(number % 3).unwrap()];
+        let mut line = said(
+            service,
+            1,
+            number / 7,
+            &format!("{number} {}", "x".repeat(60)),
+        );
+        if number % 5 == 0 {
+            line.stream = Stream::Build;
+        }
+        store.logs().push(line);
+    }
+    let of_two = ["a".into(), "c".into()];
+    for services in [&[][..], &of_two] {
+        let lines = store.logs().after(services, Position::FIRST, usize::MAX);
+        let mut places: Vec<Position> = lines
+            .iter()
+            .step_by(97)
+            .map(|line| line.position())
+            .collect();
+        places.extend([Position::LAST, Position::FIRST]);
+        let ranks = store.logs().ranks(services, &places);
+        for (place, rank) in places.iter().zip(ranks) {
+            let before = lines
+                .iter()
+                .filter(|line| line.position() < *place && line.line.stream != Stream::Build);
+            assert_eq!(rank, before.count() as u64, "{place:?}");
+        }
+        let (first, last) = store.logs().ends(services).unwrap();
+        assert_eq!(
+            (first, last),
+            (lines[0].position(), lines[lines.len() - 1].position())
+        );
+        let spreads = store.logs().spread(services);
+        let said = lines
+            .iter()
+            .filter(|line| line.line.stream != Stream::Build);
+        let counted: u64 = spreads.iter().map(|spread| spread.total().lines).sum();
+        assert_eq!(counted, said.count() as u64);
+    }
+    assert_eq!(store.logs().ends(&["nobody".into()]), None);
+}
+
+#[test]
 fn a_clock_set_back_does_not_reorder_a_service() {
     let store = Telemetry::default();
     store.logs().push(said("a", 1, 50, "first"));

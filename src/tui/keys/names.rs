@@ -34,6 +34,14 @@ const NAMES: &[(Action, &str)] = &[
     (Action::FoldAll, "fold-all"),
     (Action::UnfoldAll, "unfold-all"),
     (Action::Lines, "lines"),
+    (Action::MoreContext, "more-context"),
+    (Action::LessContext, "less-context"),
+    (Action::Older, "older"),
+    (Action::Newer, "newer"),
+    (Action::GiveName, "give-name"),
+    (Action::Named, "named"),
+    (Action::Forget, "forget"),
+    (Action::ExportLines, "export-lines"),
     (Action::ToLogs, "to-logs"),
     (Action::MarkOrCompare, "mark-or-compare"),
     (Action::BeforeAndAfter, "before-and-after"),
@@ -123,7 +131,7 @@ impl Action {
 
 impl Where {
     /// All places, in the order of the table.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Services,
         Self::Logs,
         Self::Traces,
@@ -139,6 +147,7 @@ impl Where {
         Self::Inside,
         Self::Left,
         Self::Palette,
+        Self::Named,
         Self::Prompt,
         Self::Always,
     ];
@@ -160,6 +169,7 @@ impl Where {
             Self::Notices => "notices",
             Self::Prompt => "prompt",
             Self::Palette => "palette",
+            Self::Named => "named",
             Self::Help => "help",
             Self::Inside => "inside",
             Self::Left => "left",

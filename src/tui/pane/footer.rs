@@ -11,9 +11,10 @@ use crate::text;
 use crate::tui::details;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
-use crate::tui::keys::Bound;
+use crate::tui::keys::{Action, Bound};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::time_of_day;
+use crate::tui::typed::Kind;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
 use crate::tui::words;
 
@@ -35,7 +36,17 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         // What is wrong needs all the room there is.
         Vec::new()
     } else {
-        keys(&ui.keymap.working(ui.places()), theme, room)
+        let mut bindings = ui.keymap.working(ui.places());
+        let kind = match &ui.mode {
+            Mode::Typing(typing) => typing.what.kind(),
+            _ => None,
+        };
+        bindings.retain(|binding| match binding.action {
+            Action::GiveName => kind.is_some_and(|kind| Kind::NAMED.contains(&kind)),
+            Action::Older => kind.is_some(),
+            _ => true,
+        });
+        keys(&bindings, theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
 }
@@ -47,6 +58,8 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
         Asked::Search | Asked::TraceSearch | Asked::DetailsSearch => " / ".to_owned(),
         Asked::LogFilter | Asked::TraceFilter | Asked::NoticeFilter => " only ".to_owned(),
         Asked::Time => " go to ".to_owned(),
+        Asked::LinesFile => " write to ".to_owned(),
+        Asked::Name { text, .. } => format!(" name of {}: ", text::truncate(text, 40, "…")),
         Asked::Faults { service } => format!(" faults of {service}: "),
         Asked::Command { service } => format!(" run in {service}: "),
     };
@@ -66,16 +79,17 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
     let (words, role) = match (&typing.wrong, &ui.logs.searching, &typing.what) {
         (Some(wrong), _, _) => (wrong.clone(), Role::Failed),
         (None, Some(searching), Asked::Search) => (
-            super::logs::hits(searching.hits, searching.complete),
+            super::log_head::hits(searching.hits, searching.complete),
             Role::Dim,
         ),
+        (None, _, Asked::LinesFile) => (".jsonl: JSON lines, else text".to_owned(), Role::Dim),
         (None, _, Asked::Time) => (time_of_day::EXAMPLE.to_owned(), Role::Dim),
         (None, _, Asked::LogFilter) if typing.line.text().is_empty() => (
-            "level>=warn  service=web  ~regex  text".to_owned(),
+            "level>=warn  service=web  ~regex  ?lttrs  text".to_owned(),
             Role::Dim,
         ),
         (None, _, Asked::TraceFilter) if typing.line.text().is_empty() => {
-            let words = "status>=500 and ms>100  service=orders  ~checkout  error  grpc=14";
+            let words = "status>=500 and ms>100  service=orders  ~checkout  ?chkt  error  grpc=14";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Command { .. }) if typing.line.text().is_empty() => {
@@ -83,7 +97,7 @@ fn typed<'a>(typing: &'a Typing, ui: &Ui, scene: Scene<'_>) -> Vec<Span<'a>> {
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::NoticeFilter) if typing.line.text().is_empty() => {
-            let words = "level>=warn  service=web  kind=build,run  ~regex  text";
+            let words = "level>=warn  service=web  kind=build,run  ~regex  ?lttrs  text";
             (words.to_owned(), Role::Dim)
         }
         (None, _, Asked::Faults { .. }) => (fault_line::EXAMPLE.to_owned(), Role::Dim),

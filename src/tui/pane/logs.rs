@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
-use super::Scene;
 use super::log_line::{message, said, wrapped};
+use super::{Scene, log_bar, log_head};
 use crate::engine::TerminalSize;
 use crate::stack::ServiceName;
 use crate::telemetry::{Level, LogLine, MarkKind, Position, Stream};
 use crate::text;
 use crate::tui::body;
-use crate::tui::draw::{Title, clip, empty, spans_width, title};
+use crate::tui::draw::{body_width, clip, empty, spans_width, title};
 use crate::tui::layout::Pane;
 use crate::tui::log_entries::{Entry, json_of};
 use crate::tui::log_rows::{self, Slot};
-use crate::tui::log_view::{Fold, Form, LogView, Place, Scope, Source, Times, Window};
+use crate::tui::log_view::{Fold, Form, LogView, Scope, Source, Times, Window};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::words;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -37,12 +37,21 @@ pub(in crate::tui) fn render(
     };
     let rows = usize::from(area.height.saturating_sub(1));
     let window = view.window(source, rows);
-    let head = head(scene, view, chosen, &window);
-    let body = title(frame, area, Pane::Logs, head, focus, scene.theme);
+    let head = log_head::head(scene, view, chosen, &window);
+    let mut body = title(frame, area, Pane::Logs, head, focus, scene.theme);
+    body.width = body.width.saturating_sub(log_bar::columns(area.width));
     if window.entries.is_empty() {
-        let words = why_empty(scene, view, chosen, window.partial);
+        let words = log_head::why_empty(scene, view, chosen, window.partial);
         empty(frame, body, &words, scene.theme);
         return;
+    }
+    if log_bar::columns(area.width) > 0 {
+        let bar = Rect {
+            x: area.right() - 2,
+            width: 2,
+            ..body
+        };
+        log_bar::render(frame, bar, source, view, &window, scene.theme);
     }
     let names = scene.state.services.keys();
     let lines = Lines {
@@ -61,7 +70,7 @@ pub(in crate::tui) fn render(
     {
         let whole = Rect {
             x: area.x,
-            width: area.width,
+            width: area.width.saturating_sub(log_bar::columns(area.width)),
             ..row
         };
         if drawn.is_chosen {
@@ -81,120 +90,13 @@ pub(in crate::tui) fn render(
     }
 }
 
-fn head<'a>(
-    scene: Scene<'a>,
-    view: &'a LogView,
-    chosen: Option<&'a ServiceName>,
-    window: &Window,
-) -> Title<'a> {
-    let theme = scene.theme;
-    let mut of = match (view.scope, chosen) {
-        (Scope::Chosen, Some(name)) => {
-            let place = scene.state.services.get_index_of(name).unwrap_or(0);
-            vec![Span::styled(name.as_str(), theme.series(place).bold())]
-        }
-        _ if view.marked.is_empty() => {
-            vec![Span::styled("all services", theme.style(Role::Strong))]
-        }
-        _ => marked(scene, view),
-    };
-    if !view.filtered.is_empty() {
-        of.push(Span::styled("  only ", theme.style(Role::Dim)));
-        of.push(Span::styled(
-            view.filtered.as_str(),
-            theme.style(Role::Accent),
-        ));
-    }
-    let mut note = Vec::new();
-    if let Some(searching) = &view.searching {
-        let hits = hits(searching.hits, searching.complete);
-        note.push(Span::styled(
-            format!("/{}  ", searching.text),
-            theme.style(Role::Accent),
-        ));
-        note.push(Span::styled(format!("{hits}   "), theme.style(Role::Dim)));
-    }
-    let dropped = match (view.scope, chosen) {
-        (Scope::Chosen, Some(name)) => scene.telemetry.logs().dropped(name),
-        _ => scene.telemetry.logs().dropped_in_all(),
-    };
-    if dropped > 0 {
-        note.push(Span::styled(
-            format!("{dropped} oldest dropped   "),
-            theme.style(Role::Waiting),
-        ));
-    }
-    note.push(match (view.place, window.new) {
-        (Place::Following, _) => Span::styled("following", theme.style(Role::Dim)),
-        (Place::Paused { .. }, 0) => Span::styled("paused", theme.style(Role::Waiting)),
-        (Place::Paused { .. }, new @ 1..1000) => Span::styled(
-            format!("paused, {new} new below"),
-            theme.style(Role::Waiting),
-        ),
-        (Place::Paused { .. }, _) => {
-            Span::styled("paused, 999+ new below", theme.style(Role::Waiting))
-        }
-    });
-    Title { of, note }
-}
-
-/// The names of the marked services, each in its colour.
-fn marked<'a>(scene: Scene<'a>, view: &'a LogView) -> Vec<Span<'a>> {
-    let theme = scene.theme;
-    let mut names = Vec::new();
-    for name in &view.marked {
-        if !names.is_empty() {
-            names.push(Span::styled(" + ", theme.style(Role::Dim)));
-        }
-        let place = scene.state.services.get_index_of(name).unwrap_or(0);
-        names.push(Span::styled(name.as_str(), theme.series(place).bold()));
-    }
-    names
-}
-
-/// How many lines a search is in.
-pub(in crate::tui) fn hits(hits: usize, complete: bool) -> String {
-    match (hits, complete) {
-        (0, true) => "no line has it".into(),
-        (1, true) => "1 line has it".into(),
-        (hits, true) => format!("{hits} lines"),
-        (hits, false) => format!("{hits}+ lines"),
-    }
-}
-
-fn why_empty(
-    scene: Scene<'_>,
-    view: &LogView,
-    chosen: Option<&ServiceName>,
-    partial: bool,
-) -> String {
-    if partial {
-        return format!(
-            "None of the newest lines passes “{}”; / searches in all.",
-            view.filtered
-        );
-    }
-    if !view.filtered.is_empty() {
-        return format!("No line passes “{}”. f changes the filter.", view.filtered);
-    }
-    let service = chosen.and_then(|name| scene.state.services.get(name));
-    match (view.scope, service) {
-        (Scope::Chosen, Some(service)) => {
-            let standing = words::sentence(service, scene.now);
-            let name = &service.service.name;
-            format!("{name} has said nothing yet ({standing}).")
-        }
-        _ => "Nobody has said anything yet.".into(),
-    }
-}
-
 /// The room that one line of a service has in this area, and how many lines: what its program should think it writes on.
 /// Names of services, which only come when all are shown together, are not counted: they would change it all the time.
 pub(in crate::tui) fn room(area: Rect) -> TerminalSize {
     let (_, time) = time_form(area.width);
-    let before = time + SIGN;
+    let before = time + SIGN + log_bar::columns(area.width);
     TerminalSize {
-        columns: area.width.saturating_sub(before).max(1),
+        columns: body_width(area.width).saturating_sub(before).max(1),
         rows: area.height.saturating_sub(1).max(1),
     }
 }
@@ -241,8 +143,8 @@ impl Lines<'_> {
         for (at, slot) in slots.iter().enumerate() {
             let first = drawn.len();
             match *slot {
-                Slot::Gap(gap) => drawn.push(Drawn {
-                    line: self.gap(gap),
+                Slot::Gap { skipped, silence } => drawn.push(Drawn {
+                    line: self.gap(skipped, silence),
                     is_cursor: false,
                     is_chosen: false,
                     is_marked: false,
@@ -288,8 +190,8 @@ impl Lines<'_> {
         if row > 0 {
             return self.below(entry, row);
         }
-        let before = self.before(entry, above);
-        let told = match (entry.lines.len(), entry.open) {
+        let mut before = self.before(entry, above);
+        let mut told = match (entry.lines.len(), entry.open) {
             (1, _) | (_, true) => said(line, self.view, self.view.form, self.scene.theme),
             (_, false) => self.told(entry),
         };
@@ -302,6 +204,10 @@ impl Lines<'_> {
                 vec![Span::styled(words, self.scene.theme.style(Role::Dim))]
             }
         };
+        if entry.is_context {
+            self.recede(&mut before);
+            self.recede(&mut told);
+        }
         self.folded(before, told, after)
     }
 
@@ -334,7 +240,22 @@ impl Lines<'_> {
             let styled = |(role, piece)| Span::styled(piece, theme.style(role));
             pieces.map(styled).collect()
         };
+        let mut told: Vec<_> = told;
+        if entry.is_context {
+            self.recede(&mut told);
+        }
         self.folded(before, told, Vec::new())
+    }
+
+    /// Draws what is shown only for the sake of what is around it.
+    fn recede(&self, spans: &mut [Span<'static>]) {
+        let dim = self.scene.theme.style(Role::Dim).not_bold();
+        for span in spans {
+            // What is searched for is seen here too.
+            if span.style.bg.is_none() && !span.style.add_modifier.contains(Modifier::REVERSED) {
+                span.style = dim;
+            }
+        }
     }
 
     /// What is said, cut or wrapped behind what stands before it; what stands after it is always seen.
@@ -368,9 +289,18 @@ impl Lines<'_> {
         }
     }
 
-    /// A silence.
-    fn gap(&self, gap: Duration) -> Line<'static> {
-        let words = format!("— {} —", text::duration(gap));
+    /// Lines that were left out, or a silence.
+    fn gap(&self, skipped: u64, silence: Option<Duration>) -> Line<'static> {
+        let silence = silence.map(text::duration);
+        let lines = match skipped {
+            1 => "1 line".to_owned(),
+            many => format!("{many} lines"),
+        };
+        let words = match (skipped, silence) {
+            (0, silence) => format!("— {} —", silence.unwrap_or_default()),
+            (_, None) => format!("⋯ {lines} ⋯"),
+            (_, Some(silence)) => format!("⋯ {lines}, {silence} ⋯"),
+        };
         let before = (self.room.saturating_sub(text::width(&words))) / 2;
         let spans = vec![
             Span::raw(" ".repeat(before)),
@@ -437,6 +367,7 @@ impl Lines<'_> {
             MarkKind::Started => Role::Busy,
             MarkKind::Live => Role::Ready,
             MarkKind::Ended => Role::Waiting,
+            MarkKind::Checked => Role::Accent,
         };
         let mut words = text::plain(&line.line.bytes);
         if words.is_empty() {
@@ -444,6 +375,7 @@ impl Lines<'_> {
                 MarkKind::Started => "begins",
                 MarkKind::Live => "is live",
                 MarkKind::Ended => "has ended",
+                MarkKind::Checked => "was checked",
             };
             words = format!("run #{} {what}", line.line.run);
         }

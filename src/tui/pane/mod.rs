@@ -12,6 +12,8 @@ pub(super) mod header;
 pub(super) mod health;
 pub(super) mod help;
 pub(super) mod inside;
+pub(super) mod log_bar;
+pub(super) mod log_head;
 mod log_line;
 pub(super) mod logs;
 pub(super) mod map;

@@ -16,22 +16,40 @@ use crate::tui::trace_view::first_shown;
 /// Rows of what is found.
 const ROWS: u16 = 12;
 
+/// What a list to choose from says of itself.
+#[derive(Debug)]
+pub(in crate::tui) struct Words {
+    title: &'static str,
+    keys: &'static str,
+    /// What it says if nothing is found.
+    nothing: &'static str,
+}
+
+/// Of everything that can be done.
+pub(in crate::tui) const ACTIONS: Words = Words {
+    title: " Find an action",
+    keys: "Enter does it   Esc closes",
+    nothing: "No action is called so.",
+};
+
+/// Of filters and searches.
+pub(in crate::tui) const NAMED: Words = Words {
+    title: " Filters and searches",
+    keys: "Enter uses it   Ctrl-D forgets it   Esc closes",
+    nothing: "None is called so, or has that in it.",
+};
+
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
     screen: Rect,
+    said: &Words,
     line: &Line,
     found: &[Found],
     chosen: usize,
     theme: &Theme,
 ) {
     let area = centred(screen, 64, ROWS + 5);
-    let body = panel(
-        frame,
-        area,
-        " Find an action",
-        "Enter does it   Esc closes",
-        theme,
-    );
+    let body = panel(frame, area, said.title, said.keys, theme);
     let (input, body) = top(body, 1);
     let (before, after) = line.parts();
     let text = theme.style(Role::Strong);
@@ -45,7 +63,7 @@ pub(in crate::tui) fn render(
     let (_, body) = top(body, u16::from(body.height > 3));
     let chosen = chosen.min(found.len().saturating_sub(1));
     if found.is_empty() {
-        empty(frame, body, "No action is called so.", theme);
+        empty(frame, body, said.nothing, theme);
         return;
     }
     let first = first_shown(chosen, usize::from(body.height), found.len());

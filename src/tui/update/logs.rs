@@ -1,11 +1,14 @@
 //! What keys do in the logs alone.
 
+use std::path::PathBuf;
+
 use super::{Known, Wish, log_source, traces, typing};
-use crate::telemetry::{Direction, Position};
+use crate::telemetry::Direction;
 use crate::text;
 use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
-use crate::tui::log_view::{Form, PATIENCE, Place, Times};
+use crate::tui::log_export::{self, Export};
+use crate::tui::log_view::{Form, PATIENCE, Place, Times, just_before};
 use crate::tui::prompt::Line;
 use crate::tui::ui::{Asked, Ui};
 
@@ -59,6 +62,10 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
                 "no longer marked"
             }
         }),
+        Action::MoreContext | Action::LessContext => {
+            ui.said = Some(turn_context(ui, action == Action::MoreContext));
+            return;
+        }
         Action::Choose => choose(ui, known),
         _ => None,
     };
@@ -80,6 +87,17 @@ fn turn_form(ui: &mut Ui) -> &'static str {
     };
     ui.logs.form = form;
     said
+}
+
+fn turn_context(ui: &mut Ui, more: bool) -> String {
+    let before = ui.logs.shown.around();
+    match ui.logs.shown.turn_context(more) {
+        None => "there is no filter, so every line is shown; f filters, e shows problems".into(),
+        Some(0) => "only what the filter lets pass".into(),
+        Some(1) => "1 message before and after what the filter lets pass".into(),
+        Some(most) if more && most == before => format!("{most} messages are the most"),
+        Some(many) => format!("{many} messages before and after what the filter lets pass"),
+    }
 }
 
 fn turn_times(ui: &mut Ui) -> &'static str {
@@ -124,6 +142,54 @@ pub(super) fn ask_time(ui: &mut Ui) {
     typing::ask(ui, Asked::Time, String::new(), Line::default());
 }
 
+/// Asks into which file the lines go, with a name that is free.
+pub(super) fn ask_file(ui: &mut Ui, known: Known<'_>) {
+    ui.go_to(Pane::Logs);
+    let of = match ui.logs.services(ui.chosen.as_ref()).as_slice() {
+        [one] => one.as_str().replace('/', "-"),
+        [] => "all".to_owned(),
+        several => format!("{}-services", several.len()),
+    };
+    let now = known.clock.zoned(known.clock.now());
+    let name = format!("{of}-{}.log", now.strftime("%H%M%S"));
+    typing::ask(ui, Asked::LinesFile, String::new(), Line::of(&name));
+    // Whoever is asked sees at once that the name is taken.
+    typing::typed(ui, known);
+}
+
+/// The file as it was typed.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub(super) fn file(typed: &str) -> Result<PathBuf, String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    log_export::file(typed, home.as_deref())
+}
+
+/// Writes what is shown into a file: the entries that were chosen, or all.
+pub(super) fn export(ui: &mut Ui, known: Known<'_>, typed: &str) -> Option<Wish> {
+    let file = file(typed).ok()?;
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let source = log_source(known, &services);
+    let chosen = ui.logs.anchor.take().and_then(|anchor| {
+        let (entry, _, _) = ui.logs.at(&ui.logs.reader(source, PATIENCE))?;
+        Some((anchor.min(entry.at), anchor.max(entry.at)))
+    });
+    let Some((from, to)) = chosen.or_else(|| known.telemetry.logs().ends(&services)) else {
+        ui.said = Some("there are no lines to write".into());
+        return None;
+    };
+    ui.said = Some(format!("writing to {}", file.display()));
+    let shown = ui.logs.shown.clone();
+    Some(Wish::ExportLines(Box::new(Export {
+        file,
+        services,
+        shown,
+        from,
+        to,
+    })))
+}
+
 /// Marks the chosen service, so that its lines are read with those of the other marked ones.
 pub(super) fn mark_service(ui: &mut Ui) {
     let Some(name) = ui.chosen.clone() else {
@@ -149,11 +215,7 @@ pub(super) fn copy(ui: &mut Ui, known: Known<'_>) -> Option<Wish> {
     let lines = match ui.logs.anchor {
         Some(anchor) => {
             let (from, to) = (anchor.min(entry.at), anchor.max(entry.at));
-            let before = Position {
-                seq: from.seq.saturating_sub(1),
-                ..from
-            };
-            let from_first = reader.after(before, MANY).entries.into_iter();
+            let from_first = reader.after(just_before(from), MANY).entries.into_iter();
             let chosen = from_first.filter(|entry| (from..=to).contains(&entry.at));
             chosen.flat_map(|entry| entry.lines.to_vec()).collect()
         }

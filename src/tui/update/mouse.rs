@@ -7,7 +7,7 @@ use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::log_rows::{self, Slot};
 use crate::tui::log_view::{Fold, Place};
-use crate::tui::pane::tabs;
+use crate::tui::pane::{log_bar, tabs};
 use crate::tui::trace_view::first_shown;
 use crate::tui::ui::{Mode, Ui};
 
@@ -85,10 +85,22 @@ fn click(ui: &mut Ui, known: Known<'_>, column: u16, row: u16) {
     let Some(line) = usize::from(row - area.y).checked_sub(1) else {
         return;
     };
+    let is_on_bar = column >= area.right().saturating_sub(log_bar::columns(area.width));
     if pane == Pane::Timeline {
         timeline::click(ui, known, column, line);
+    } else if pane == Pane::Logs && is_on_bar {
+        go_to_time(ui, known, line);
     } else {
         click_row(ui, known, pane, line);
+    }
+}
+
+/// Goes to what was said at the time of this row of the scroll bar.
+fn go_to_time(ui: &mut Ui, known: Known<'_>, line: usize) {
+    let services = ui.logs.services(ui.chosen.as_ref());
+    let (source, rows) = (log_source(known, &services), ui.rows(Pane::Logs));
+    if let Some(at) = log_bar::time_of(source, line, rows) {
+        ui.logs.go_to_time(source, at, rows);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A line that is typed: what it is for, what stood there before, and what it does while it is typed and when it is kept.
 
-use super::{Known, Wish, details, faults, inside, log_source};
+use super::{Known, Wish, details, faults, inside, log_source, logs, named};
 use crate::tui::details_view::Tab;
 use crate::tui::layout::Pane;
 use crate::tui::prompt::Line;
@@ -39,7 +39,7 @@ pub(super) fn filter(ui: &mut Ui) {
         (Asked::TraceFilter, ui.traces.filtered().to_owned())
     } else {
         ui.go_to(Pane::Logs);
-        (Asked::LogFilter, ui.logs.filtered.clone())
+        (Asked::LogFilter, ui.logs.shown.typed().to_owned())
     };
     // A filter is mended.
     let line = Line::of(&before);
@@ -53,6 +53,7 @@ pub(super) fn ask(ui: &mut Ui, what: Asked, before: String, line: Line) {
         what,
         before,
         wrong: None,
+        past: None,
     });
 }
 
@@ -80,7 +81,13 @@ pub(super) fn submit(ui: &mut Ui, known: Known<'_>, typing: Typing) -> Option<Wi
         ui.mode = Mode::Typing(typing);
         return None;
     }
+    named::remember(ui, known, &typing.what, typing.line.text());
     match &typing.what {
+        Asked::LinesFile => logs::export(ui, known, typing.line.text()),
+        Asked::Name { kind, text } => {
+            named::give_name(ui, known, *kind, text, typing.line.text());
+            None
+        }
         Asked::Faults { service } => faults::keep(known, service, typing.line.text()),
         Asked::Command { service } => inside::run(ui, known, service.as_str(), typing.line.text()),
         Asked::Time => {
@@ -125,6 +132,8 @@ fn apply(ui: &mut Ui, known: Known<'_>, what: &Asked, text: &str) -> Result<(), 
         Asked::Time if text.is_empty() => Ok(()),
         Asked::Time => time_of_day::read(text, &known.clock.zoned(known.clock.now())).map(drop),
         Asked::Command { .. } => Ok(()),
+        Asked::LinesFile => logs::file(text).map(drop),
+        Asked::Name { .. } => named::check(text),
         Asked::Faults { .. } => faults::read(known, text).map(drop),
     }
 }

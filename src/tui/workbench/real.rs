@@ -47,7 +47,7 @@ impl Workbench {
     pub fn start(options: &Options, telemetry: Arc<Telemetry>, clock: Clock) -> io::Result<Self> {
         let depth = terminal::depth(options.color);
         let ground = terminal::ground();
-        let kept = options.kept.as_deref().map(Kept::read).unwrap_or_default();
+        let kept = Kept::of_options(options);
         let (theme, chose_theme) = first_theme(options, &kept, ground, depth)?;
         let manner = Manner {
             mouse: options.mouse && kept.mouse(),
@@ -189,6 +189,8 @@ pub(super) enum Woken {
     Back,
     /// SIGQUIT.
     Quit,
+    /// Something that was done beside the screen ended like this.
+    Said(String),
     /// The terminal said something; `None`: never again.
     Heard(Option<Heard>),
 }
@@ -207,6 +209,7 @@ impl<B: Backend> Workbench<B> {
         };
         let is_inside = self.is_inside();
         let (changes, terminals) = (&mut self.changes, &mut self.terminals);
+        let asides = &mut self.asides;
         let told = async {
             // The stores outlive the view, so their senders are never gone.
             tokio::select! {
@@ -218,6 +221,7 @@ impl<B: Backend> Workbench<B> {
         let Some(real) = &mut self.real else {
             tokio::select! {
                 () = at_wake => return Woken::Show,
+                words = asides.hear() => return Woken::Said(words),
                 () = told, if watching => {}
             }
             self.due = self.due.max(Due::Telemetry);
@@ -246,6 +250,7 @@ impl<B: Backend> Workbench<B> {
             Some(()) = real.continued.recv() => return Woken::Continued,
             () = real.lane.taken.notified(), if is_busy => return Woken::Show,
             () = at_wake => return Woken::Show,
+            words = asides.hear() => return Woken::Said(words),
             () = told, if watching => {}
         }
         self.due = self.due.max(Due::Telemetry);
