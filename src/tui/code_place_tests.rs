@@ -1,3 +1,5 @@
+//! Lines as programs write them, and where they lead.
+
 use proptest::prelude::*;
 
 use super::*;

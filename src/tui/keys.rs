@@ -28,11 +28,7 @@ pub(super) enum Action {
     Focus(Pane),
     Zoom,
     NextLayout,
-    DividerLeft,
-    DividerRight,
-    DividerUp,
-    DividerDown,
-    DividersBack,
+    Divider(Side),
     Back,
     Open,
     Search,
@@ -112,6 +108,17 @@ pub(super) enum Axis {
     Whole,
     Earlier,
     Later,
+}
+
+/// Where a divider is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Side {
+    Left,
+    Right,
+    Up,
+    Down,
+    /// Where it is usually.
+    Back,
 }
 
 /// Where a key works.
@@ -356,11 +363,11 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["ctrl-e"] Action::Edit, "open the file that a failed build names in your editor";
         ["z"] Action::Zoom, "this pane alone, or all", "zoom";
         ["Z"] Action::NextLayout, "overview; the pane with the services; the logs alone";
-        ["ctrl-left"] Action::DividerLeft, "move the divider between the columns to the left";
-        ["ctrl-right"] Action::DividerRight, "move it to the right";
-        ["ctrl-up"] Action::DividerUp, "move the divider above the traces, or below the services, up";
-        ["ctrl-down"] Action::DividerDown, "move it down";
-        ["="] Action::DividersBack, "all dividers where they are usually";
+        ["ctrl-left"] Action::Divider(Side::Left), "move the divider between the columns to the left";
+        ["ctrl-right"] Action::Divider(Side::Right), "move it to the right";
+        ["ctrl-up"] Action::Divider(Side::Up), "move the divider above the traces, or below the services, up";
+        ["ctrl-down"] Action::Divider(Side::Down), "move it down";
+        ["="] Action::Divider(Side::Back), "all dividers where they are usually";
         ["*"] Action::Named, "filters and searches that have a name, or were typed before";
         [":" "ctrl-p"] Action::Palette, "find an action by name", "actions";
         ["?" "f1"] Action::Help, "the keys that work here", "keys";

@@ -85,8 +85,11 @@ impl Ui {
     /// One pane has the whole screen, until the person goes elsewhere.
     pub(super) fn show_alone(&mut self, pane: Pane) {
         self.show(pane);
-        self.trail.zoomed |= self.zoom == Zoom::Overview;
-        self.zoom = Zoom::Alone;
+        if self.zoom != Zoom::Alone {
+            self.trail.zoomed = true;
+            self.unzoomed = self.zoom;
+            self.zoom = Zoom::Alone;
+        }
     }
 
     /// Returns to where the last jump began; whether there was one.

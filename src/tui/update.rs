@@ -155,12 +155,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Focus(pane) => focus(ui, pane),
         Action::Map => traces::map(ui),
         Action::Details | Action::OtherService(_) => details::act(ui, known, action),
-        Action::Zoom | Action::NextLayout => layout::act(ui, action),
-        Action::DividerLeft
-        | Action::DividerRight
-        | Action::DividerUp
-        | Action::DividerDown
-        | Action::DividersBack => layout::act(ui, action),
+        Action::Zoom | Action::NextLayout | Action::Divider(_) => layout::act(ui, action),
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
         Action::Search => typing::search(ui),

@@ -479,3 +479,23 @@ fn keys_of_ones_own_work_and_are_shown() {
     desk.press("esc : r e s t a r t");
     assert!(desk.find("ctrl-r").is_some(), "in the palette");
 }
+
+#[test]
+fn lines_and_failed_builds_are_opened_in_an_editor() {
+    let mut desk = desk(fixture::ready());
+    desk.press("2 ctrl-e");
+    // Nothing there names a file of this machine; which editor it is depends on who runs the test.
+    assert!(
+        desk.find("the lines, at line ").is_some(),
+        "{}",
+        desk.text()
+    );
+    desk.press("5 ctrl-e");
+    assert!(desk.find("no build of web failed").is_some());
+    desk.press("3 ctrl-e");
+    assert!(
+        desk.find("names a file to be opened").is_some(),
+        "{}",
+        desk.text()
+    );
+}

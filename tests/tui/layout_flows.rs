@@ -29,6 +29,14 @@ fn layouts_come_round() {
     assert!(desk.find("the logs alone").is_some());
     desk.press("Z");
     assert!(desk.find("Health  web").is_some() && desk.find("▸● web").is_some());
+    // A jump that takes the whole screen gives this layout back, too, whichever way it is left.
+    desk.press("Z 2 i 3");
+    assert!(desk.find("▌Traces").is_some() && desk.find("▸● web").is_some());
+    desk.press("6 esc");
+    assert!(desk.find("▌Traces").is_some() && desk.find("▸● web").is_some());
+    desk.press("i z");
+    assert!(desk.find("▌Details").is_some() && desk.find("▸● web").is_some());
+    assert!(desk.find("Health  web").is_none(), "{}", desk.text());
     let mut narrow = self::desk(80, 24);
     narrow.press("2 Z");
     insta::assert_snapshot!("layout_focus_80x24", narrow.text());

@@ -1,6 +1,6 @@
 //! What actions and places are called in a file of keys. These names are stable: people write them down.
 
-use super::{Action, Axis, Where};
+use super::{Action, Axis, Side, Where};
 use crate::tui::layout::Pane;
 
 /// All actions that a key can have.
@@ -17,11 +17,11 @@ const NAMES: &[(Action, &str)] = &[
     (Action::PreviousPane, "previous-pane"),
     (Action::Zoom, "zoom"),
     (Action::NextLayout, "next-layout"),
-    (Action::DividerLeft, "divider-left"),
-    (Action::DividerRight, "divider-right"),
-    (Action::DividerUp, "divider-up"),
-    (Action::DividerDown, "divider-down"),
-    (Action::DividersBack, "dividers-back"),
+    (Action::Divider(Side::Left), "divider-left"),
+    (Action::Divider(Side::Right), "divider-right"),
+    (Action::Divider(Side::Up), "divider-up"),
+    (Action::Divider(Side::Down), "divider-down"),
+    (Action::Divider(Side::Back), "dividers-back"),
     (Action::Back, "back"),
     (Action::Open, "open"),
     (Action::Search, "search"),

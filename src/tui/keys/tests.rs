@@ -1,3 +1,5 @@
+//! The table of keys, and files that change it.
+
 use std::collections::HashSet;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -1,3 +1,5 @@
+//! Screens of all sizes, and dividers in all places.
+
 use super::*;
 
 /// Dividers moved as far as they go, and somewhere.

@@ -1,3 +1,5 @@
+//! What terminals send, whole and in pieces.
+
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Keys about how the screen is laid out.
 
-use crate::tui::keys::Action;
+use crate::tui::keys::{Action, Side};
 use crate::tui::layout::Pane;
 use crate::tui::layout::divide::{Divider, Dividers};
 use crate::tui::ui::{Ui, Zoom};
@@ -10,7 +10,7 @@ pub(super) fn act(ui: &mut Ui, action: Action) {
     match action {
         Action::Zoom => zoom(ui),
         Action::NextLayout => next_layout(ui),
-        Action::DividersBack => ui.dividers = Dividers::default(),
+        Action::Divider(Side::Back) => ui.dividers = Dividers::default(),
         _ => move_divider(ui, action),
     }
 }
@@ -36,10 +36,10 @@ fn next_layout(ui: &mut Ui) {
         return zoom(ui);
     }
     ui.trail.zoomed_by_hand();
-    let (zoom, said) = match (ui.zoom, ui.focus) {
-        (Zoom::Overview, _) => (Zoom::Focus, "the services, and the pane you are in"),
-        (Zoom::Focus, _) => (Zoom::Alone, "the logs alone"),
-        (Zoom::Alone, _) => (Zoom::Overview, "as many panes as there is room for"),
+    let (zoom, said) = match ui.zoom {
+        Zoom::Overview => (Zoom::Focus, "the services, and the pane you are in"),
+        Zoom::Focus => (Zoom::Alone, "the logs alone"),
+        Zoom::Alone => (Zoom::Overview, "as many panes as there is room for"),
     };
     if zoom == Zoom::Alone {
         ui.go_to(Pane::Logs);
@@ -52,8 +52,8 @@ fn next_layout(ui: &mut Ui) {
 /// Moves the divider beside the pane, or above or below it.
 fn move_divider(ui: &mut Ui, action: Action) {
     let (wanted, by) = match action {
-        Action::DividerLeft => (Divider::Columns, -2),
-        Action::DividerRight => (Divider::Columns, 2),
+        Action::Divider(Side::Left) => (Divider::Columns, -2),
+        Action::Divider(Side::Right) => (Divider::Columns, 2),
         _ => {
             let is_left = matches!(ui.focus, Pane::Services | Pane::Health | Pane::Build);
             let wanted = if is_left {
@@ -61,7 +61,14 @@ fn move_divider(ui: &mut Ui, action: Action) {
             } else {
                 Divider::Traces
             };
-            (wanted, if action == Action::DividerUp { -1 } else { 1 })
+            (
+                wanted,
+                if action == Action::Divider(Side::Up) {
+                    -1
+                } else {
+                    1
+                },
+            )
         }
     };
     let mut grips = ui.layout.grips.iter();
