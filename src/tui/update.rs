@@ -143,15 +143,11 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish>
 
 fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
     match action {
-        Action::Up => step(ui, known, -1),
-        Action::Down => step(ui, known, 1),
-        Action::PageUp => page(ui, known, -1),
-        Action::PageDown => page(ui, known, 1),
-        Action::Top => to_end(ui, known, true),
-        Action::Bottom => to_end(ui, known, false),
+        Action::Up | Action::Down => step(ui, known, by_one(action == Action::Down)),
+        Action::PageUp | Action::PageDown => page(ui, known, by_one(action == Action::PageDown)),
+        Action::Top | Action::Bottom => to_end(ui, known, action == Action::Top),
         Action::Left | Action::Right => scroll_sideways(ui, action == Action::Right),
-        Action::NextPane => next_pane(ui, 1),
-        Action::PreviousPane => next_pane(ui, Pane::ALL.len() - 1),
+        Action::NextPane | Action::PreviousPane => next_pane(ui, action == Action::NextPane),
         Action::Focus(pane) => focus(ui, pane),
         Action::Map => traces::map(ui),
         Action::Details | Action::OtherService(_) => details::act(ui, known, action),
@@ -159,11 +155,12 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Back => back(ui, known),
         Action::Open => open(ui, known),
         Action::Search => typing::search(ui),
-        Action::NextHit => hit(ui, known, Direction::Forward),
-        Action::PreviousHit => hit(ui, known, Direction::Back),
+        Action::NextHit | Action::PreviousHit => hit(ui, known, action == Action::NextHit),
         Action::Filter => typing::filter(ui),
         Action::Problems => problems(ui),
-        Action::FoldAll
+        Action::ToTime
+        | Action::ExportLines
+        | Action::FoldAll
         | Action::UnfoldAll
         | Action::Turn
         | Action::Raw
@@ -176,8 +173,6 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         | Action::MoreContext
         | Action::LessContext
         | Action::Choose => logs::act(ui, known, action),
-        Action::ToTime => logs::ask_time(ui),
-        Action::ExportLines => logs::ask_file(ui, known),
         Action::MarkService => logs::mark_service(ui),
         Action::Fold
         | Action::Unfold
@@ -194,10 +189,9 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Merge => merge(ui),
         Action::Wrap => wrap(ui),
         Action::Palette => ui.mode = palette(),
-        Action::Older | Action::Newer => named::go(ui, known, action == Action::Older),
-        Action::GiveName => named::ask_name(ui, known),
-        Action::Named => named::list(ui),
-        Action::Forget => named::forget(ui),
+        Action::Older | Action::Newer | Action::GiveName | Action::Named | Action::Forget => {
+            named::act(ui, known, action);
+        }
         Action::Help => ui.mode = Mode::Help { scrolled: 0 },
         Action::Submit => return submit(ui, known),
         Action::Edit => return editor::open(ui, known),
@@ -217,6 +211,10 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::Quit | Action::Interrupt => return Some(Wish::Command(end(known.state, action))),
     }
     None
+}
+
+fn by_one(down: bool) -> isize {
+    if down { 1 } else { -1 }
 }
 
 fn of_the_terminal(action: Action) -> Option<Wish> {
@@ -325,7 +323,8 @@ fn to_end(ui: &mut Ui, known: Known<'_>, top: bool) {
     move_in(ui, known, ui.focus, if top { -far } else { far }, false);
 }
 
-fn next_pane(ui: &mut Ui, by: usize) {
+fn next_pane(ui: &mut Ui, forward: bool) {
+    let by = if forward { 1 } else { Pane::ALL.len() - 1 };
     let at = Pane::ALL.iter().position(|pane| *pane == ui.focus);
     // From a pane that has the whole screen it goes on where the person was before.
     let before = ui.trail.began_in().filter(|pane| !pane.is_whole());
@@ -427,11 +426,12 @@ fn perform(ui: &mut Ui, known: Known<'_>, entry: Entry) -> Option<Wish> {
     None
 }
 
-fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
+fn hit(ui: &mut Ui, known: Known<'_>, forward: bool) {
+    let direction = logs::direction(forward);
     if let Mode::Typing(typing) = &ui.mode
         && !named::has_hits(&typing.what)
     {
-        named::go(ui, known, direction == Direction::Back);
+        named::go(ui, known, !forward);
         return;
     }
     if ui.focus == Pane::Traces && ui.traces.open().is_some() {
@@ -439,7 +439,7 @@ fn hit(ui: &mut Ui, known: Known<'_>, direction: Direction) {
         return;
     }
     if ui.focus == Pane::Details {
-        details::hit(ui, known, direction == Direction::Forward);
+        details::hit(ui, known, forward);
         return;
     }
     let services = ui.logs.services(ui.chosen.as_ref());

@@ -39,10 +39,7 @@ pub(super) fn head<'a>(
     if let Some(searching) = &view.searching {
         let hits = match view.shown.context() {
             // What is found around them can be gone to, and is not counted.
-            Some(_) => format!(
-                "{} of those that pass",
-                count(searching.hits, searching.complete)
-            ),
+            Some(_) => hits_that_pass(searching.hits, searching.complete),
             None => hits(searching.hits, searching.complete),
         };
         note.push(Span::styled(
@@ -89,9 +86,13 @@ fn marked<'a>(scene: Scene<'a>, view: &'a LogView) -> Vec<Span<'a>> {
     names
 }
 
-fn count(hits: usize, complete: bool) -> String {
-    let more = if complete { "" } else { "+" };
-    format!("{hits}{more}")
+fn hits_that_pass(hits: usize, complete: bool) -> String {
+    match (hits, complete) {
+        (0, true) => "no line that passes has it".into(),
+        (1, true) => "1 line that passes".into(),
+        (hits, true) => format!("{hits} lines that pass"),
+        (hits, false) => format!("{hits}+ lines that pass"),
+    }
 }
 
 /// How many lines a search is in.

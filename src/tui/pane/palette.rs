@@ -35,7 +35,7 @@ pub(in crate::tui) const ACTIONS: Words = Words {
 /// Of filters and searches.
 pub(in crate::tui) const NAMED: Words = Words {
     title: " Filters and searches",
-    keys: "Enter uses it   Ctrl-D forgets it   Esc closes",
+    keys: "Enter uses it   Ctrl-D forgets it",
     nothing: "None is called so, or has that in it.",
 };
 

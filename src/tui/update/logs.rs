@@ -29,6 +29,8 @@ pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
     let services = ui.logs.services(ui.chosen.as_ref());
     let (source, rows) = (log_source(known, &services), ui.rows(Pane::Logs));
     let said = match action {
+        Action::ToTime => return ask_time(ui),
+        Action::ExportLines => return ask_file(ui, known),
         Action::Turn => {
             let turned = ui.logs.turn(source, rows);
             (!turned).then_some("nothing to unfold here: it is one line, and no JSON")
@@ -113,7 +115,7 @@ fn turn_times(ui: &mut Ui) -> &'static str {
     said
 }
 
-fn direction(forward: bool) -> Direction {
+pub(super) fn direction(forward: bool) -> Direction {
     if forward {
         Direction::Forward
     } else {
@@ -137,14 +139,12 @@ fn choose(ui: &mut Ui, known: Known<'_>) -> Option<&'static str> {
 }
 
 /// Asks which time to go to.
-pub(super) fn ask_time(ui: &mut Ui) {
-    ui.go_to(Pane::Logs);
+fn ask_time(ui: &mut Ui) {
     typing::ask(ui, Asked::Time, String::new(), Line::default());
 }
 
 /// Asks into which file the lines go, with a name that is free.
-pub(super) fn ask_file(ui: &mut Ui, known: Known<'_>) {
-    ui.go_to(Pane::Logs);
+fn ask_file(ui: &mut Ui, known: Known<'_>) {
     let of = match ui.logs.services(ui.chosen.as_ref()).as_slice() {
         [one] => one.as_str().replace('/', "-"),
         [] => "all".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::{Known, log_source, typing};
 use crate::text::Redactor;
+use crate::tui::keys::Action;
 use crate::tui::layout::Pane;
 use crate::tui::palette;
 use crate::tui::prompt::Line;
@@ -11,6 +12,17 @@ use crate::tui::ui::{Asked, Mode, Typing, Ui};
 
 /// The longest name that can be given, in bytes.
 const LONGEST: usize = 60;
+
+/// Does what is asked of what was typed before.
+pub(super) fn act(ui: &mut Ui, known: Known<'_>, action: Action) {
+    match action {
+        Action::Older | Action::Newer => go(ui, known, action == Action::Older),
+        Action::GiveName => ask_name(ui, known),
+        Action::Named => list(ui),
+        Action::Forget => forget(ui),
+        _ => {}
+    }
+}
 
 /// Remembers a line, unless a secret is in it.
 pub(super) fn remember(ui: &mut Ui, known: Known<'_>, what: &Asked, line: &str) {
@@ -70,7 +82,7 @@ pub(in crate::tui) struct Past {
 }
 
 /// Keeps the filter or the search that is typed, and asks for a name for it.
-pub(super) fn ask_name(ui: &mut Ui, known: Known<'_>) {
+fn ask_name(ui: &mut Ui, known: Known<'_>) {
     let Mode::Typing(typing) = &ui.mode else {
         return;
     };
@@ -122,7 +134,7 @@ pub(super) fn give_name(ui: &mut Ui, known: Known<'_>, kind: Kind, text: &str, t
 }
 
 /// Shows all that have a name or were typed.
-pub(super) fn list(ui: &mut Ui) {
+fn list(ui: &mut Ui) {
     if ui.typed.all().is_empty() {
         ui.said =
             Some("nothing was typed yet; while a filter is typed, ctrl-s gives it a name".into());
@@ -135,7 +147,7 @@ pub(super) fn list(ui: &mut Ui) {
 }
 
 /// Forgets what is chosen in the list.
-pub(super) fn forget(ui: &mut Ui) {
+fn forget(ui: &mut Ui) {
     let Mode::Named { line, chosen } = &mut ui.mode else {
         return;
     };
