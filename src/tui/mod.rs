@@ -28,6 +28,7 @@ mod palette;
 mod pane;
 mod program_keys;
 mod prompt;
+mod secrets;
 mod service_map;
 mod startup;
 mod terminal;
