@@ -318,6 +318,9 @@ pub struct PortMapping {
     pub address: IpAddr,
     /// Port on this machine; `None`: any free one.
     pub host: Option<u16>,
+    /// How many of the ports above it will do as well: the first that is free is taken.
+    #[serde(default)]
+    pub further: u16,
     /// Port in the container.
     pub container: u16,
     /// Transport.

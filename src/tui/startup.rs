@@ -391,16 +391,30 @@ mod tests {
             expected: false,
             last_lines: Vec::new(),
         };
-        let told = [(100, ready(1)), (150, ready(1)), (200, broke), (300, ready(3))];
+        let told = [
+            (100, ready(1)),
+            (150, ready(1)),
+            (200, broke),
+            (300, ready(3)),
+        ];
         for (millis, notice) in told {
             let at = Moment::from_millis(millis);
             start.hear(&Noticed { at, notice }, &stack);
             assert_eq!(start.path(&stack), None, "at {millis} ms");
         }
         let at = Moment::from_millis(700);
-        start.hear(&Noticed { at, notice: ready(2) }, &stack);
+        start.hear(
+            &Noticed {
+                at,
+                notice: ready(2),
+            },
+            &stack,
+        );
         let words = start.path(&stack).map(|path| path.words());
-        assert_eq!(words.as_deref(), Some("all ready after 700 ms; longest wait: web 700 ms"));
+        assert_eq!(
+            words.as_deref(),
+            Some("all ready after 700 ms; longest wait: web 700 ms")
+        );
     }
 
     proptest! {

@@ -29,7 +29,11 @@ pub(super) fn doors(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
 
 fn door(source: Source<'_>, service: &ServiceState, port: &PortMapping, label: &str) -> Fact {
     let wanted = match port.host {
-        Some(host) => format!("{}:{host}", bracketed(port.address)),
+        Some(host) if port.further == 0 => format!("{}:{host}", bracketed(port.address)),
+        Some(host) => {
+            let last = host.saturating_add(port.further);
+            format!("{}:{host}-{last}", bracketed(port.address))
+        }
         None => format!("{}, any free port", bracketed(port.address)),
     };
     let to = if service.runtime == Some(Runtime::Process) {
@@ -44,7 +48,7 @@ fn door(source: Source<'_>, service: &ServiceState, port: &PortMapping, label: &
     let name = &service.service.name;
     let open = source.telemetry.whereabouts().door(name, port.container);
     match open.map(|address| address.to_string()) {
-        Some(open) if port.host.is_some() && open != wanted => {
+        Some(open) if port.host.is_some() && port.further == 0 && open != wanted => {
             let words = format!("{open} → {to}, because {wanted} is taken");
             Fact::new(label, words).role(Role::Waiting).copies(open)
         }

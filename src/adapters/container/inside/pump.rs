@@ -138,7 +138,9 @@ mod tests {
 
     fn text(inside: &Inside) -> String {
         let mut text = String::new();
-        inside.terminal.cells(|_, _, symbol, _| text.push_str(symbol));
+        inside
+            .terminal
+            .cells(|_, _, symbol, _| text.push_str(symbol));
         text.trim_end().to_owned()
     }
 
@@ -156,7 +158,13 @@ mod tests {
         };
         let last = 2 * PATIENCE;
         let demux = Demux::new(true);
-        let running = run(attached, demux, &mut inside, |_| async {}, Ending { end, last });
+        let running = run(
+            attached,
+            demux,
+            &mut inside,
+            |_| async {},
+            Ending { end, last },
+        );
         let looking = async {
             terminal.end();
             (&mut has_begun).await.expect("it is being ended");
@@ -181,7 +189,13 @@ mod tests {
         let end = async { Ok(()) };
         let last = Duration::ZERO;
         let demux = Demux::new(true);
-        let running = run(attached, demux, &mut inside, |_| async {}, Ending { end, last });
+        let running = run(
+            attached,
+            demux,
+            &mut inside,
+            |_| async {},
+            Ending { end, last },
+        );
         let outcome = timeout(PATIENCE, running).await;
         assert!(matches!(outcome, Ok(Outcome::Asked(Ok(())))), "{outcome:?}");
     }
@@ -198,7 +212,14 @@ mod tests {
             Err("one is left".to_owned())
         };
         let demux = Demux::new(true);
-        let outcome = run(attached, demux, &mut inside, |_| async {}, Ending { end, last }).await;
+        let outcome = run(
+            attached,
+            demux,
+            &mut inside,
+            |_| async {},
+            Ending { end, last },
+        )
+        .await;
         assert!(matches!(outcome, Outcome::Asked(Err(_))), "{outcome:?}");
     }
 }
