@@ -176,7 +176,8 @@ async fn who_is_stopped_through_the_engine_by_somebody_else_is_told_of() {
     rig.exited(2).await;
     let polite = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done";
     rig.started(3, &shell("web", polite)).await;
-    rig.until_log(|rig| rig.text(Stream::Stdout) == ["up"]).await;
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["up"])
+        .await;
     let names = rig.container_names().await;
     let name = names[0].trim_start_matches('/');
     let options = None::<bollard::query_parameters::StopContainerOptions>;

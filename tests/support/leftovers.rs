@@ -17,7 +17,11 @@ pub(crate) fn remove_once() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for (list, remove) in KINDS {
-            let name = if list[0] == "volume" { "{{.Name}}" } else { "{{.ID}}" };
+            let name = if list[0] == "volume" {
+                "{{.Name}}"
+            } else {
+                "{{.ID}}"
+            };
             let format = format!("{{{{.Label \"boatyard.stack\"}}}}\t{name}");
             let filter = ["--filter", "label=boatyard.stack", "--format", &format];
             let left = docker(&[list, &filter].concat());

@@ -197,7 +197,13 @@ impl Life {
         if let Some(engine) = self.shared.link.engine() {
             let wires = self.shared.wires.clone();
             let service = self.request.start.service.name.clone();
-            tokio::spawn(outside::tell(engine, wires, self.id(), service, self.run_id()));
+            tokio::spawn(outside::tell(
+                engine,
+                wires,
+                self.id(),
+                service,
+                self.run_id(),
+            ));
         }
     }
 

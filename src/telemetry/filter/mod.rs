@@ -10,8 +10,10 @@
 //! A text is found in upper and lower case; a regular expression tells them apart only if it has an upper-case letter.
 //! Values and texts may stand in quotes. `service=orders,web` means one of these. What does not have a field
 //! (a log line has no status) is not let through by a question about it. The word `error` finds requests and spans that
-//! failed, and whatever has that word; in quotes it is only a text.
+//! failed, and whatever has that word; in quotes it is only a text. The word `fault` does the same for requests to which
+//! something was done on purpose.
 
+mod fault;
 mod parse;
 mod remark;
 mod term;
