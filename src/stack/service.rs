@@ -148,6 +148,11 @@ impl Service {
         }
     }
 
+    /// Whether there are files of this machine that it is made of, so that saving one changes it.
+    pub fn has_sources(&self) -> bool {
+        self.build.is_some() || self.run.is_some() || !self.watch.is_empty()
+    }
+
     /// Whether it can run as a container.
     pub fn has_image(&self) -> bool {
         self.build.is_some() || self.image.is_some()

@@ -357,7 +357,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["esc"] Action::Back, "close the palette", "close";
     }
     Prompt {
-        ["enter"] Action::Submit, "keep it", "keep";
+        ["enter"] Action::Submit, "keep it; a command is run", "keep";
         ["down"] Action::NextHit, "next hit";
         ["up"] Action::PreviousHit, "hit before";
         ["esc"] Action::Back, "as it was before", "cancel";

@@ -14,7 +14,7 @@ use crate::telemetry::{Filter, Position, Select, Telemetry};
 /// Events that are kept of one service.
 const KEPT: usize = 2_000;
 /// Errors in logs are counted in pieces of time of this length, of which so many are kept for a service.
-const PIECE: Duration = Duration::from_millis(100);
+pub(super) const PIECE: Duration = Duration::from_millis(100);
 const PIECES: usize = 20_000;
 /// Lines that are looked at for errors in one frame, and errors that are taken: a few milliseconds.
 const PATIENCE: usize = 50_000;

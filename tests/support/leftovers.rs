@@ -1,6 +1,5 @@
 //! What tests that were killed left in the container engine: found by its labels, and removed by the next run.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Once;
@@ -69,7 +68,7 @@ fn docker(arguments: &[&str]) -> String {
 
 #[test]
 fn only_what_a_dead_test_left_is_taken_for_left() {
-    let alive = BTreeMap::from([
+    let stacks = [
         ("luck-7-34477", false),
         ("luck-7-34477-review", false),
         ("luck-8-34477", true),
@@ -82,8 +81,8 @@ fn only_what_a_dead_test_left_is_taken_for_left() {
         ("mine-8-40000", false),
         ("bt8", false),
         ("", false),
-    ]);
-    for (stack, expected) in alive {
+    ];
+    for (stack, expected) in stacks {
         assert_eq!(is_left(stack, |pid| pid == "7"), expected, "{stack}");
     }
 }

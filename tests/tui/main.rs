@@ -5,6 +5,7 @@ mod fixture;
 mod flows;
 mod harness;
 mod inside_flows;
+mod little_room;
 mod log_flows;
 mod robust;
 mod screens;

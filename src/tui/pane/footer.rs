@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::details;
 use crate::tui::draw::{spans_width, spread};
 use crate::tui::fault_line;
-use crate::tui::keys::{Binding, working};
+use crate::tui::keys::{Action, Binding, working};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::time_of_day;
 use crate::tui::ui::{Asked, Mode, Typing, Ui};
@@ -35,7 +35,11 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         // What is wrong needs all the room there is.
         Vec::new()
     } else {
-        keys(&working(ui.places()), theme, room)
+        let enter = match &ui.mode {
+            Mode::Typing(typing) => submits(&typing.what),
+            _ => None,
+        };
+        keys(&working(ui.places()), enter, theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
 }
@@ -138,18 +142,58 @@ fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
     ]
 }
 
-/// As many keys as there is room for; the help's own is always among them.
-fn keys<'a>(bindings: &[&Binding], theme: &Theme, room: usize) -> Vec<Span<'a>> {
+/// What `enter` does with what is typed, where that is another thing than to keep it.
+fn submits(what: &Asked) -> Option<&'static str> {
+    match what {
+        Asked::Command { .. } => Some("run it"),
+        Asked::Time => Some("go there"),
+        Asked::Faults { .. } => Some("set them"),
+        Asked::Search
+        | Asked::TraceSearch
+        | Asked::DetailsSearch
+        | Asked::LogFilter
+        | Asked::TraceFilter
+        | Asked::NoticeFilter => None,
+    }
+}
+
+/// How little a key may be left out: what leads back is the last, then come the help's own and what ends it all.
+fn rank(binding: &Binding) -> Option<u8> {
+    match (binding.action, binding.short) {
+        (Action::Back | Action::Leave, _) => Some(0),
+        (_, "keys") => Some(1),
+        (_, "quit") => Some(2),
+        _ => None,
+    }
+}
+
+/// As many keys as there is room for; what leads back is always among them, or the help's own where nothing does.
+fn keys<'a>(
+    bindings: &[&Binding],
+    enter: Option<&'static str>,
+    theme: &Theme,
+    room: usize,
+) -> Vec<Span<'a>> {
     let shown = bindings.iter().filter(|binding| !binding.short.is_empty());
-    let (help, others): (Vec<&&Binding>, Vec<&&Binding>) =
-        shown.partition(|binding| matches!(binding.short, "keys" | "quit"));
+    let (mut kept, others): (Vec<&&Binding>, Vec<&&Binding>) =
+        shown.partition(|binding| rank(binding).is_some());
+    kept.sort_by_key(|binding| rank(binding));
     let of = |binding: &Binding| {
+        let word = enter.filter(|_| binding.action == Action::Submit);
+        let word = word.unwrap_or(binding.short);
         [
             Span::styled(binding.keys[0], theme.style(Role::Accent)),
-            Span::styled(format!(" {}  ", binding.short), theme.style(Role::Dim)),
+            Span::styled(format!(" {word}  "), theme.style(Role::Dim)),
         ]
     };
-    let last: Vec<Span<'a>> = help.iter().flat_map(|binding| of(binding)).collect();
+    let mut last: Vec<Span<'a>> = Vec::new();
+    for binding in kept {
+        let next = of(binding);
+        if !last.is_empty() && spans_width(&last) + spans_width(&next) > room {
+            break;
+        }
+        last.extend(next);
+    }
     let mut spans = Vec::new();
     for binding in others {
         let next = of(binding);

@@ -5,13 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
-use crate::tui::draw::{lines, spread};
+use crate::text;
+use crate::tui::draw::{by_words, lines, spread};
 use crate::tui::keys::{Where, working};
 use crate::tui::layout::top;
 use crate::tui::theme::{Role, Theme};
 
-/// Columns of one row of the help.
-const COLUMN: u16 = 54;
+/// Columns of the keys of a row.
+const KEYS: usize = 18;
+/// Columns of a row: at least so many where there are two beside each other, and at most so many.
+const LEAST: u16 = 54;
+const MOST: u16 = 84;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -20,9 +24,15 @@ pub(in crate::tui) fn render(
     scrolled: usize,
     theme: &Theme,
 ) {
-    let blocks = blocks(places, theme);
+    let two = screen.width >= LEAST * 2 + 6;
+    let room = if two {
+        (screen.width - 6) / 2
+    } else {
+        screen.width.saturating_sub(4)
+    };
+    let column = room.min(longest(places));
+    let blocks = blocks(places, column, theme);
     let rows: usize = blocks.iter().map(Vec::len).sum();
-    let two = screen.width >= COLUMN * 2 + 6;
     let (left, right) = if two {
         halves(&blocks, rows)
     } else {
@@ -31,7 +41,7 @@ pub(in crate::tui) fn render(
     let height = u16::try_from(left.len().max(right.len()))
         .unwrap_or(u16::MAX)
         .saturating_add(3);
-    let width = if two { COLUMN * 2 + 6 } else { COLUMN + 4 };
+    let width = if two { column * 2 + 6 } else { column + 4 };
     let area = centred(screen, width, height);
     let is_cut = height > area.height;
     let hint = if is_cut {
@@ -50,21 +60,33 @@ pub(in crate::tui) fn render(
     lines(frame, second, right.into_iter().skip(from));
 }
 
-/// One block for each place: its heading, and its keys.
-fn blocks<'a>(places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
+/// Columns of the longest row.
+fn longest(places: &[Where]) -> u16 {
+    let bindings = working(places).into_iter();
+    let words = bindings.map(|binding| text::width(binding.words)).max();
+    let most = u16::try_from(KEYS + words.unwrap_or(0)).unwrap_or(MOST);
+    most.clamp(LEAST, MOST)
+}
+
+/// One block for each place: its heading, and its keys. What is long goes on in a row below.
+fn blocks<'a>(places: &[Where], column: u16, theme: &Theme) -> Vec<Vec<Line<'a>>> {
+    let room = usize::from(column).saturating_sub(KEYS).max(1);
     let bindings = working(places);
     let block = |place: &Where| {
         let here = bindings.iter().filter(|binding| binding.at == *place);
-        let rows = here.map(|binding| {
-            let keys = format!("{:<18}", binding.keys.join(" "));
-            spread(
-                vec![
-                    Span::styled(keys, theme.style(Role::Accent)),
-                    Span::styled(binding.words, theme.style(Role::Text)),
-                ],
-                Vec::new(),
-                COLUMN,
-            )
+        let rows = here.flat_map(|binding| {
+            let mut keys = format!("{:<KEYS$}", binding.keys.join(" "));
+            by_words(binding.words, room).into_iter().map(move |words| {
+                let keys = std::mem::replace(&mut keys, " ".repeat(KEYS));
+                spread(
+                    vec![
+                        Span::styled(keys, theme.style(Role::Accent)),
+                        Span::styled(words, theme.style(Role::Text)),
+                    ],
+                    Vec::new(),
+                    column,
+                )
+            })
         });
         let heading = Line::from(Span::styled(place.words(), theme.style(Role::Strong)));
         let mut block = vec![heading];
