@@ -121,6 +121,7 @@ fn web(root: &Path) -> Service {
         ports: vec![PortMapping {
             address: [127, 0, 0, 1].into(),
             host: Some(8080),
+            further: 0,
             container: 8000,
             protocol: Protocol::Tcp,
         }],

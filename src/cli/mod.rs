@@ -155,7 +155,14 @@ The file is OTLP's JSON (one message, or one a line), Jaeger's JSON, or HAR 1.2;
 Sessions are kept in $XDG_STATE_HOME/boatyard: the last ten of a stack, and at most 2 GiB of them beside the last.")]
     Logs(Logs),
     /// Read the stack file and print every problem with its place
-    Check,
+    #[command(after_help = "Examples:
+  boatyard check                the whole stack
+  boatyard check web            what would keep `boatyard up web` from running")]
+    Check {
+        /// Only these services and what they need
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+    },
     /// Print the graph of the services
     Graph {
         /// In which form

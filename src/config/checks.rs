@@ -1,11 +1,14 @@
 //! What can be said only when all services are known: who needs whom, who uses which port, who names whom.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
-use crate::stack::{Health, PortMapping, Probe, ServiceName, Stack};
+use crate::stack::{Health, Probe, ServiceName, Stack};
 
 use super::address::{self, Mention};
 use super::depends_on::Edge;
+use super::doors::{self, Door};
 use super::nearest::suggest;
 use super::problem::quoted;
 use super::scope::Scope;
@@ -37,7 +40,6 @@ pub(super) fn services(drafts: &mut Drafts, scope: &mut Scope<'_>) {
             .collect();
     }
     cycles(drafts, scope);
-    host_ports(drafts, scope);
 }
 
 /// The edges that stay: those to services that are there.
@@ -204,42 +206,20 @@ fn edge_span<'d>(drafts: &'d Drafts, from: &str, to: &str) -> Option<&'d Span> {
         .map(|edge| &edge.span)
 }
 
-/// Two front doors on one port of this machine.
-fn host_ports(drafts: &Drafts, scope: &mut Scope<'_>) {
-    let mut taken: Vec<(&str, &PortMapping, &Span)> = Vec::new();
-    for (name, draft) in drafts.iter().filter(|(_, draft)| draft.active) {
-        for (port, span) in draft.service.ports.iter().zip(&draft.port_spans) {
-            let Some(number) = port.host else {
-                continue;
-            };
-            match taken.iter().find(|(_, other, _)| collide(port, other)) {
-                None => taken.push((name, port, span)),
-                Some((other, _, other_span)) => {
-                    let whose = if *other == name {
-                        format!("twice by service {}", quoted(name))
-                    } else {
-                        format!("by the services {} and {}", quoted(other), quoted(name))
-                    };
-                    let place = scope.place(other_span);
-                    scope
-                        .error(
-                            span,
-                            format!("port {number} of this machine is used {whose}"),
-                        )
-                        .label("used again here")
-                        .also(place, "first used here")
-                        .help("give one of them another port before the colon");
-                }
-            }
-        }
-    }
-}
-
-fn collide(one: &PortMapping, other: &PortMapping) -> bool {
-    let same_address = one.address == other.address
-        || one.address.is_unspecified()
-        || other.address.is_unspecified();
-    one.host == other.host && one.protocol == other.protocol && same_address
+/// Two front doors on one port of this machine, among the services that run.
+pub(super) fn host_ports(drafts: &Drafts, idle: &BTreeSet<ServiceName>, scope: &mut Scope<'_>) {
+    let running = drafts
+        .iter()
+        .filter(|(name, draft)| draft.active && !idle.contains(name.as_str()));
+    let doors = running.flat_map(|(name, draft)| {
+        let doors = draft.service.ports.iter().zip(&draft.port_places);
+        doors.map(|(port, place)| Door {
+            service: name,
+            port,
+            place: place.clone(),
+        })
+    });
+    scope.problems.extend(doors::shared(doors));
 }
 
 /// Keeps the checks whose services are there; notes those that name an unknown one.

@@ -6,6 +6,7 @@ use crate::stack::Stack;
 
 use super::checks::{self, Drafts};
 use super::compose::beside;
+use super::compose::into_stack::{idle, told};
 use super::item::{Item, Section};
 use super::nearest::suggest;
 use super::problem::{Problem, quoted};
@@ -81,15 +82,17 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
         unknown_profiles(&drafts, scope);
     }
     let mut redact = redact::read(redact_item.as_ref(), &drafts, scope);
-    let base = base.map(|base| base.stack).unwrap_or_default();
+    let (base, problems) = base
+        .map(|base| (base.stack, base.problems))
+        .unwrap_or_default();
     redact.extend(base.redact.iter().cloned());
     let builds = max_builds.and_then(|item| item.integer(1, 64, scope));
-    let active = drafts.into_values().filter(|draft| draft.active);
-    Stack {
+    let active = drafts.values().filter(|draft| draft.active);
+    let stack = Stack {
         name,
         directory: scope.directory.to_path_buf(),
         services: active
-            .map(|draft| (draft.service.name.clone(), draft.service))
+            .map(|draft| (draft.service.name.clone(), draft.service.clone()))
             .collect(),
         smoke: checks.into_iter().map(|draft| draft.check).collect(),
         redact,
@@ -98,7 +101,11 @@ pub(super) fn read(table: &Table, scope: &mut Scope<'_>) -> Stack {
             .unwrap_or_else(default_builds),
         image_budget: image_budget.and_then(|item| item.size(scope)),
         ..base
-    }
+    };
+    let idle = idle(&stack, scope.wanted);
+    checks::host_ports(&drafts, &idle, scope);
+    scope.problems.extend(told(problems, &idle));
+    stack
 }
 
 /// Half of the processors, but not fewer than two and not more than four: builds use several each.

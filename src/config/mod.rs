@@ -11,6 +11,7 @@ mod compose;
 mod depends_on;
 mod discover;
 mod dockerfile;
+mod doors;
 mod dotenv;
 mod duration;
 mod environment;

@@ -50,6 +50,7 @@ fn any_host_port(container: u16) -> PortMapping {
     PortMapping {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         host: None,
+        further: 0,
         container,
         protocol: Protocol::Tcp,
     }
@@ -127,6 +128,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<PortMapping>, String> {
     let mapping = |container| PortMapping {
         address,
         host: hosts.next(),
+        further: 0,
         container,
         protocol,
     };

@@ -40,6 +40,8 @@ pub(super) struct Scope<'a> {
     pub(super) variables: &'a Variables,
     /// Profiles that were chosen.
     pub(super) profiles: &'a BTreeSet<String>,
+    /// The services that are to run, with what they need; all if there are none.
+    pub(super) wanted: &'a [String],
     /// The names of all services of the file.
     pub(super) service_names: BTreeSet<String>,
     /// What was found wrong so far.

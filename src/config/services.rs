@@ -12,7 +12,7 @@ use crate::stack::{
 use super::address::Mention;
 use super::depends_on::{self, Edge};
 use super::item::{Item, Section};
-use super::problem::quoted;
+use super::problem::{Place, quoted};
 use super::scope::Scope;
 use super::source::shown_here;
 use super::tree::{Span, Value};
@@ -33,8 +33,8 @@ pub(super) struct Draft {
     pub(super) health_span: Option<Span>,
     /// What it depends on.
     pub(super) edges: Vec<Edge>,
-    /// Where each of its front doors stands.
-    pub(super) port_spans: Vec<Span>,
+    /// Where each of its front doors stands, if that is known.
+    pub(super) port_places: Vec<Option<Place>>,
     /// Addresses of other services that its environment mentions.
     pub(super) mentions: Vec<(Mention, Span)>,
     /// Named volumes it uses.
@@ -118,7 +118,7 @@ impl Draft {
             name_span: span.clone(),
             health_span: None,
             edges: service.depends_on.iter().map(edge).collect(),
-            port_spans: service.ports.iter().map(|_| span.clone()).collect(),
+            port_places: Vec::new(),
             mentions: Vec::new(),
             volume_names: Vec::new(),
             fault_callers: Vec::new(),
@@ -341,10 +341,10 @@ fn reaching(draft: &mut Draft, section: &mut Section<'_>, of: &str, scope: &mut 
     let service = &mut draft.service;
     if let Some(item) = section.take("ports") {
         service.ports.clear();
-        draft.port_spans.clear();
+        draft.port_places.clear();
         for (port, span) in ports::read(&item, scope) {
             service.ports.push(port);
-            draft.port_spans.push(span);
+            draft.port_places.push(Some(scope.place(&span)));
         }
     }
     if let Some(item) = section.take("expose") {

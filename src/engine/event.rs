@@ -288,7 +288,7 @@ impl Exit {
         match (self.out_of_memory, &self.signal, self.code) {
             (true, ..) => "ran out of memory".into(),
             (_, Some(signal), _) => format!("ended by {signal}"),
-            (_, _, Some(0)) => "ended by itself".into(),
+            (_, _, Some(0)) => "ended with exit code 0".into(),
             (_, _, Some(127)) => "exit code 127: its command was not found".into(),
             (_, _, Some(126)) => "exit code 126: its command cannot be executed".into(),
             (_, _, Some(code)) => format!("exit code {code}"),

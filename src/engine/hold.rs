@@ -28,9 +28,17 @@ pub enum Hold {
     /// It ended and is started again at this moment.
     Backoff { until: Moment, cause: String },
     /// It ended too often; an edit or a restart goes on.
-    GaveUp { attempts: u32 },
+    GaveUp {
+        attempts: u32,
+        /// Whether there is anything to edit.
+        has_sources: bool,
+    },
     /// It failed, and its restart policy says that it stays so; an edit or a restart goes on.
-    Ended { cause: String },
+    Ended {
+        cause: String,
+        /// Whether there is anything to edit.
+        has_sources: bool,
+    },
     /// The files that its rules put into a new container are being looked for.
     Files,
     /// Its old run must end first.
@@ -44,6 +52,15 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// What makes a service go on that has come to rest, in words; `has_sources`: whether there is anything to edit.
+    pub fn goes_on(has_sources: bool) -> &'static str {
+        if has_sources {
+            "save an edit or restart it"
+        } else {
+            "restart it"
+        }
+    }
+
     /// The hold in words, to follow the service's name: "waits for db: not healthy yet".
     pub fn shown(&self) -> String {
         match self {
@@ -56,10 +73,16 @@ impl Hold {
             }
             Self::Dependency { on, state, .. } => format!("waits for {on}: {state}"),
             Self::Backoff { cause, .. } => format!("{cause}; starts again soon"),
-            Self::GaveUp { attempts } => {
-                format!("gave up after {attempts} tries; save an edit or restart it")
+            Self::GaveUp {
+                attempts,
+                has_sources,
+            } => format!(
+                "gave up after {attempts} tries; {}",
+                Self::goes_on(*has_sources)
+            ),
+            Self::Ended { cause, has_sources } => {
+                format!("failed: {cause}; {}", Self::goes_on(*has_sources))
             }
-            Self::Ended { cause } => format!("failed: {cause}; save an edit or restart it"),
             Self::Files => "waits until its files are found".into(),
             Self::OldRun => "waits for its old run to end".into(),
             Self::CannotStart { message } => format!("cannot start: {message}"),

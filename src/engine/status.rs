@@ -179,8 +179,8 @@ impl ServiceState {
         match self.hold.as_ref().map(|held| &held.hold) {
             Some(Hold::BuildFailed) => "its build failed".into(),
             Some(Hold::AheadOfImage) => "runs synced edits, image build failed".into(),
-            Some(Hold::Ended { cause }) => format!("failed: {cause}"),
-            Some(Hold::GaveUp { attempts }) => {
+            Some(Hold::Ended { cause, .. }) => format!("failed: {cause}"),
+            Some(Hold::GaveUp { attempts, .. }) => {
                 format!("gave up after {attempts} tries: {}", self.last_trouble())
             }
             Some(hold) => hold.shown(),

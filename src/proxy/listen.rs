@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::connection;
 use super::limits::Limits;
@@ -18,9 +18,6 @@ use crate::telemetry::Exchange;
 
 /// How long accepting pauses when it fails, which it does when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How long the tasks that were told that it is over may take to notice.
-const NOTICE: Duration = Duration::from_secs(1);
 
 /// Relays every connection that the listener accepts over this edge, until `shutdown` ends.
 ///
@@ -58,10 +55,9 @@ pub(super) async fn run_until(
 ) {
     let (stage, stages) = watch::channel(Stage::Open);
     let (alive, mut last) = mpsc::channel(1);
-    let farewell = limits.farewell;
     let relay = Relay {
         routes,
-        recorder: recorder.clone(),
+        recorder,
         limits: Arc::new(limits),
         stage: stages,
         alive,
@@ -74,13 +70,7 @@ pub(super) async fn run_until(
     drop(listener);
     // Nobody need wait for it.
     let _ = closed.send(());
-    drop(relay);
-    stage.send_replace(Stage::Closing);
-    if timeout(farewell, last.recv()).await.is_err() {
-        recorder.set_over();
-        stage.send_replace(Stage::Over);
-        drop(timeout(NOTICE, last.recv()).await);
-    }
+    relay.end(&stage, &mut last).await;
 }
 
 async fn accept(listener: &TcpListener, relay: &Relay, edge: &Arc<Edge>) {

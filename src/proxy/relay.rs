@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::limits::Limits;
 use super::record::Recorder;
@@ -37,4 +39,26 @@ pub(super) struct Relay {
     /// Only ever dropped: the relay waits for the last one.
     #[expect(dead_code, reason = "being dropped is what it is for")]
     pub(super) alive: mpsc::Sender<Infallible>,
+}
+
+/// How long the tasks that were told that it is over may take to notice.
+const NOTICE: Duration = Duration::from_secs(1);
+
+impl Relay {
+    /// Lets what is under way end, and breaks off what has not ended after `limits.farewell`. `last` closes with the last of
+    /// its connections. Nobody may hold a clone but they.
+    pub(super) async fn end(
+        self,
+        stage: &watch::Sender<Stage>,
+        last: &mut mpsc::Receiver<Infallible>,
+    ) {
+        let (farewell, recorder) = (self.limits.farewell, self.recorder.clone());
+        drop(self);
+        stage.send_replace(Stage::Closing);
+        if timeout(farewell, last.recv()).await.is_err() {
+            recorder.set_over();
+            stage.send_replace(Stage::Over);
+            drop(timeout(NOTICE, last.recv()).await);
+        }
+    }
 }

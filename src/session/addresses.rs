@@ -36,7 +36,7 @@ impl SharedDoors {
             let doors = self.lock();
             let wanted = front_doors(stack).into_iter();
             wanted
-                .filter_map(|(edge, _)| {
+                .filter_map(|FrontDoor { edge, .. }| {
                     let address = doors.address(&edge)?;
                     Some((edge.callee, edge.port, address))
                 })
@@ -64,8 +64,26 @@ impl SharedDoors {
     }
 }
 
-/// The front doors that a stack wants, and the addresses they want.
-pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
+/// A front door as a stack wants it.
+pub(super) struct FrontDoor {
+    pub(super) edge: Edge,
+    /// Where it is wanted.
+    pub(super) address: SocketAddr,
+    /// How many of the ports above that will do as well.
+    further: u16,
+}
+
+impl FrontDoor {
+    /// Where it may stand: the first of these that is free.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let (ip, first) = (self.address.ip(), self.address.port());
+        let ports = first..=first.saturating_add(self.further);
+        ports.map(move |port| SocketAddr::new(ip, port))
+    }
+}
+
+/// The front doors that a stack wants: those that may stand at one port only come first.
+pub(super) fn front_doors(stack: &Stack) -> Vec<FrontDoor> {
     let doors = stack.services.values().flat_map(|service| {
         let tcp = service
             .ports
@@ -77,10 +95,16 @@ pub(super) fn front_doors(stack: &Stack) -> Vec<(Edge, SocketAddr)> {
                 callee: service.name.clone(),
                 port: port.container,
             };
-            (edge, SocketAddr::new(port.address, port.host.unwrap_or(0)))
+            FrontDoor {
+                edge,
+                address: SocketAddr::new(port.address, port.host.unwrap_or(0)),
+                further: port.further,
+            }
         })
     });
-    doors.collect()
+    let mut doors: Vec<FrontDoor> = doors.collect();
+    doors.sort_by_key(|door| door.further > 0);
+    doors
 }
 
 /// A front door that stands elsewhere than the stack file says.
@@ -113,14 +137,15 @@ pub(super) fn open_front_doors(
     any_port: bool,
 ) -> Result<Vec<Moved>, Vec<DoorError>> {
     let (mut moved, mut errors, mut before) = (Vec::new(), Vec::new(), Vec::new());
-    for (edge, address) in front_doors(stack) {
+    for door in front_doors(stack) {
+        let (edge, address) = (door.edge.clone(), door.address);
         let stood = doors.place(&edge);
         if stood.is_some_and(|(wanted, _)| wanted == address) {
             continue;
         }
-        let opened = doors.lock().open(edge.clone(), address);
+        let opened = open(doors, &door);
         if let Err(why) = opened {
-            let next = any_port.then(|| next_free(doors, &edge, address));
+            let next = any_port.then(|| next_free(doors, &door));
             let Some(to) = next.flatten() else {
                 errors.push(why);
                 continue;
@@ -150,7 +175,7 @@ pub(super) fn open_front_doors(
 /// Closes the front doors that a stack does not want any more.
 pub(super) fn close_front_doors(doors: &SharedDoors, stack: &Stack) {
     let wanted = front_doors(stack);
-    let wanted: BTreeSet<&Edge> = wanted.iter().map(|(edge, _)| edge).collect();
+    let wanted: BTreeSet<&Edge> = wanted.iter().map(|door| &door.edge).collect();
     for edge in doors.edges() {
         if edge.caller.is_none() && !wanted.contains(&edge) {
             doors.close(&edge);
@@ -159,9 +184,27 @@ pub(super) fn close_front_doors(doors: &SharedDoors, stack: &Stack) {
     doors.tell(stack);
 }
 
-/// Opens the door at the first free port above this one.
-fn next_free(doors: &SharedDoors, edge: &Edge, address: SocketAddr) -> Option<SocketAddr> {
-    let mut ports = (address.port()..u16::MAX).map(|port| port + 1);
+/// Opens a door at the first of its ports that is free.
+///
+/// # Errors
+/// Why it cannot be opened at the first of them, if it can be at none.
+fn open(doors: &SharedDoors, door: &FrontDoor) -> Result<(), DoorError> {
+    let mut first = None;
+    for address in door.addresses() {
+        let (edge, wanted) = (door.edge.clone(), door.address);
+        match doors.lock().open_instead(edge, wanted, address) {
+            Ok(_) => return Ok(()),
+            Err(why) => first = first.or(Some(why)),
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// Opens the door at the first free port above its own.
+fn next_free(doors: &SharedDoors, door: &FrontDoor) -> Option<SocketAddr> {
+    let (edge, address) = (&door.edge, door.address);
+    let last = address.port().saturating_add(door.further);
+    let mut ports = (last..u16::MAX).map(|port| port + 1);
     ports.find_map(|port| {
         let next = SocketAddr::new(address.ip(), port);
         let opened = doors.lock().open_instead(edge.clone(), address, next);
@@ -252,5 +295,94 @@ impl Caller<'_> {
             (name.clone(), value)
         }));
         environment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::proxy::{Limits, Routes};
+    use crate::stack::PortMapping;
+
+    fn door(service: &str, host: u16, further: u16) -> Service {
+        let mut service = Service::named(service);
+        service.ports = vec![PortMapping {
+            address: LOOPBACK,
+            host: Some(host),
+            further,
+            container: 80,
+            protocol: Protocol::Tcp,
+        }];
+        service
+    }
+
+    fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
+        let services = services.into_iter();
+        Stack {
+            services: services
+                .map(|service| (service.name.clone(), service))
+                .collect(),
+            ..Stack::default()
+        }
+    }
+
+    fn shared_doors() -> SharedDoors {
+        let telemetry = Arc::new(Telemetry::default());
+        let routes = Arc::new(Routes::counted_in(Arc::clone(&telemetry)));
+        SharedDoors::new(Doors::new(routes, |_| {}, Limits::default()), telemetry)
+    }
+
+    /// A port that is taken, with so many free ones above it.
+    fn taken(free: u16) -> (TcpListener, u16) {
+        loop {
+            let listener = TcpListener::bind((LOOPBACK, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let Some(last) = port.checked_add(free) else {
+                continue;
+            };
+            let is_free = |port| TcpListener::bind((LOOPBACK, port)).is_ok();
+            if (port + 1..=last).all(is_free) {
+                return (listener, port);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_range_the_first_free_port_is_taken() {
+        let doors = shared_doors();
+        let (_taken, port) = taken(3);
+        let stack = stack([
+            door("any", port, 3),
+            door("other", port, 3),
+            door("fixed", port + 1, 0),
+        ]);
+        let moved = open_front_doors(&doors, &stack, false);
+        assert!(moved.is_ok_and(|moved| moved.is_empty()));
+        let at = |service: &str| {
+            let known = doors.telemetry.whereabouts();
+            known.door(&service.into(), 80).map(|at| at.port())
+        };
+        let both = |one: u16, other: u16| (Some(port + one), Some(port + other));
+        assert_eq!((at("any"), at("other")), both(2, 3));
+        assert_eq!(at("fixed"), Some(port + 1));
+        // Asked again, all stay where they are.
+        assert!(open_front_doors(&doors, &stack, false).is_ok());
+        assert_eq!((at("any"), at("other")), both(2, 3));
+    }
+
+    #[tokio::test]
+    async fn where_none_of_a_range_is_free_the_first_is_named() {
+        let doors = shared_doors();
+        let (_taken, port) = taken(1);
+        let stack = stack([door("a", port, 1), door("b", port, 1)]);
+        let errors = open_front_doors(&doors, &stack, false).err().unwrap();
+        assert_eq!(errors.len(), 1);
+        let said = errors[0].to_string();
+        assert!(
+            said.starts_with(&format!("127.0.0.1:{port} is taken")),
+            "{said}"
+        );
     }
 }

@@ -171,6 +171,16 @@ impl Between {
         mesh.is_some_and(|mesh| mesh.carries(service))
     }
 
+    /// Lets nothing pass between containers any more. Ends when all that did is recorded.
+    pub(super) fn farewell(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let told = self.0.mesh.as_ref().map(Mesh::farewell);
+        async move {
+            if let Some(told) = told {
+                told.await;
+            }
+        }
+    }
+
     /// Ends when no request of this run is under way between containers.
     pub(super) fn drained(&self, run: u64) -> impl Future<Output = ()> + Send + 'static + use<> {
         let drained = self.0.mesh.as_ref().map(|mesh| mesh.drained(run));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
+use std::net::TcpListener;
 use std::path::Path;
 
 use super::opening::identity;
@@ -238,27 +239,25 @@ fn state_folder(stack: &Stack) -> Finding {
 }
 
 fn ports(stack: &Stack) -> Vec<Finding> {
-    let wanted = super::addresses::front_doors(stack)
-        .into_iter()
-        .filter(|(_, address)| address.port() != 0);
-    let findings = wanted.map(
-        |(edge, address)| match std::net::TcpListener::bind(address) {
-            Ok(_) => Finding::good(
-                "front door",
-                format!("{address} for {} is free", edge.callee),
-            ),
+    let wanted = super::addresses::front_doors(stack).into_iter();
+    let findings = wanted.filter(|door| door.address.port() != 0).map(|door| {
+        let (service, address) = (&door.edge.callee, door.address);
+        let bind = |address| TcpListener::bind(address).map(|_| address);
+        let free = door.addresses().find_map(|address| bind(address).ok());
+        match free.map_or_else(|| bind(address), Ok) {
+            Ok(free) => Finding::good("front door", format!("{free} for {service} is free")),
             Err(error) => {
                 let who = owner_of(address)
                     .map_or_else(|| error.to_string(), |who| format!("taken by {who}"));
                 let remedy = "end that program, choose another port, or use `--ports auto`";
                 Finding::weak(
                     "front door",
-                    format!("{address} for {}: {who}", edge.callee),
+                    format!("{address} for {service}: {who}"),
                     remedy,
                 )
             }
-        },
-    );
+        }
+    });
     findings.collect()
 }
 

@@ -188,7 +188,8 @@ pub(super) fn export(wires: &Wires, traces: &[String], format: TraceFormat, file
         let written = if parts.is_empty() {
             Err("there is no such trace".to_owned())
         } else {
-            write_new(&file, &write(of(format), &parts))
+            let edges = wires.telemetry.edges(&parts);
+            write_new(&file, &write(of(format), &parts, &edges))
         };
         wires.tell(match written {
             Ok(()) => Event::TracesExported {

@@ -14,7 +14,7 @@ use crate::adapters::container::{
     ContainerEngine, Containers, Link, StackNetwork, Surroundings, strangers, sweep,
 };
 use crate::adapters::{Identity, Wires};
-use crate::engine::{EngineLink, Event, RunId};
+use crate::engine::{EngineLink, Event, RunId, RuntimeChoice};
 
 /// How long the end of a session waits for an engine that is being made ready.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct EngineSide {
     wires: Wires,
     identity: Identity,
+    /// Whether services may run in containers at all.
+    has_containers: bool,
     /// Runs containers.
     pub(super) containers: Containers,
     /// Runs whose address has changed and that must be routed again.
@@ -39,17 +41,19 @@ pub(super) struct EngineSide {
 struct Ready {
     builds: Builds,
     builder: String,
-    network: StackNetwork,
+    /// `None`: nothing runs in containers.
+    network: Option<StackNetwork>,
 }
 
 impl EngineSide {
     /// Begins to look for an engine.
-    pub(super) fn start(wires: &Wires, identity: &Identity) -> Self {
+    pub(super) fn start(wires: &Wires, identity: &Identity, choice: RuntimeChoice) -> Self {
         let link = Link::start(wires.clone(), Surroundings::of_this_process(), identity);
         let (containers, moved) = Containers::new(wires.clone(), identity.clone(), link, helper());
         Self {
             wires: wires.clone(),
             identity: identity.clone(),
+            has_containers: choice != RuntimeChoice::Process,
             containers,
             moved,
             ready: Arc::new(OnceLock::new()),
@@ -76,7 +80,7 @@ impl EngineSide {
 
     /// This machine's address on the stack's network.
     pub(super) fn gateway(&self) -> Option<IpAddr> {
-        let network = &self.ready.get()?.network;
+        let network = self.ready.get()?.network.as_ref()?;
         network.gateway.filter(|_| network.direct)
     }
 
@@ -97,6 +101,7 @@ impl EngineSide {
         let (wires, identity) = (self.wires.clone(), self.identity.clone());
         let (containers, ready) = (self.containers.clone(), Arc::clone(&self.ready));
         let (swept, refusal) = (self.swept.clone(), Arc::clone(&self.refusal));
+        let has_containers = self.has_containers;
         self.making_ready.spawn(async move {
             if let Ok(Some(why)) = strangers(&engine, &identity).await {
                 drop(refusal.set(why));
@@ -107,7 +112,8 @@ impl EngineSide {
                 let link = EngineLink::Missing { looked };
                 return wires.tell(Event::ContainerEngine { link });
             }
-            let link = match make_ready(&wires, &identity, &containers, &engine, &swept).await {
+            let containers = has_containers.then_some(&containers);
+            let link = match make_ready(&wires, &identity, containers, &engine, &swept).await {
                 Ok(made) => {
                     let builder = made.builder.clone();
                     drop(ready.set(made));
@@ -144,11 +150,11 @@ fn helper() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|_| !is_off)
 }
 
-/// Removes what a dead session left, makes the network, and finds out which builder works.
+/// Removes what a dead session left, makes the network for containers, and finds out which builder works.
 async fn make_ready(
     wires: &Wires,
     identity: &Identity,
-    containers: &Containers,
+    containers: Option<&Containers>,
     engine: &ContainerEngine,
     swept: &watch::Sender<bool>,
 ) -> Result<Ready, String> {
@@ -156,7 +162,11 @@ async fn make_ready(
     sweep(engine, identity, Some(&identity.session), false).await?;
     swept.send_replace(true);
     let endpoint = engine.endpoint();
-    let (network, builder) = tokio::join!(containers.ensure_network(), probe_builder(endpoint));
+    let network = async {
+        let containers = containers?;
+        Some(containers.ensure_network().await)
+    };
+    let (network, builder) = tokio::join!(network, probe_builder(endpoint));
     let shown = builder.to_string();
     let workshop = Workshop::new(
         engine.client.clone(),
@@ -168,6 +178,6 @@ async fn make_ready(
     Ok(Ready {
         builds,
         builder: shown,
-        network: network?,
+        network: network.transpose()?,
     })
 }

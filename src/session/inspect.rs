@@ -72,10 +72,14 @@ pub(super) fn keep_only(stack: &mut Stack, names: &[String]) -> Result<(), Failu
 }
 
 /// `boatyard check`
-pub(super) fn check(global: &Global) -> Result<u8, Failure> {
-    let loaded = config::load(&options(global));
-    if loaded.stack.is_none() {
-        return Err(Failure::Wrong(rendered(&loaded)));
+pub(super) fn check(global: &Global, services: &[String]) -> Result<u8, Failure> {
+    let mut loaded = config::load(&config::Options {
+        services: services.to_vec(),
+        ..options(global)
+    });
+    match &mut loaded.stack {
+        Some(stack) => keep_only(stack, services)?,
+        None => return Err(Failure::Wrong(rendered(&loaded))),
     }
     for problem in &loaded.problems {
         report::complain(&problem.render(report::stderr_has_color()));

@@ -77,7 +77,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Smoke(smoke) => smoke::smoke(&global, &smoke),
         Command::Traces(wanted) => traces::traces(&global, &wanted),
         Command::Logs(wanted) => logs::logs(&global, &wanted),
-        Command::Check => inspect::check(&global),
+        Command::Check { services } => inspect::check(&global, &services),
         Command::Graph { format } => inspect::graph(&global, format),
         Command::Config { format, explain } => inspect::config(&global, format, explain.as_deref()),
         Command::Init { keys: true, .. } => Ok(inspect::keys()),

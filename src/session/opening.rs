@@ -146,7 +146,7 @@ impl Opening {
         let processes = Processes::new(wires.clone(), self.identity.clone(), ShimProgram::this())
             .map_err(|error| Failure::io("cannot start processes", &error))?;
         let watching = self.wish.watch.then(|| self.watcher(&wires, &doors));
-        let engine = EngineSide::start(&wires, &self.identity);
+        let engine = EngineSide::start(&wires, &self.identity, choice);
         engine.containers.describe(&self.stack);
         Ok(RealWorld {
             otlp: Otlp::start(&wires),

@@ -49,8 +49,11 @@ pub(super) fn smoke(global: &Global, smoke: &Smoke) -> Result<u8, Failure> {
     // What was printed is complete before anything else is said.
     drop(view);
     if let Some(path) = &smoke.traces {
+        // Nobody who called is still at it.
+        telemetry.join(jiff::Timestamp::MAX);
         let parts = doing::parts(&telemetry, &[]);
-        write(path, &trace_file::write(Format::Otlp, &parts))?;
+        let edges = telemetry.edges(&parts);
+        write(path, &trace_file::write(Format::Otlp, &parts, &edges))?;
     }
     if let Some(report) = report {
         if let Some(path) = &smoke.junit {

@@ -33,6 +33,10 @@ use crate::text::Redactor;
 /// Longest time that a run which is being replaced gets to finish its requests before it is asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Longest time that relays between containers get at the end to tell of the last exchanges: a little more than they give
+/// those that are under way.
+const FAREWELL: Duration = Duration::from_secs(8);
+
 /// The adapters of one session, and what ties them together.
 pub(super) struct RealWorld {
     pub(super) wires: Wires,
@@ -155,7 +159,9 @@ impl World for RealWorld {
     async fn finish(&mut self) -> Vec<String> {
         self.watcher = None;
         let closing = self.doors.lock().close_all();
-        closing.await;
+        let farewell = tokio::time::timeout(FAREWELL, self.between.farewell());
+        // A relay that does not answer is no reason to stay.
+        drop(tokio::join!(closing, farewell));
         let mut left: Vec<String> = Vec::new();
         self.engine.settle().await;
         self.engine.containers.finish().await;

@@ -45,6 +45,7 @@ impl Stack {
             }
             for port in &mut service.ports {
                 let host = port.host.take();
+                port.further = 0;
                 if port.protocol == Protocol::Tcp {
                     published.push(Published {
                         service: service.name.clone(),
@@ -69,6 +70,7 @@ mod tests {
         PortMapping {
             address: [127, 0, 0, 1].into(),
             host: Some(host),
+            further: 0,
             container: 80,
             protocol,
         }

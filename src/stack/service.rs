@@ -148,6 +148,11 @@ impl Service {
         }
     }
 
+    /// Whether there are files of this machine that it is made of, so that saving one changes it.
+    pub fn has_sources(&self) -> bool {
+        self.build.is_some() || self.run.is_some() || !self.watch.is_empty()
+    }
+
     /// Whether it can run as a container.
     pub fn has_image(&self) -> bool {
         self.build.is_some() || self.image.is_some()
@@ -318,6 +323,9 @@ pub struct PortMapping {
     pub address: IpAddr,
     /// Port on this machine; `None`: any free one.
     pub host: Option<u16>,
+    /// How many of the ports above it will do as well: the first that is free is taken.
+    #[serde(default)]
+    pub further: u16,
     /// Port in the container.
     pub container: u16,
     /// Transport.

@@ -84,7 +84,7 @@ impl Story {
         }
         of_run(notice)
             .or_else(|| self.of_change(notice, state))
-            .or_else(|| of_end(notice))
+            .or_else(|| of_end(notice, state))
             .or_else(|| of_session(notice))
             .or_else(|| doing::of(notice))
             .or_else(|| of_stack_file(notice))
@@ -287,7 +287,7 @@ fn of_run(notice: &Notice) -> Option<Told> {
     Some(told(service, tone, text, vec![]))
 }
 
-fn of_end(notice: &Notice) -> Option<Told> {
+fn of_end(notice: &Notice, state: &State) -> Option<Told> {
     let (service, tone, text, more) = match notice {
         Notice::RunExited {
             service,
@@ -322,7 +322,9 @@ fn of_end(notice: &Notice) -> Option<Told> {
             (service, Tone::Plain, text, vec![])
         }
         Notice::GaveUp { service, attempts } => {
-            let text = format!("gave up after {attempts} attempts; save an edit or restart it");
+            let known = state.services.get(service);
+            let goes_on = Hold::goes_on(known.is_none_or(|known| known.service.has_sources()));
+            let text = format!("gave up after {attempts} attempts; {goes_on}");
             (service, Tone::Bad, text, vec![])
         }
         Notice::Health {

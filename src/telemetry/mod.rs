@@ -4,6 +4,7 @@
 //! visible window. What does not fit is dropped from the oldest end and counted; log lines go to the disk first.
 
 mod align;
+mod as_edge;
 mod as_span;
 mod attribute;
 mod body;
@@ -52,6 +53,7 @@ use self::terminals::Terminals;
 use crate::stack::ServiceName;
 
 pub use align::{Pair, align_traces};
+pub use as_edge::{edge_of, put_edge};
 pub use as_span::{as_exchange, as_span};
 pub use attribute::{AttributeValue, Attributes};
 pub use body::{Body, BodyHead};

@@ -104,6 +104,13 @@ impl SpanId {
     pub fn random() -> Self {
         Self(random().max(1))
     }
+
+    /// Reads 16 hexadecimal digits, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let number = (text.len() == 16).then(|| hex(text.as_bytes()))??;
+        u64::try_from(number).ok().map(Self)
+    }
 }
 
 /// Writes the number's last digits in lower-case hexadecimal. (The standard library's way takes ten times as long.)

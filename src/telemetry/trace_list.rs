@@ -1,11 +1,13 @@
 //! Traces over both stores: what relays saw and what services told of themselves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Telemetry;
-use super::exchange::TraceId;
+use super::exchange::{Exchange, SpanId, TraceId};
 use super::exchange_store::Exchanges;
+use super::join::Joined;
 use super::span_store::{OfTrace, Spans};
 use super::trace::{Row, TraceSummary, between, summarise_joined, waterfall_joined};
 use super::what::What;
@@ -81,6 +83,24 @@ impl Telemetry {
             parts.extend(spans.trace(trace).into_iter().map(What::Span));
         }
         parts
+    }
+
+    /// The edges that joining found between these parts, but for those that an exchange tells itself.
+    pub fn edges(&self, parts: &[What]) -> Vec<Joined> {
+        let exchanges = || parts.iter().filter_map(What::exchange);
+        let traces: HashMap<SpanId, TraceId> =
+            exchanges().map(|one| (one.span, one.trace)).collect();
+        let store = self.exchanges();
+        let edge = |one: &Arc<Exchange>| {
+            let edge = store.joined_edge(one.span)?;
+            let above = *traces.get(&edge.parent)?;
+            (one.parent != Some(edge.parent)).then_some(Joined {
+                span: one.span,
+                trace: one.trace,
+                edge: Some((edge, above)),
+            })
+        };
+        exchanges().filter_map(edge).collect()
     }
 }
 

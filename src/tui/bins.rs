@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::timeline::{Event, Row, What};
+use super::timeline::{Event, PIECE, Row, What};
 use crate::engine::Moment;
 
 /// A part of the axis of time.
@@ -163,7 +163,7 @@ pub(super) fn at(row: &Row, window: Window, at: Moment, now: Moment) -> (u32, Ve
     let seen = row.events.iter();
     let seen = seen.filter(|event| here.columns_of(event, now).is_some());
     let mut seen: Vec<&Event> = seen.collect();
-    // What begins or ends here tells more than what goes on.
+    // What begins or ends here tells more than what goes on, and what does just now more than what does nearby.
     seen.sort_by_key(|event| {
         let is_edge = here.column_of(event.from).is_some();
         let failed = matches!(event.what, What::Build { failed: true, .. });
@@ -172,15 +172,13 @@ pub(super) fn at(row: &Row, window: Window, at: Moment, now: Moment) -> (u32, Ve
         } else {
             sign(event.what)
         };
-        std::cmp::Reverse((is_edge, sign))
+        std::cmp::Reverse((is_edge, event.from == at, sign))
     });
+    // Errors are counted from the beginning of their piece of time, or of the column where that is the shorter one.
+    let piece = window.column.min(PIECE);
+    let number = at.0.as_nanos() / piece.as_nanos().max(1);
     let here = Window {
-        // Errors are counted from the beginning of their piece of time.
-        from: Moment(
-            window
-                .column
-                .saturating_mul(u32::try_from(window.absolute(at)).unwrap_or(u32::MAX)),
-        ),
+        from: Moment(piece.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))),
         ..here
     };
     let errors = errors(row, here).iter().map(|(_, count)| *count).sum();

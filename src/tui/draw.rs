@@ -10,7 +10,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::layout::{Pane, top};
 use super::theme::{Role, Theme};
-use crate::text::{truncate, width};
+use crate::text::{cut, truncate, width};
 
 /// What stands in the first line of a pane.
 #[derive(Debug, Default)]
@@ -105,6 +105,33 @@ pub(super) fn spread<'a>(left: Vec<Span<'a>>, right: Vec<Span<'a>>, room: u16) -
     Line::from(spans)
 }
 
+/// A sentence in rows of at most so many columns, as far as its words fit; its last two words, a time and its unit, stay
+/// together.
+pub(super) fn by_words(sentence: &str, room: usize) -> Vec<String> {
+    let mut words: Vec<&str> = sentence.split(' ').collect();
+    let unit = words.len().checked_sub(2).filter(|at| {
+        let starts = words[*at].starts_with(|letter: char| letter.is_ascii_digit());
+        starts && words[at + 1].len() < 3
+    });
+    let together;
+    if let Some(at) = unit {
+        together = words[at..].join(" ");
+        words.truncate(at);
+        words.push(&together);
+    }
+    let mut rows: Vec<String> = Vec::new();
+    for word in words {
+        match rows.last_mut() {
+            Some(row) if width(row) + 1 + width(word) <= room => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
+}
+
 /// How many columns these spans take.
 pub(super) fn spans_width(spans: &[Span<'_>]) -> usize {
     spans.iter().map(|span| width(&span.content)).sum()
@@ -138,7 +165,7 @@ fn truncated(content: &str, room: usize) -> String {
     }
     match truncate(content, room, "…") {
         Cow::Borrowed(whole) if width(whole) == room => {
-            format!("{}…", crate::text::cut(whole, room - 1))
+            format!("{}…", cut(whole, room - 1))
         }
         other => other.into_owned(),
     }

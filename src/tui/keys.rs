@@ -406,7 +406,7 @@ pub(super) const KEYS: &[Binding] = keys! {
         ["esc"] Action::Back, "close the list", "close";
     }
     Prompt {
-        ["enter"] Action::Submit, "keep it", "keep";
+        ["enter"] Action::Submit, "keep it; a command is run", "keep";
         ["down"] Action::NextHit, "next hit; where there are none, the line typed after";
         ["up"] Action::PreviousHit, "hit before; where there are none, the line typed before";
         ["esc"] Action::Back, "as it was before", "cancel";

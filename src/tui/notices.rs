@@ -1,14 +1,13 @@
 //! All that was told in the session, as the screen keeps it: bounded, filtered, with the place where the person is.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 
 use super::goal::Goal;
+use super::secrets::Secrets;
 use crate::engine::{Moment, Notice, Noticed, State};
-use crate::stack::{ServiceName, Stack};
+use crate::stack::ServiceName;
 use crate::story::{Kind, Story, Tone, name};
 use crate::telemetry::{Filter, Level, Remark};
-use crate::text::{self, Redactor};
 
 /// How many notices are kept: a day of work at an ordinary desk has some thousands.
 const KEPT: usize = 10_000;
@@ -67,9 +66,7 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Notices {
     story: Story,
-    redactor: Redactor,
-    /// Whose secrets are masked.
-    stack: Option<Arc<Stack>>,
+    secrets: Secrets,
     kept: VecDeque<Entry>,
     /// How many older ones were let go: the number of the first that is kept.
     let_go: u64,
@@ -97,8 +94,7 @@ impl Notices {
     fn keeping(most: usize) -> Self {
         Self {
             story: Story::default(),
-            redactor: Redactor::default(),
-            stack: None,
+            secrets: Secrets::default(),
             kept: VecDeque::new(),
             let_go: 0,
             most,
@@ -114,7 +110,7 @@ impl Notices {
     /// Takes in a notice; its sentence, harmless and without secrets, if it is worth one.
     pub(super) fn hear(&mut self, noticed: &Noticed, state: &State) -> Option<&str> {
         let told = self.story.tell(&noticed.notice, state)?;
-        self.learn_secrets(&state.stack);
+        self.secrets.learn(&state.stack);
         let kind = Kind::of(&noticed.notice);
         let entry = Entry {
             at: noticed.at,
@@ -124,30 +120,17 @@ impl Notices {
             tone: told.tone,
             level: kind.level(told.tone),
             run: run(&noticed.notice),
-            text: self.clean(&told.text),
+            text: self.secrets.clean(&told.text),
             more: told
                 .more
                 .iter()
                 .take(LINES)
-                .map(|line| self.clean(line))
+                .map(|line| self.secrets.clean(line))
                 .collect(),
             goal: Goal::of(&noticed.notice, noticed.at),
         };
         self.push(entry);
         self.kept.back().map(|entry| entry.text.as_str())
-    }
-
-    fn learn_secrets(&mut self, stack: &Arc<Stack>) {
-        let is_known = |known: &Arc<Stack>| Arc::ptr_eq(known, stack);
-        if !self.stack.as_ref().is_some_and(is_known) {
-            self.redactor = Redactor::new(&stack.redact);
-            self.stack = Some(Arc::clone(stack));
-        }
-    }
-
-    fn clean(&self, words: &str) -> String {
-        let words = text::readable(words.as_bytes());
-        self.redactor.text(&words).into_owned()
     }
 
     fn push(&mut self, entry: Entry) {
@@ -310,8 +293,11 @@ fn run(notice: &Notice) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::{BuildId, Engine, Options, RunId};
+    use crate::stack::Stack;
 
     fn state(secrets: &[&str]) -> State {
         let stack = Stack {

@@ -1,9 +1,9 @@
 //! What the start of the session waited for: which chain of services, each released by the one before it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::engine::{Moment, Notice, Noticed};
+use crate::engine::{Moment, Notice, Noticed, RunId};
 use crate::stack::{Condition, ServiceName, Stack};
 use crate::text;
 
@@ -15,13 +15,13 @@ pub(super) struct Start {
     known: HashMap<ServiceName, Firsts>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Firsts {
     /// The last image before it ran was there.
     built: Option<Moment>,
     started: Option<Moment>,
-    /// How many of its runs were ready so far.
-    ready_runs: u32,
+    /// Its runs that are ready, until enough of them were.
+    ready_runs: BTreeSet<RunId>,
     ready: Option<Moment>,
     completed: Option<Moment>,
 }
@@ -63,22 +63,26 @@ impl Start {
                 let firsts = self.of(service);
                 firsts.started = firsts.started.or(Some(at));
             }
-            Notice::RunReady { service, .. } => {
+            Notice::RunReady { service, run, .. } => {
                 let replicas = stack.services.get(service).map_or(1, |it| it.replicas);
                 let firsts = self.of(service);
                 firsts.started = firsts.started.or(Some(at));
-                firsts.ready_runs = firsts.ready_runs.saturating_add(1);
-                if firsts.ready_runs >= replicas {
-                    firsts.ready = firsts.ready.or(Some(at));
+                if firsts.ready.is_none() {
+                    firsts.ready_runs.insert(*run);
+                    if firsts.ready_runs.len() >= replicas as usize {
+                        firsts.ready = Some(at);
+                        firsts.ready_runs.clear();
+                    }
                 }
             }
             Notice::RunExited {
-                service,
-                code: Some(0),
-                ..
+                service, run, code, ..
             } => {
                 let firsts = self.of(service);
-                firsts.completed = firsts.completed.or(Some(at));
+                firsts.ready_runs.remove(run);
+                if *code == Some(0) {
+                    firsts.completed = firsts.completed.or(Some(at));
+                }
             }
             _ => {}
         }
@@ -89,7 +93,7 @@ impl Start {
     }
 
     fn firsts(&self, service: &ServiceName) -> Firsts {
-        self.known.get(service).copied().unwrap_or_default()
+        self.known.get(service).cloned().unwrap_or_default()
     }
 
     /// When a service was up for the first time: ready, or done.
@@ -208,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::engine::{BuildId, RunId};
+    use crate::engine::BuildId;
     use crate::stack::Service;
 
     fn stack(needs: &[(&str, &[(&str, Condition)])]) -> Stack {
@@ -365,6 +369,52 @@ mod tests {
             told
         };
         assert_eq!(words(&stack, &told(true)), words(&stack, &told(false)));
+    }
+
+    #[test]
+    fn a_run_that_took_the_place_of_a_ready_one_is_no_second_replica() {
+        let mut stack = stack(&[("web", &[])]);
+        stack.services["web"].replicas = 2;
+        let mut start = start(&stack, &[]);
+        let service = || ServiceName::from("web");
+        let ready = |run: u64| Notice::RunReady {
+            service: service(),
+            run: RunId(run),
+            ms: 1,
+        };
+        let broke = Notice::RunExited {
+            service: service(),
+            run: RunId(1),
+            code: Some(1),
+            signal: None,
+            cause: String::new(),
+            expected: false,
+            last_lines: Vec::new(),
+        };
+        let told = [
+            (100, ready(1)),
+            (150, ready(1)),
+            (200, broke),
+            (300, ready(3)),
+        ];
+        for (millis, notice) in told {
+            let at = Moment::from_millis(millis);
+            start.hear(&Noticed { at, notice }, &stack);
+            assert_eq!(start.path(&stack), None, "at {millis} ms");
+        }
+        let at = Moment::from_millis(700);
+        start.hear(
+            &Noticed {
+                at,
+                notice: ready(2),
+            },
+            &stack,
+        );
+        let words = start.path(&stack).map(|path| path.words());
+        assert_eq!(
+            words.as_deref(),
+            Some("all ready after 700 ms; longest wait: web 700 ms")
+        );
     }
 
     proptest! {

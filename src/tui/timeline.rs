@@ -4,17 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::goal::Goal;
+use super::secrets::Secrets;
 use super::startup::Start;
 use crate::engine::{BuildId, Moment, Notice, Noticed, RunId, State};
 use crate::runtime::Clock;
 use crate::stack::ServiceName;
 use crate::telemetry::{Filter, Position, Select, Telemetry};
-use crate::text;
 
 /// Events that are kept of one service.
 const KEPT: usize = 2_000;
 /// Errors in logs are counted in pieces of time of this length, of which so many are kept for a service.
-const PIECE: Duration = Duration::from_millis(100);
+pub(super) const PIECE: Duration = Duration::from_millis(100);
 const PIECES: usize = 20_000;
 /// Lines that are looked at for errors in one frame, and errors that are taken: a few milliseconds.
 const PATIENCE: usize = 50_000;
@@ -70,6 +70,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) struct Timeline {
     rows: HashMap<ServiceName, Row>,
+    secrets: Secrets,
     /// What the start waited for.
     pub(super) start: Start,
     /// The line up to which errors were counted.
@@ -81,6 +82,7 @@ impl Default for Timeline {
     fn default() -> Self {
         Self {
             rows: HashMap::new(),
+            secrets: Secrets::default(),
             start: Start::default(),
             counted: Position::FIRST,
             // What a build says is told by the build.
@@ -95,7 +97,7 @@ impl Timeline {
         self.rows.get(service)
     }
 
-    /// Takes in a notice, and the sentence for it, if it has one.
+    /// Takes in a notice, and the sentence for it, if it has one: harmless and without secrets.
     pub(super) fn hear(&mut self, noticed: &Noticed, sentence: Option<&str>, state: &State) {
         self.start.hear(noticed, &state.stack);
         let at = noticed.at;
@@ -110,9 +112,10 @@ impl Timeline {
         };
         match &noticed.notice {
             Notice::ServiceHeld { service, hold } => {
+                self.secrets.learn(&state.stack);
+                let words = sentence.map_or_else(|| self.secrets.clean(hold), str::to_owned);
                 let row = self.of(service);
                 row.end(at, |what| what == What::Wait);
-                let words = sentence.map_or_else(|| text::plain(hold.as_bytes()), str::to_owned);
                 row.push(Event {
                     words,
                     ..event(What::Wait, at, None)
@@ -421,6 +424,26 @@ mod tests {
                 (50, None, What::Wait),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_hold_says_itself_has_no_secrets_in_it() {
+        let stack = Stack {
+            redact: vec!["hunter2".into()],
+            ..Stack::default()
+        };
+        let (engine, _, _) = Engine::new(stack.into(), Options::default());
+        let mut timeline = Timeline::default();
+        let notice = Notice::ServiceHeld {
+            service: "web".into(),
+            hold: "cannot start: \u{1b}[2Jlogin hunter2 refused".into(),
+        };
+        let at = at(1);
+        timeline.hear(&Noticed { at, notice }, None, engine.state());
+        let row = timeline.row(&"web".into()).expect("it was told");
+        let words = &row.events[0].words;
+        assert!(words.contains("login *** refused"), "{words}");
+        assert!(!words.contains('\u{1b}'), "{words:?}");
     }
 
     #[test]

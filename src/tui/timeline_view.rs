@@ -7,12 +7,12 @@ use super::timeline::{Row, Timeline};
 use crate::engine::Moment;
 
 /// How much time a column may stand for, in milliseconds.
-const STEPS: [u64; 17] = [
-    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000,
-    300_000, 600_000, 1_800_000,
+const STEPS: [u64; 26] = [
+    10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1_000, 2_000, 3_000, 5_000, 10_000,
+    20_000, 30_000, 60_000, 120_000, 180_000, 300_000, 600_000, 1_200_000, 1_800_000,
 ];
 /// As long as nobody has zoomed, a column stands for at most a second.
-const AT_MOST: usize = 6;
+const AT_MOST: usize = 12;
 
 /// The timeline and where in it the person is.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ fn fitting(now: Moment, columns: usize) -> usize {
 impl TimelineView {
     fn step(&self, now: Moment, columns: usize) -> usize {
         self.zoom
-            .unwrap_or_else(|| fitting(now, columns * 4 / 5).min(AT_MOST))
+            .unwrap_or_else(|| fitting(now, columns * 19 / 20).min(AT_MOST))
     }
 
     /// The part of the axis that is shown in so many columns.

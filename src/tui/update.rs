@@ -199,9 +199,9 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
         Action::CopyCurl | Action::SendAgain | Action::SaveCheck | Action::Export => {
             return repeat::act(ui, known, action);
         }
-        Action::Restart => return command(ui, |service| Command::Restart { service }),
-        Action::Rebuild => return rebuild(ui, known.state),
-        Action::StopOrStart => return stop_or_start(ui, known.state),
+        Action::Restart | Action::Rebuild | Action::StopOrStart => {
+            return of_the_service(ui, known.state, action);
+        }
         Action::Solo => return Some(solo(known.state)),
         Action::Hold | Action::EditMode | Action::Apply | Action::ApplyAll => {
             return edits::act(ui, known.state, action);
@@ -215,6 +215,14 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
 
 fn by_one(down: bool) -> isize {
     if down { 1 } else { -1 }
+}
+
+fn of_the_service(ui: &mut Ui, state: &State, action: Action) -> Option<Wish> {
+    match action {
+        Action::Rebuild => rebuild(ui, state),
+        Action::StopOrStart => stop_or_start(ui, state),
+        _ => command(ui, |service| Command::Restart { service }),
+    }
 }
 
 fn of_the_terminal(action: Action) -> Option<Wish> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::containers::{docker, left};
 use super::session::Session;
 use super::shop::{Copy, wait_until};
 
@@ -42,6 +43,13 @@ fn the_lines_of_a_session_are_read_while_it_runs_and_after_it_was_killed() {
     assert!(said.contains("talker │ first red line\n"), "{said}");
     assert!(said.contains("second token=*** line"), "{said}");
 
+    if docker(&["version"]).status.success() {
+        let is_up = |it: &Value| it["notice"] == "engine" && it["state"] == "connected";
+        if !session.said.iter().any(is_up) {
+            session.until("the engine", is_up);
+        }
+        assert_eq!(left(&copy), [""; 0], "processes need nothing of the engine");
+    }
     session.child.kill().expect("it is there");
     session.child.wait().expect("it ends");
     let after = read(&copy, &["--last"]).1;

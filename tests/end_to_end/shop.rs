@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "../support/leftovers.rs"]
+mod leftovers;
+
 /// A copy of an example that a test may edit and run.
 pub(crate) struct Copy {
     folder: TempDir,
@@ -19,10 +22,7 @@ pub(crate) struct Copy {
 impl Copy {
     /// Copies `examples/NAME`; its one front door moves from `8080` to a free port, and the stack gets a name of its own.
     pub(crate) fn of(name: &str) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("boatyard-test-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = folder();
         let from = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("examples")
             .join(name);
@@ -47,10 +47,7 @@ impl Copy {
 
     /// The same with a stack file of this name.
     pub(crate) fn written(name: &str, stack: &str, files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("boatyard-test-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = folder();
         let port = free_port();
         let copy = Self { folder, port };
         let own = format!("luck-{}-{port}", std::process::id());
@@ -124,6 +121,24 @@ impl Copy {
             last.clone().filter(|(status, body)| wished(*status, body))
         })
     }
+}
+
+impl Drop for Copy {
+    /// A test that failed may have killed its session, which then took nothing down.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(self.boatyard(&["down", "--volumes"]).output());
+        }
+    }
+}
+
+/// A folder for a copy; the first one is only made when what killed tests left is gone.
+fn folder() -> TempDir {
+    leftovers::remove_once();
+    tempfile::Builder::new()
+        .prefix("boatyard-test-")
+        .tempdir()
+        .expect("a temporary folder")
 }
 
 /// One HTTP request to this machine; `None` when nobody answers.

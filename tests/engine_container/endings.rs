@@ -157,3 +157,36 @@ async fn a_container_removed_by_somebody_else_has_ended() {
     let exit = rig.exited(1).await;
     assert!(!exit.is_success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_stopped_through_the_engine_by_somebody_else_is_told_of() {
+    let Some(mut rig) = Rig::new().await else {
+        return;
+    };
+    let problem = |event: &Event| match event {
+        Event::Problem { what, .. } => Some(what.clone()),
+        _ => None,
+    };
+    // Its own end is nobody's doing, and what is asked for here is not told either.
+    rig.start(1, &shell("alone", "exit 3"));
+    rig.exited(1).await;
+    rig.started(2, &shell("asked", "while :; do sleep 0.05; done"))
+        .await;
+    rig.containers.kill(RunId(2));
+    rig.exited(2).await;
+    let polite = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done";
+    rig.started(3, &shell("web", polite)).await;
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["up"])
+        .await;
+    let names = rig.container_names().await;
+    let name = names[0].trim_start_matches('/');
+    let options = None::<bollard::query_parameters::StopContainerOptions>;
+    let stopped = rig.engine.client.stop_container(name, options);
+    stopped.await.unwrap();
+    assert_eq!(rig.exited(3).await.code, Some(0));
+    let told = rig.event(problem).await;
+    assert!(
+        told.starts_with("web: run #3 was stopped") && told.contains("SIGTERM"),
+        "{told}"
+    );
+}

@@ -154,6 +154,7 @@ async fn a_taken_port_is_named() {
     service.ports = vec![PortMapping {
         address: "127.0.0.1".parse().unwrap(),
         host: Some(taken.local_addr().unwrap().port()),
+        further: 0,
         container: 53,
         protocol: Protocol::Udp,
     }];

@@ -229,6 +229,44 @@ async fn requests_are_held_and_led_on_and_a_new_relay_knows_all_that_the_old_one
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_it_says_farewell_all_that_passed_has_been_told() {
+    let mut side = Side::new();
+    let orders = ServiceName::from("orders");
+    let port = free_port();
+    let (relay, key) = side.mesh.expect(vec![orders.clone()]);
+    side.mesh.ports(&orders, &[port]);
+    side.mesh.set(&orders, to(1, server("one").await));
+    let _running = side.run(&key);
+    assert_eq!(side.next().await, MeshNews::Up { relay });
+    for _ in 0..20 {
+        assert_eq!(ask(port, "orders").await, "one");
+    }
+    // What is under way may end.
+    let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    side.mesh.set(&orders, to(2, slow.local_addr().unwrap()));
+    side.mesh.settled().await;
+    let under_way = tokio::spawn(ask(port, "orders"));
+    let (mut stream, _) = timeout(SOON, slow.accept()).await.unwrap().unwrap();
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        let count = timeout(SOON, stream.read_buf(&mut asked)).await.unwrap();
+        assert_ne!(count.unwrap(), 0, "the request comes");
+    }
+    let farewell = tokio::spawn(side.mesh.farewell());
+    side.mesh.settled().await;
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    stream.write_all(answer).await.unwrap();
+    assert_eq!(under_way.await.unwrap(), "ok");
+    timeout(SOON, farewell).await.unwrap().unwrap();
+    let recorded = side.recorded.lock().unwrap().clone();
+    assert_eq!(recorded.len(), 21, "{:?}", recorded.last());
+    assert!(recorded.iter().all(|one| !one.is_error()));
+    // Nobody is let in any more, and to be asked again is no harm.
+    assert_eq!(ask(port, "orders").await, "");
+    timeout(SOON, side.mesh.farewell()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_ends_with_its_session_and_one_without_a_key_is_not_heard() {
     let mut side = Side::new();
     let (relay, key) = side.mesh.expect(vec!["orders".into()]);

@@ -16,6 +16,9 @@ use bollard::query_parameters::{CreateImageOptionsBuilder, InspectContainerOptio
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+#[path = "leftovers.rs"]
+mod leftovers;
+
 /// The image that all engine tests run: static busybox, every applet on the path, root its only user.
 pub(crate) const BUSYBOX: &str = "boatyard-test/busybox:latest";
 
@@ -27,6 +30,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn engine_or_skip() -> Option<ContainerEngine> {
     match find(&Surroundings::of_this_process()).await {
         Ok(engine) => {
+            leftovers::remove_once();
             make_busybox(&engine).await;
             Some(engine)
         }

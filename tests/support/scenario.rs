@@ -327,6 +327,7 @@ fn front_door(host: u16) -> PortMapping {
     PortMapping {
         address: std::net::Ipv4Addr::LOCALHOST.into(),
         host: Some(host),
+        further: 0,
         container: 8000,
         protocol: Protocol::Tcp,
     }

@@ -86,6 +86,7 @@ pub(crate) fn stack() -> Arc<Stack> {
     web.ports = vec![PortMapping {
         address: [127, 0, 0, 1].into(),
         host: Some(8080),
+        further: 0,
         container: 8000,
         protocol: Protocol::Tcp,
     }];

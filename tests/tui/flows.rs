@@ -108,7 +108,10 @@ fn a_job_that_ended_is_started_again() {
 fn every_failure_says_why() {
     for (hold, words) in [
         (
-            Hold::GaveUp { attempts: 5 },
+            Hold::GaveUp {
+                attempts: 5,
+                has_sources: true,
+            },
             "✗ db        gave up after 5 tries",
         ),
         (

@@ -105,6 +105,11 @@ impl Desk {
         ages.replace_all(&self.plain(), "#.# s").into_owned()
     }
 
+    /// The screen as text, ages too: of a scene in which none changes.
+    pub(crate) fn exact(&self) -> String {
+        self.plain()
+    }
+
     fn plain(&self) -> String {
         let buffer = self.buffer();
         let rows = buffer.area.rows();

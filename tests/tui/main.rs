@@ -6,6 +6,7 @@ mod flows;
 mod harness;
 mod inside_flows;
 mod layout_flows;
+mod little_room;
 mod log_flows;
 mod robust;
 mod screens;

@@ -169,8 +169,8 @@ fn errors_in_logs_lead_to_the_logs_of_that_time() {
 fn a_click_on_the_axis_goes_there() {
     let mut desk = desk();
     desk.press("8");
-    let (column, row) = desk.find("✗    ▾").expect("a failed build");
-    desk.mouse(MouseEventKind::Down(MouseButton::Left), column, row);
+    let (column, row) = desk.find("▆✗").expect("a failed build");
+    desk.mouse(MouseEventKind::Down(MouseButton::Left), column + 1, row);
     assert!(desk.find("build #5 failed").is_some(), "{}", desk.text());
 }
 

@@ -25,6 +25,7 @@ use super::leave::{Farewell, Leave, told};
 use super::model::{Drained, Order, Request, Shared};
 use super::network::Networks;
 use super::output::{Pump, PumpEnd};
+use super::outside;
 use super::plain_names::rename;
 use super::relays::Seen;
 use super::sink::Sink;
@@ -165,6 +166,9 @@ impl Life {
             };
             let inspected = self.inspect().await;
             let exit = ending::exit(&ended, inspected.as_ref(), sink.as_ref());
+            if !self.over && self.restarting.is_none() {
+                self.ask_who_ended_it();
+            }
             let (Some(reply), false, Some(mut sink)) = (self.restarting.take(), self.over, sink)
             else {
                 return exit;
@@ -185,6 +189,21 @@ impl Life {
                     return exit;
                 }
             }
+        }
+    }
+
+    /// Nobody here did. It is found out beside all else: its end is told at once.
+    fn ask_who_ended_it(&self) {
+        if let Some(engine) = self.shared.link.engine() {
+            let wires = self.shared.wires.clone();
+            let service = self.request.start.service.name.clone();
+            tokio::spawn(outside::tell(
+                engine,
+                wires,
+                self.id(),
+                service,
+                self.run_id(),
+            ));
         }
     }
 

@@ -28,6 +28,7 @@ mod mounts;
 mod network;
 mod options;
 mod output;
+mod outside;
 mod pack;
 mod plain_names;
 mod rejoin;

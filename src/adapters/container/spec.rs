@@ -13,7 +13,7 @@ use super::model::{Request, Shared, StackNetwork};
 use super::network::Networks;
 use super::{labels, mounts, options};
 use crate::adapters::Identity;
-use crate::stack::{Attachment, CommandWords, Protocol, Service, ServiceName, Space};
+use crate::stack::{Attachment, CommandWords, PortMapping, Protocol, Service, ServiceName, Space};
 
 /// The host name by which a container reaches this machine.
 const HOST_NAME: &str = "host.docker.internal";
@@ -310,10 +310,10 @@ fn ports(
     direct: bool,
 ) -> (Vec<String>, HashMap<String, Option<Vec<PortBinding>>>) {
     let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
-    let mut publish = |port: String, address: String, host: u16| {
+    let mut publish = |port: String, address: String, host: String| {
         let binding = PortBinding {
             host_ip: Some(address),
-            host_port: Some(host.to_string()),
+            host_port: Some(host),
         };
         bindings
             .entry(port)
@@ -329,13 +329,13 @@ fn ports(
         publish(
             format!("{}/udp", port.container),
             port.address.to_string(),
-            port.host.unwrap_or(0),
+            published(port),
         );
     }
     let tcp = tcp_ports(service);
     if !direct {
         for port in &tcp {
-            publish(format!("{port}/tcp"), "127.0.0.1".into(), 0);
+            publish(format!("{port}/tcp"), "127.0.0.1".into(), "0".into());
         }
     }
     let mut exposed: Vec<String> = bindings.keys().cloned().collect();
@@ -343,6 +343,15 @@ fn ports(
     exposed.sort();
     exposed.dedup();
     (exposed, bindings)
+}
+
+/// A port of this machine as the engine is told it, which itself takes the first free one of a range.
+fn published(port: &PortMapping) -> String {
+    let first = port.host.unwrap_or(0);
+    match port.further {
+        0 => first.to_string(),
+        further => format!("{first}-{}", first.saturating_add(further)),
+    }
 }
 
 /// Lines of the hosts file.

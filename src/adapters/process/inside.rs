@@ -4,7 +4,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Child;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use tokio::time::timeout;
 
 use super::life::Ask;
 use super::protocol::{End, Report, Request};
-use super::spawn::{Launch, Launched};
+use super::spawn::{Launch, Launched, Shim};
 use super::{Inner, signals, words};
 use crate::adapters::inside::{seed, told};
 use crate::engine::{Exit, Inside, RunId, TerminalSize};
@@ -56,7 +55,7 @@ impl From<Size> for TerminalSize {
 
 /// A program that was started inside a run.
 struct Guest {
-    shim: Child,
+    shim: Shim,
     reports: Lines<BufReader<OwnedReadHalf>>,
     requests: OwnedWriteHalf,
     master: Box<dyn MasterPty + Send>,
@@ -188,8 +187,8 @@ impl Guest {
 
     /// Waits for the shim's end and for the last of the output; by which signal it ended, if by one.
     async fn bury(self) -> Option<i32> {
-        let Self { mut shim, read, .. } = self;
-        let waited = tokio::task::spawn_blocking(move || shim.wait().ok()).await;
+        let Self { shim, read, .. } = self;
+        let waited = tokio::task::spawn_blocking(move || shim.wait()).await;
         drop(timeout(OUTPUT_LATE, read).await);
         waited.ok().flatten()?.signal()
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::protocol::{End, Report, Request};
-use super::spawn::{Launch, Launched, Terminal};
+use super::spawn::{Launch, Launched, Shim, Terminal};
 use super::{Inner, output, signals, words};
 use crate::adapters::state::{self, proc};
 use crate::engine::{Event, Exit, Place, RunId, StartFailure, TerminalSize};
@@ -77,7 +77,7 @@ pub(super) async fn live(
 /// A run whose program has been started.
 struct Life {
     who: Who,
-    shim: Child,
+    shim: Shim,
     reports: Lines<BufReader<OwnedReadHalf>>,
     requests: OwnedWriteHalf,
     asks: mpsc::UnboundedReceiver<Ask>,
@@ -266,7 +266,7 @@ impl Life {
     /// Waits for the shim's end, ends whatever it left, and waits for the last of the output.
     async fn bury(self, inner: &Inner) -> Option<ExitStatus> {
         let Self {
-            mut shim,
+            shim,
             who,
             output,
             end,
@@ -275,7 +275,7 @@ impl Life {
         let mark = state::mark(&inner.identity, who.run.0);
         let wait = move || {
             let id = shim.id();
-            let status = shim.wait().ok();
+            let status = shim.wait();
             if end.is_none() {
                 end_orphans(id, &mark);
             }

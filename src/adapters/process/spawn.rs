@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
@@ -44,12 +44,42 @@ pub(super) struct Launch {
 
 /// A shim that has been started.
 pub(super) struct Launched {
-    pub(super) shim: Child,
+    pub(super) shim: Shim,
     pub(super) control: StdStream,
     pub(super) output: Terminal,
     /// That of standard error, if it is another one.
     pub(super) errors: Option<Terminal>,
     pub(super) input: Box<dyn Write + Send>,
+}
+
+/// The process of a shim. Somebody always waits for its end, so that it leaves no zombie.
+pub(super) struct Shim(Option<Child>);
+
+impl Shim {
+    /// Its process id.
+    pub(super) fn id(&self) -> u32 {
+        self.0.as_ref().map_or(0, Child::id)
+    }
+
+    /// Blocks until it has ended; `None` if nobody can say how.
+    pub(super) fn wait(mut self) -> Option<ExitStatus> {
+        self.0.take()?.wait().ok()
+    }
+}
+
+impl Drop for Shim {
+    /// It ends by itself once its connection is closed, which whoever drops this does too.
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // Where no thread can be had, it stays until the end of the session.
+            drop(
+                thread::Builder::new()
+                    .name("wait for a shim".into())
+                    .stack_size(64 << 10)
+                    .spawn(move || drop(child.wait())),
+            );
+        }
+    }
 }
 
 /// Our end of a terminal.
@@ -112,7 +142,7 @@ fn start(launch: &Launch) -> io::Result<Launched> {
         .stderr(Stdio::from(errors_end))
         .spawn()?;
     Ok(Launched {
-        shim,
+        shim: Shim(Some(shim)),
         control,
         output,
         errors,
@@ -133,4 +163,28 @@ fn open_terminal(size: TerminalSize) -> io::Result<(Terminal, OwnedFd)> {
     let end = rustix::fs::open(name, flags, Mode::empty())?;
     let master = pair.master;
     Ok((Terminal { master, reader }, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::adapters::state::proc::ProcStat;
+
+    #[test]
+    fn a_shim_that_nobody_waited_for_is_no_zombie() {
+        let mut reads = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let connection = reads.stdin.take();
+        let shim = Shim(Some(reads));
+        let pid = shim.id();
+        drop(shim);
+        assert!(ProcStat::read(pid).is_some());
+        drop(connection);
+        let patience = Instant::now() + Duration::from_secs(30);
+        while ProcStat::read(pid).is_some() {
+            assert!(Instant::now() < patience, "it is still there");
+            thread::yield_now();
+        }
+    }
 }

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::otlp::base64;
-use super::{Read, otlp};
+use super::{Read, otlp, spans};
 use crate::adapters::otlp::from_base64;
 use crate::stack::ServiceName;
 use crate::telemetry::{
-    BodyHead, Exchange, ExchangeStatus, Headers, SpanId, Telemetry, TraceContext, TraceId, What,
+    BodyHead, Exchange, ExchangeStatus, Headers, Joined, SpanId, Telemetry, TraceContext, TraceId,
+    What,
 };
 
 /// Headers whose values are secrets, and what stands in their place.
@@ -24,7 +25,7 @@ const SECRET: [&str; 4] = [
 const MASK: &str = "***";
 
 /// The parts.
-pub(super) fn write(parts: &[What]) -> Json {
+pub(super) fn write(parts: &[What], edges: &[Joined]) -> Json {
     let exchanges = parts.iter().filter_map(What::exchange);
     let mut http: Vec<&Exchange> = exchanges
         .map(AsRef::as_ref)
@@ -36,7 +37,7 @@ pub(super) fn write(parts: &[What]) -> Json {
             "version": "1.2",
             "creator": { "name": "boatyard", "version": env!("CARGO_PKG_VERSION") },
             "entries": http.into_iter().map(entry).collect::<Vec<Json>>(),
-            "_otlp": otlp::write(parts),
+            "_otlp": otlp::write(spans(parts, edges)),
         }
     })
 }

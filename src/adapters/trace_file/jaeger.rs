@@ -10,21 +10,20 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::otlp::base64;
-use super::spans;
 use crate::adapters::otlp::from_base64;
 use crate::telemetry::{
     AttributeValue, Attributes, Scope, Span, SpanEvent, SpanId, SpanKind, SpanLink, SpanStatus,
-    TraceId, What,
+    TraceId,
 };
 
 /// Tags for what microseconds cannot say: nanoseconds beyond them, of the beginning and of the length.
 const BEGAN: &str = "boatyard.start_ns";
 const TOOK: &str = "boatyard.took_ns";
 
-/// The parts, trace by trace.
-pub(super) fn write(parts: &[What]) -> Json {
+/// The spans, trace by trace.
+pub(super) fn write(spans: Vec<Span>) -> Json {
     let mut traces: Vec<(TraceId, Vec<Span>)> = Vec::new();
-    for span in spans(parts) {
+    for span in spans {
         match traces.iter_mut().find(|(trace, _)| *trace == span.trace) {
             Some((_, known)) => known.push(span),
             None => traces.push((span.trace, vec![span])),

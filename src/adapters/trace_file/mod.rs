@@ -6,12 +6,15 @@ mod otlp;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::otlp::FileReader;
-use crate::telemetry::{Exchange, Span, Telemetry, What, as_exchange, as_span};
+use crate::telemetry::{
+    Exchange, Joined, Span, SpanId, Telemetry, What, as_exchange, as_span, edge_of, put_edge,
+};
 
 /// How a file of traces is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +38,12 @@ pub struct Read {
     pub refused: u64,
 }
 
-/// These exchanges and spans as a file's text. Masked values stay masked.
-pub fn write(format: Format, parts: &[What]) -> String {
+/// These exchanges and spans, and the edges that were found between them, as a file's text. Masked values stay masked.
+pub fn write(format: Format, parts: &[What], edges: &[Joined]) -> String {
     let value = match format {
-        Format::Otlp => otlp::write(parts),
-        Format::Jaeger => jaeger::write(parts),
-        Format::Har => har::write(parts),
+        Format::Otlp => otlp::write(spans(parts, edges)),
+        Format::Jaeger => jaeger::write(spans(parts, edges)),
+        Format::Har => har::write(parts, edges),
     };
     let mut text = serde_json::to_string(&value).unwrap_or_default();
     text.push('\n');
@@ -129,10 +132,13 @@ fn one(value: &Json, reader: &FileReader, telemetry: &Telemetry) -> Result<Read,
 /// Keeps spans, and exchanges that were written as spans as what they were.
 fn keep(read: Vec<Span>, refused: u64, telemetry: &Telemetry) -> Read {
     let mut exchanges: Vec<Exchange> = Vec::new();
-    let mut spans = Vec::new();
+    let (mut spans, mut edges) = (Vec::new(), Vec::new());
     for span in read {
         match as_exchange(&span) {
-            Some(exchange) => exchanges.push(exchange),
+            Some(exchange) => {
+                exchanges.push(exchange);
+                edges.extend(edge_of(&span));
+            }
             None => spans.push(span),
         }
     }
@@ -147,15 +153,26 @@ fn keep(read: Vec<Span>, refused: u64, telemetry: &Telemetry) -> Read {
     for exchange in exchanges {
         store.push(exchange);
     }
+    store.joined(&edges);
     drop(store);
     telemetry.spans().push_all(spans);
     kept
 }
 
-/// Each part as a span.
-fn spans(parts: &[What]) -> Vec<Span> {
+/// Each part as a span, with the edge that was found for it.
+fn spans(parts: &[What], edges: &[Joined]) -> Vec<Span> {
+    let edges: HashMap<SpanId, _> = edges
+        .iter()
+        .filter_map(|joined| Some((joined.span, joined.edge?)))
+        .collect();
     let span = |part: &What| match part {
-        What::Exchange(exchange) => as_span(exchange),
+        What::Exchange(exchange) => {
+            let mut span = as_span(exchange);
+            if let Some((edge, above)) = edges.get(&exchange.span) {
+                put_edge(&mut span, edge, *above);
+            }
+            span
+        }
         What::Span(span) => Span::clone(span),
     };
     parts.iter().map(span).collect()

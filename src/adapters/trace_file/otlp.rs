@@ -7,15 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::spans;
 use crate::stack::ServiceName;
-use crate::telemetry::{AttributeValue, Attributes, Scope, Span, SpanKind, SpanStatus, What};
+use crate::telemetry::{AttributeValue, Attributes, Scope, Span, SpanKind, SpanStatus};
 
-/// The parts, those of one program and library together.
-pub(super) fn write(parts: &[What]) -> Json {
+/// The spans, those of one program and library together.
+pub(super) fn write(spans: Vec<Span>) -> Json {
     let mut groups: Vec<(ServiceName, Arc<Scope>, Vec<Json>)> = Vec::new();
     let mut known: HashMap<(ServiceName, *const Scope), usize> = HashMap::new();
-    for span in spans(parts) {
+    for span in spans {
         let told = of_span(&span);
         // Those of one message share their scope; others are compared.
         let key = (span.service.clone(), Arc::as_ptr(&span.scope));

@@ -7,14 +7,20 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{Format, Read, read, write};
+use super::{Format, Read, read};
 use crate::corpus::corpus;
 use crate::telemetry::{
-    AttributeValue, Attributes, BodyHead, Exchange, ExchangeStatus, Headers, Scope, Span,
-    SpanEvent, SpanId, SpanKind, SpanLink, SpanStatus, Telemetry, TraceId, What,
+    AttributeValue, Attributes, BodyHead, Confidence, EdgeKind, Exchange, ExchangeStatus, Headers,
+    Joined, JoinedEdge, Rule, Scope, Span, SpanEvent, SpanId, SpanKind, SpanLink, SpanStatus,
+    Telemetry, TraceId, What,
 };
 
 const FORMATS: [Format; 3] = [Format::Otlp, Format::Jaeger, Format::Har];
+
+/// Without edges between them.
+fn write(format: Format, parts: &[What]) -> String {
+    super::write(format, parts, &[])
+}
 
 fn at(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(1_780_000_000_000_000_000 + i128::from(nanos)).unwrap()
@@ -157,6 +163,62 @@ fn what_is_written_is_read_back_in_every_format() {
         // And once more, from what was read.
         assert_eq!(reread(&write(format, &kept)).1, kept, "{format:?}");
     }
+}
+
+#[test]
+fn edges_that_were_found_are_read_back_in_every_format() {
+    let exchange = |trace, span, parent, callee| {
+        let one = exchange(trace, span, parent, callee);
+        What::Exchange(Arc::new(one))
+    };
+    let parts = [
+        exchange(1, 1, None, "web"),
+        exchange(2, 2, None, "orders"),
+        exchange(3, 3, None, "mail"),
+        exchange(1, 4, Some(1), "stock"),
+    ];
+    let joined = |span, trace, parent, above, rule, share, kind| {
+        let edge = JoinedEdge {
+            parent: SpanId(parent),
+            rule,
+            confidence: Confidence::of(share),
+            kind,
+        };
+        Joined {
+            span: SpanId(span),
+            trace: TraceId(trace),
+            edge: Some((edge, TraceId(above))),
+        }
+    };
+    let found = [
+        joined(2, 2, 1, 1, Rule::Assigned, 0.997, EdgeKind::Child),
+        joined(3, 3, 2, 2, Rule::Solo, 1.0, EdgeKind::Link),
+    ];
+    let known = Telemetry::default();
+    let mut store = known.exchanges();
+    parts
+        .iter()
+        .filter_map(What::exchange)
+        .for_each(|one| store.push(Exchange::clone(one)));
+    // What an exchange says itself is no news.
+    let told = joined(4, 1, 1, 1, Rule::Context, 1.0, EdgeKind::Child);
+    store.joined(&[found[0], found[1], told]);
+    drop(store);
+    let whole = known.parts(TraceId(3));
+    assert_eq!(whole.len(), 4, "they are one trace");
+    assert_eq!(known.edges(&whole), found);
+    for format in FORMATS {
+        let text = super::write(format, &whole, &known.edges(&whole));
+        let again = Arc::new(Telemetry::default());
+        read(text.as_bytes(), &again).unwrap_or_else(|why| panic!("{why}: {text}"));
+        let whole = again.parts(TraceId(3));
+        assert_eq!(whole.len(), 4, "{format:?}");
+        assert_eq!(again.edges(&whole), found, "{format:?}");
+    }
+    let jaeger: Json = serde_json::from_str(&super::write(Format::Jaeger, &whole, &found)).unwrap();
+    let references = &jaeger["data"][1]["spans"][0]["references"];
+    assert_eq!(references[0]["refType"], "FOLLOWS_FROM");
+    assert_eq!(references[0]["spanID"], "0000000000000001");
 }
 
 #[test]

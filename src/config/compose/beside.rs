@@ -2,12 +2,12 @@
 
 use super::super::checks::Drafts;
 use super::super::item::Item;
-use super::super::problem::{Severity, quoted};
+use super::super::problem::{Problem, quoted};
 use super::super::scope::Scope;
 use super::super::services::Draft;
 use super::into_stack::into_stack;
 use super::{Given, project};
-use crate::stack::Stack;
+use crate::stack::{ServiceName, Stack};
 
 /// What the compose files say.
 #[derive(Debug)]
@@ -18,10 +18,12 @@ pub(in crate::config) struct Base {
     pub(in crate::config) drafts: Drafts,
     /// All else.
     pub(in crate::config) stack: Stack,
+    /// What is wrong with it; of which service, if it is one's alone.
+    pub(in crate::config) problems: Vec<(Option<ServiceName>, Problem)>,
 }
 
-/// Reads the compose files that `compose` names, one or a list of them; what is wrong in them is noted, and is then all that
-/// counts of them.
+/// Reads the compose files that `compose` names, one or a list of them. When they cannot be read that is noted, and is all
+/// that counts of them.
 pub(in crate::config) fn read(
     item: &Item<'_>,
     name: Option<&Item<'_>>,
@@ -58,30 +60,25 @@ pub(in crate::config) fn read(
     if is_wrong {
         return None;
     }
-    let mapped = into_stack(&project, &[]);
+    let mut mapped = into_stack(&project);
     for file in &mapped.stack.also_read {
         scope.depends_on_file(file);
     }
-    let is_wrong = mapped
-        .problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
-    scope.problems.extend(mapped.problems);
     scope.rules.extend(mapped.rules);
-    if is_wrong {
-        return None;
-    }
     let mut stack = mapped.stack;
     let mut drafts = Drafts::new();
     for (name, mut service) in std::mem::take(&mut stack.services) {
         service.hold = scope.defaults.hold;
         service.watch_mode = scope.defaults.watch_mode;
         service.trace = scope.defaults.trace.unwrap_or(service.trace);
-        drafts.insert(name.to_string(), Draft::of(service, &item.key_span));
+        let mut draft = Draft::of(service, &item.key_span);
+        draft.port_places = mapped.doors.remove(&name).unwrap_or_default();
+        drafts.insert(name.to_string(), draft);
     }
     Some(Base {
         name: project.name.clone(),
         drafts,
         stack,
+        problems: mapped.problems,
     })
 }

@@ -7,7 +7,7 @@ use super::super::load::Loaded;
 use super::super::problem::Problem;
 use super::super::scope::normal;
 use super::super::source::shown_from;
-use super::into_stack::into_stack;
+use super::into_stack::{idle, into_stack, told};
 use super::{Given, Origin, Project, Setting, project};
 
 /// What decides which project these options mean.
@@ -46,8 +46,12 @@ fn loaded(project: Project, wanted: &[String]) -> Loaded {
     let read = if project.has_errors() {
         project.also_read
     } else {
-        let mapped = into_stack(&project, wanted);
-        loaded.problems.extend(mapped.problems);
+        let mut mapped = into_stack(&project);
+        let idle = idle(&mapped.stack, wanted);
+        let shared = mapped.shared_doors(&idle);
+        let problems = std::mem::take(&mut mapped.problems);
+        loaded.problems.extend(told(problems, &idle));
+        loaded.problems.extend(shared);
         loaded.rules = mapped.rules;
         if mapped.stack.services.is_empty() {
             let message = format!("no service of {} is to run", project.name);

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::environment::{self, Environment};
 use super::node::{Map, Node, Spot, Value};
 use super::reading::Reading;
-use super::{canonical, defaults, extend, fill, include, merge, objects, paths, schema, unique};
+use super::{
+    canonical, defaults, extend, fill, include, merge, objects, paths, schema, typed, unique,
+};
 
 /// What a set of files shares: those of the project, or those of one `include`.
 #[derive(Debug, Clone)]
@@ -42,7 +44,12 @@ pub(super) fn files(
     objects::check(&model, reading);
     paths::resolve(&mut model, &level.directory, reading);
     environment::resolve(&mut model, &level.environment);
-    all_read.then_some(model)
+    if !all_read {
+        // The model is of no use, but each value in it is right or wrong whatever the file says that cannot be read.
+        typed::settle(&mut model, reading);
+        return None;
+    }
+    Some(model)
 }
 
 /// Merges one document of a file onto the model.

@@ -188,7 +188,8 @@ fn port(port: &PortMapping) -> Value {
         IpAddr::V6(address) => format!("[{address}]:"),
     };
     let host = match port.host {
-        Some(host) => format!("{host}:"),
+        Some(host) if port.further == 0 => format!("{host}:"),
+        Some(host) => format!("{host}-{}:", host.saturating_add(port.further)),
         None if address.is_empty() => String::new(),
         None => ":".into(),
     };

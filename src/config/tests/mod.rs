@@ -1,6 +1,7 @@
 //! Stack files and what they mean, read against the folder `tests/data/config`.
 
 mod any_bytes;
+mod beside;
 mod corpus;
 mod faults;
 mod meaning;

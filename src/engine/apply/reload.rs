@@ -68,13 +68,43 @@ pub(super) fn take_over(state: &mut State, now: Moment, stack: Arc<Stack>, turn:
         state.services.insert(name.clone(), service);
     }
     let removed = remove(before, &mut state.services);
-    state.stack = stack;
+    let old = std::mem::replace(&mut state.stack, stack);
     state.prepared = false;
     turn.tell(Notice::StackReloaded {
         added,
         removed,
         changed,
     });
+    tell_of_shared(&old, &state.stack, turn);
+}
+
+/// Networks and volumes that are there stay as they were made: what is said of them otherwise now is not acted on.
+fn tell_of_shared(old: &Stack, new: &Stack, turn: &mut Turn) {
+    let networks = changed_keys(&old.networks, &new.networks);
+    if !networks.is_empty() {
+        turn.tell(Notice::Problem {
+            what: format!("network {networks}: what the stack file says now has no effect yet"),
+            remedy: "end this session and start again: networks are made at the start".into(),
+        });
+    }
+    let volumes = changed_keys(&old.volumes, &new.volumes);
+    if !volumes.is_empty() {
+        turn.tell(Notice::Problem {
+            what: format!("volume {volumes}: what the stack file says now has no effect on a volume that is there"),
+            remedy: "end this session; `boatyard down --volumes` removes the stack's volumes, with all their data, and \
+                     the next start makes them anew"
+                .into(),
+        });
+    }
+}
+
+/// The keys of which something else is said than before.
+fn changed_keys<T: PartialEq>(old: &IndexMap<String, T>, new: &IndexMap<String, T>) -> String {
+    let changed = new
+        .iter()
+        .filter(|(key, said)| old.get(*key).is_some_and(|before| before != *said));
+    let keys: Vec<&str> = changed.map(|(key, _)| key.as_str()).collect();
+    keys.join(", ")
 }
 
 /// A service that had left and is being stopped comes back.
@@ -184,4 +214,49 @@ fn run_part(service: &Service, runtime: Option<Runtime>) -> (Service, Option<u16
         None => {}
     }
     (rest, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Event, Options};
+    use crate::stack::{Network, Volume};
+
+    fn stack(internal: bool, driver: Option<&str>) -> Arc<Stack> {
+        let mut web = Service::named("web");
+        web.image = Some("web".into());
+        let network = Network {
+            internal,
+            ..Network::default()
+        };
+        let volume = Volume {
+            driver: driver.map(str::to_owned),
+            ..Volume::default()
+        };
+        Arc::new(Stack {
+            services: [(web.name.clone(), web)].into_iter().collect(),
+            networks: [("back".to_owned(), network)].into_iter().collect(),
+            volumes: [("data".to_owned(), volume)].into_iter().collect(),
+            ..Stack::default()
+        })
+    }
+
+    #[test]
+    fn what_is_not_made_anew_is_told() {
+        let (mut engine, _, _) = Engine::new(stack(false, None), Options::default());
+        let mut told = |stack: Arc<Stack>| {
+            let (_, notices) = engine.handle(Moment::START, Event::StackReloaded { stack });
+            let problems = notices.into_iter().filter_map(|notice| match notice {
+                Notice::Problem { what, .. } => Some(what),
+                _ => None,
+            });
+            problems.collect::<Vec<_>>()
+        };
+        assert_eq!(told(stack(false, None)), [""; 0]);
+        let both = told(stack(true, Some("nfs")));
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both[0].starts_with("network back: "), "{both:?}");
+        assert!(both[1].starts_with("volume data: "), "{both:?}");
+        assert_eq!(told(stack(true, Some("nfs"))), [""; 0]);
+    }
 }

@@ -134,6 +134,9 @@ fn ended(service: &ServiceState, completion: &super::Completion) -> Step {
     if let Some(old) = service.outdated().next() {
         return Step::Do(Intent::Stop { run: old.id });
     }
-    let cause = || completion.exit.cause();
-    Step::Rest((!completion.exit.is_success()).then(|| Hold::Ended { cause: cause() }))
+    let failed = || Hold::Ended {
+        cause: completion.exit.cause(),
+        has_sources: service.service.has_sources(),
+    };
+    Step::Rest((!completion.exit.is_success()).then(failed))
 }

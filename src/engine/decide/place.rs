@@ -55,7 +55,11 @@ fn free_replica(service: &ServiceState) -> Option<u32> {
 fn own_hold(service: &ServiceState) -> Option<Hold> {
     if service.crashes.gave_up {
         let attempts = service.crashes.count;
-        return Some(Hold::GaveUp { attempts });
+        let has_sources = service.service.has_sources();
+        return Some(Hold::GaveUp {
+            attempts,
+            has_sources,
+        });
     }
     if service.start_failures >= START_TRIES {
         let message = service

@@ -171,8 +171,18 @@ fn what_waits_says_for_what_and_how_long() {
         (Hold::BuildSlot, "waits for a free build slot, 3.2 s"),
         (Hold::Stopped, "stopped by hand"),
         (
-            Hold::GaveUp { attempts: 8 },
+            Hold::GaveUp {
+                attempts: 8,
+                has_sources: true,
+            },
             "gave up after 8 tries; save an edit or restart it",
+        ),
+        (
+            Hold::Ended {
+                cause: "exit code 1".into(),
+                has_sources: false,
+            },
+            "failed: exit code 1; restart it",
         ),
     ];
     for (hold, expected) in cases {
@@ -189,6 +199,9 @@ fn a_hold_that_differs_by_a_number_says_the_same() {
     };
     assert!(building(3).says_the_same(&building(4)));
     assert!(!building(3).says_the_same(&Hold::BuildSlot));
-    let gave_up = |attempts| Hold::GaveUp { attempts };
+    let gave_up = |attempts| Hold::GaveUp {
+        attempts,
+        has_sources: true,
+    };
     assert!(!gave_up(1).says_the_same(&gave_up(2)));
 }

@@ -249,15 +249,23 @@ impl Mesh {
     /// Ends when no relay has a request of this run under way. What was set before is done first, so a run that is no
     /// longer among a service's targets gets no new request after this has ended.
     pub fn drained(&self, run: u64) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.ask(Some(run))
+        self.ask(move |id| Told::Drained { id, run })
     }
 
     /// Ends when all that was said so far has been done by every relay.
     pub fn settled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.ask(None)
+        self.ask(|id| Told::Ask { id })
     }
 
-    fn ask(&self, run: Option<u64>) -> impl Future<Output = ()> + Send + 'static + use<> {
+    /// Lets nobody through any more. Ends when every relay has told of all exchanges, those under way included.
+    pub fn farewell(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.ask(|id| Told::Farewell { id })
+    }
+
+    fn ask<T: Fn(u64) -> Told>(
+        &self,
+        told: T,
+    ) -> impl Future<Output = ()> + Send + 'static + use<T> {
         let mut state = self.state();
         let mut answers = Vec::new();
         state.questions += 1;
@@ -268,10 +276,7 @@ impl Mesh {
                 line.waiting.insert(id, tell);
                 answers.push(told);
             }
-            relay.tell(&match run {
-                Some(run) => Told::Drained { id, run },
-                None => Told::Ask { id },
-            });
+            relay.tell(&told(id));
         }
         async move {
             for answer in answers {
@@ -495,7 +500,7 @@ impl Inner {
                     let _ = self.news.send(MeshNews::Dropped { exchanges: dropped });
                 }
             }
-            Word::Done { id } => {
+            Word::Done { id } | Word::Over { id } => {
                 let mut state = locked(&self.state);
                 let line = state.relays.get_mut(relay).and_then(|it| it.line.as_mut());
                 let waiting = line

@@ -104,12 +104,13 @@ struct Inside(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    relay: Relay,
+    routes: Arc<Routes>,
+    /// What connections share, until it is over; and what closes with the last of them.
+    open: Mutex<Option<(Relay, mpsc::Receiver<Infallible>)>>,
     callers: Callers,
     table: Mutex<Table>,
     words: mpsc::UnboundedSender<Word>,
-    _stage: watch::Sender<Stage>,
-    _alive: mpsc::Receiver<Infallible>,
+    stage: watch::Sender<Stage>,
 }
 
 /// Which services are at which port, and who is declared to call whom.
@@ -134,25 +135,26 @@ impl Inside {
     fn new(telemetry: Arc<Telemetry>, words: mpsc::UnboundedSender<Word>, outbox: Outbox) -> Self {
         let (stage, stages) = watch::channel(Stage::Open);
         let (alive, last) = mpsc::channel(1);
+        let routes = Arc::new(Routes::counted_in(telemetry));
         let relay = Relay {
-            routes: Arc::new(Routes::counted_in(telemetry)),
+            routes: Arc::clone(&routes),
             recorder: Recorder::new(move |exchange| outbox.put(exchange)),
             limits: Arc::new(Limits::default()),
             stage: stages,
             alive,
         };
         Self(Arc::new(Shared {
-            relay,
+            routes,
+            open: Mutex::new(Some((relay, last))),
             callers: Callers::default(),
             table: Mutex::default(),
             words,
-            _stage: stage,
-            _alive: last,
+            stage,
         }))
     }
 
     fn obey(&self, told: Told) {
-        let routes = &self.0.relay.routes;
+        let routes = &self.0.routes;
         match told {
             Told::Target { service, target } => routes.set(&service, target),
             Told::Policy { service, policy } => routes.set_policy(&service, policy),
@@ -179,11 +181,27 @@ impl Inside {
                     this.say(Word::Done { id });
                 });
             }
+            Told::Farewell { id } => {
+                tokio::spawn(self.clone().farewell(id));
+            }
         }
     }
 
+    /// Lets nobody in any more and what is under way end, then says so.
+    async fn farewell(self, id: u64) {
+        let open = self.open().take();
+        if let Some((relay, mut last)) = open {
+            relay.end(&self.0.stage, &mut last).await;
+        }
+        self.say(Word::Over { id });
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<(Relay, mpsc::Receiver<Infallible>)>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn forget(&self, service: &ServiceName) {
-        self.0.relay.routes.forget(service);
+        self.0.routes.forget(service);
         let mut table = self.table();
         table.calls.remove(service);
         table.names.remove(service);
@@ -256,7 +274,10 @@ impl Inside {
             callee: to,
             port,
         });
-        connection::relay(self.0.relay.clone(), edge, stream).await;
+        let relay = self.open().as_ref().map(|(relay, _)| relay.clone());
+        if let Some(relay) = relay {
+            connection::relay(relay, edge, stream).await;
+        }
     }
 
     /// Which of several services at one port a connection is meant for: by the name that it asks for, else by whom its

@@ -36,12 +36,25 @@ pub(super) async fn speak(
                 Word::Exchanges { exchanges, dropped }
             }),
         };
-        let Some(Ok(bytes)) = word.map(|word| frame(&word)) else {
-            return;
-        };
-        if to.write_all(&bytes).await.is_err() {
+        let Some(word) = word else { return };
+        if let Word::Over { .. } = &word {
+            while let Some((exchanges, dropped)) = outgoing.rest() {
+                if !say(&mut to, &Word::Exchanges { exchanges, dropped }).await {
+                    return;
+                }
+            }
+        }
+        if !say(&mut to, &word).await {
             return;
         }
+    }
+}
+
+/// Whether the other side is still there.
+async fn say(to: &mut (impl AsyncWrite + Unpin), word: &Word) -> bool {
+    match frame(word) {
+        Ok(bytes) => to.write_all(&bytes).await.is_ok(),
+        Err(_) => false,
     }
 }
 

@@ -63,9 +63,24 @@ impl Outgoing {
         if self.take.recv_many(&mut batch, BATCH).await == 0 {
             return None;
         }
+        Some(self.taken(batch))
+    }
+
+    /// The same of those that are there already; `None`: there are no more.
+    pub(super) fn rest(&mut self) -> Option<(Vec<Exchange>, u64)> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Ok(exchange) = self.take.try_recv()
+        {
+            batch.push(exchange);
+        }
+        (!batch.is_empty()).then(|| self.taken(batch))
+    }
+
+    fn taken(&self, batch: Vec<Exchange>) -> (Vec<Exchange>, u64) {
         let bytes = batch.iter().map(Exchange::footprint).sum();
         self.counts.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Some((batch, self.counts.dropped.swap(0, Ordering::Relaxed)))
+        (batch, self.counts.dropped.swap(0, Ordering::Relaxed))
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) enum Told {
     Ask { id: u64 },
     /// Answer when no request of this run is under way.
     Drained { id: u64, run: u64 },
+    /// Let nobody in any more, let what is under way end, and answer when all of it was told.
+    Farewell { id: u64 },
 }
 
 /// What a relay says.
@@ -65,6 +67,8 @@ pub(super) enum Word {
     Hello { key: String },
     /// The answer to what carried this number.
     Done { id: u64 },
+    /// The same, behind all exchanges that have ended before.
+    Over { id: u64 },
     /// Exchanges that have ended, and how many more were lost since the last time.
     Exchanges {
         exchanges: Vec<Exchange>,

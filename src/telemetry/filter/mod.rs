@@ -11,8 +11,10 @@
 //! `?ordtmo` finds a text by some of its letters in this order: the first begins a word, each other one follows in the same
 //! word or begins one of the next few. Values and texts may stand in quotes. `service=orders,web` means one of these. What does not have a field
 //! (a log line has no status) is not let through by a question about it. The word `error` finds requests and spans that
-//! failed, and whatever has that word; in quotes it is only a text.
+//! failed, and whatever has that word; in quotes it is only a text. The word `fault` does the same for requests to which
+//! something was done on purpose.
 
+mod fault;
 mod fuzzy;
 mod parse;
 mod remark;

@@ -1,6 +1,7 @@
 //! Reads the filter language.
 
 use super::FilterError;
+use super::fault::FaultKind;
 use super::fuzzy::Fuzzy;
 use super::term::{FIELDS, NameField, Node, NumberField, Order, Test, number};
 use crate::telemetry::level::Level;
@@ -157,9 +158,11 @@ impl<'a> Parser<'a> {
         let quoted = self.rest().starts_with(['"', '\'']);
         let text = self.value()?;
         let search = Search::any_case(&text).map_err(|why| wrong_at(at, why))?;
-        let failed = !quoted && text.eq_ignore_ascii_case("error");
-        Ok(if failed {
+        let is_word = |word| !quoted && text.eq_ignore_ascii_case(word);
+        Ok(if is_word("error") {
             Node::Error(search)
+        } else if is_word("fault") {
+            Node::AnyFault(search)
         } else {
             Node::Text(search)
         })
@@ -215,6 +218,7 @@ impl<'a> Parser<'a> {
             match field.as_str() {
                 "level" => level_node(op, &value).map_err(wrong),
                 "trace" => trace_node(op, &value).map_err(wrong),
+                "fault" => fault_node(op, &value).map_err(wrong),
                 _ => Err(unknown(question)),
             }
         }?;
@@ -448,4 +452,24 @@ fn trace_node(op: &str, value: &str) -> Result<Node, String> {
         return Err(format!("a trace's id is hexadecimal, and {value:?} is not"));
     }
     Ok(Node::Trace(value.to_ascii_lowercase()))
+}
+
+fn fault_node(op: &str, value: &str) -> Result<Node, String> {
+    match op {
+        "~" => return Search::regex(value).map(Node::FaultHas),
+        "=" => {}
+        _ => return Err(format!("a fault has no order; use = or ~ instead of {op}")),
+    }
+    let one = |name: &str| {
+        let mut all = FaultKind::NAMES.iter();
+        let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            let names = FaultKind::NAMES.map(|(name, _)| name).join(", ");
+            format!(
+                "there is no fault {name}; faults are {names}, and the word fault alone finds any"
+            )
+        })
+    };
+    let kinds = value.split(',').map(one);
+    Ok(Node::Faults(kinds.collect::<Result<_, _>>()?))
 }

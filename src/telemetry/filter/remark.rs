@@ -47,6 +47,10 @@ impl Subject for Remark<'_> {
         self.level >= Level::Error
     }
 
+    fn fault(&self) -> Option<&str> {
+        None
+    }
+
     fn level(&self) -> Option<Level> {
         Some(self.level)
     }

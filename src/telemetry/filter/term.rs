@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
+use super::fault::FaultKind;
 use super::fuzzy::Fuzzy;
 use crate::stack::ServiceName;
 use crate::telemetry::exchange::{Exchange, ExchangeStatus};
@@ -39,6 +40,10 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
     ("ms", "time taken: 100, 1.5s"),
     ("held", "time held: 100, 1.5s"),
     ("bytes", "size of the answer's body"),
+    (
+        "fault",
+        "what was done to it on purpose: latency, error, abort, bandwidth; the word alone: anything",
+    ),
     ("trace", "id of the trace, or its beginning"),
     (
         "field.NAME",
@@ -74,6 +79,12 @@ pub(super) enum Node {
     NumberIs(NumberField, Order, f64),
     /// A level.
     Level(Order, Level),
+    /// One of these was done to it on purpose.
+    Faults(Vec<FaultKind>),
+    /// Something was done to it on purpose, or has that word.
+    AnyFault(Search),
+    /// Has this in the words of what was done to it on purpose.
+    FaultHas(Search),
     /// A trace whose id begins so.
     Trace(String),
     /// What is said under a name of its own.
@@ -176,6 +187,8 @@ pub(super) trait Subject {
     fn number(&self, field: NumberField) -> Option<f64>;
     /// Whether it is a request or a span that failed.
     fn failed(&self) -> bool;
+    /// What was done to it on purpose, in words, if it is a request and something was.
+    fn fault(&self) -> Option<&str>;
     /// How serious it is, if it says so.
     fn level(&self) -> Option<Level>;
     /// Whether it belongs to a trace whose id begins so.
@@ -209,6 +222,11 @@ impl Node {
                 order.holds(found.and_then(|found| found.partial_cmp(wanted)))
             }
             Self::Level(order, level) => order.holds(subject.level().map(|found| found.cmp(level))),
+            Self::Faults(kinds) => subject
+                .fault()
+                .is_some_and(|words| kinds.iter().any(|kind| kind.is_in(words))),
+            Self::AnyFault(search) => subject.fault().is_some() || search.is_in(&subject.text()),
+            Self::FaultHas(search) => subject.fault().is_some_and(|words| search.is_in(words)),
             Self::Trace(beginning) => subject.is_of_trace(beginning),
             Self::Field(name, test) => subject.field(name).is_some_and(|value| test.holds(&value)),
         }
@@ -275,6 +293,10 @@ impl Subject for Line<'_> {
         false
     }
 
+    fn fault(&self) -> Option<&str> {
+        None
+    }
+
     fn number(&self, field: NumberField) -> Option<f64> {
         (field == NumberField::Run).then_some(self.line.line.run as f64)
     }
@@ -331,6 +353,10 @@ impl Subject for Exchange {
 
     fn failed(&self) -> bool {
         self.is_error()
+    }
+
+    fn fault(&self) -> Option<&str> {
+        self.injected.as_deref()
     }
 
     fn number(&self, field: NumberField) -> Option<f64> {
@@ -393,6 +419,10 @@ impl Subject for Span {
         self.is_error()
     }
 
+    fn fault(&self) -> Option<&str> {
+        None
+    }
+
     fn number(&self, field: NumberField) -> Option<f64> {
         match field {
             NumberField::Run => self.run.map(|run| run as f64),
@@ -440,6 +470,13 @@ impl Subject for What {
 
     fn failed(&self) -> bool {
         self.is_error()
+    }
+
+    fn fault(&self) -> Option<&str> {
+        match self {
+            Self::Exchange(one) => one.fault(),
+            Self::Span(one) => one.fault(),
+        }
     }
 
     fn level(&self) -> Option<Level> {

@@ -49,6 +49,57 @@ fn exchange(caller: Option<&str>, status: ExchangeStatus, millis: u64) -> Exchan
 }
 
 #[test]
+fn faults_are_asked_for_by_their_kind() {
+    let suffered = |words: Option<&str>| Exchange {
+        injected: words.map(Into::into),
+        ..exchange(Some("web"), ExchangeStatus::Http(200), 7)
+    };
+    let passes = |words, filter: &str| {
+        let asked = Filter::parse(filter).unwrap_or_else(|wrong| panic!("{filter}: {wrong}"));
+        asked.matches_exchange(&suffered(words))
+    };
+    for (words, kinds) in [
+        (Some("200 ms later"), &["latency"][..]),
+        (Some("200 ms later, answered 503"), &["latency", "error"]),
+        (Some("broken off"), &["abort"]),
+        (
+            Some("5 ms later, at most 1 kB/s"),
+            &["latency", "bandwidth"],
+        ),
+        (None, &[]),
+    ] {
+        for kind in ["latency", "error", "abort", "bandwidth"] {
+            let has = kinds.contains(&kind);
+            assert_eq!(
+                passes(words, &format!("fault={kind}")),
+                has,
+                "{words:?} {kind}"
+            );
+            assert_eq!(
+                passes(words, &format!("fault!={kind}")),
+                !has,
+                "{words:?} {kind}"
+            );
+        }
+        assert_eq!(passes(words, "fault=error,bandwidth"), kinds.len() == 2);
+        assert_eq!(passes(words, "fault"), words.is_some(), "{words:?}");
+        assert_eq!(passes(words, "service=orders not FAULT"), words.is_none());
+        assert!(!passes(words, "\"fault\""), "in quotes it is a text");
+    }
+    assert!(passes(Some("answered 503"), "fault~50[0-9]"));
+    let said = line("web", Stream::Stdout, "segmentation fault");
+    assert!(Filter::parse("fault").unwrap().matches_line(&said));
+    assert!(!Filter::parse("fault=error").unwrap().matches_line(&said));
+    for wrong in ["fault=slow", "fault>1", "fault~("] {
+        let why = Filter::parse(wrong).unwrap_err().to_string();
+        assert!(
+            wrong != "fault=slow" || why.contains("latency, error, abort"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
 fn fields_of_lines_are_asked_for_by_name() {
     let json =
         r#"{"level":"info","msg":"paid","user":{"id":17,"name":"Ann Lee"},"took":"1.5s","ms":120}"#;
@@ -274,7 +325,11 @@ fn what_is_wrong_is_told_with_its_place() {
 #[test]
 fn every_field_can_be_asked_for() {
     for (field, meaning) in Filter::FIELDS {
-        let value = if *field == "level" { "info" } else { "1" };
+        let value = match *field {
+            "level" => "info",
+            "fault" => "latency",
+            _ => "1",
+        };
         assert!(
             Filter::parse(&format!("{field}={value}")).is_ok(),
             "{field}"

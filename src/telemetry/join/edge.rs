@@ -37,6 +37,30 @@ impl Rule {
         }
     }
 
+    /// Every rule and its name, as files have it.
+    const NAMES: [(Self, &'static str); 7] = [
+        (Self::Context, "context"),
+        (Self::Header, "header"),
+        (Self::OpenTelemetry, "own-spans"),
+        (Self::Contained, "contained"),
+        (Self::Token, "token"),
+        (Self::Assigned, "timing"),
+        (Self::Solo, "alone"),
+    ];
+
+    /// Its name, as files have it.
+    pub fn name(self) -> &'static str {
+        let mut all = Self::NAMES.iter();
+        all.find(|(rule, _)| *rule == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// The rule of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::NAMES.iter();
+        all.find(|(_, known)| *known == name).map(|(rule, _)| *rule)
+    }
+
     /// Whether the services themselves say so; otherwise it is inferred, and to be drawn as such.
     pub fn is_told(self) -> bool {
         matches!(self, Self::Context | Self::Header | Self::OpenTelemetry)

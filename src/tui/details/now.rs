@@ -108,10 +108,16 @@ fn starts(service: &ServiceState) -> Option<Fact> {
         1 => "1 restart".to_owned(),
         count => format!("{count} restarts"),
     };
+    let times = |count| match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let is_done = service.completed.as_ref();
+    let is_done = is_done.is_some_and(|done| done.exit.is_success());
     let ends = match service.ends {
-        0 => "none because it ended by itself".to_owned(),
-        1 => "it ended by itself once".to_owned(),
-        count => format!("it ended by itself {count} times"),
+        0 => "it never ended unasked".to_owned(),
+        count if is_done => format!("it ran to its end {}", times(count)),
+        count => format!("it ended unasked {}", times(count)),
     };
     let row = match service.crashes.count {
         0 | 1 => String::new(),

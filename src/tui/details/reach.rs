@@ -1,5 +1,6 @@
 //! How a service is reached, which files it has, and which networks it is on.
 
+use super::what::process_port;
 use super::{Fact, Source, list, set, size, told, yes};
 use crate::engine::ServiceState;
 use crate::stack::{
@@ -18,7 +19,14 @@ pub(super) fn doors(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
         label = "";
     }
     let exposed: Vec<String> = definition.expose.iter().map(u16::to_string).collect();
-    facts.extend(list("listens on", &exposed));
+    facts.extend(list("listens on", &exposed).map(|fact| {
+        // Its stack file tells of containers; a process is told by `PORT` where to listen.
+        if service.runtime == Some(Runtime::Process) {
+            let words = format!("{} in a container, says the stack file", exposed.join(", "));
+            return Fact::new("listens on", words).role(Role::Dim);
+        }
+        fact
+    }));
     facts.extend(yes(
         "requests",
         !definition.trace,
@@ -29,13 +37,17 @@ pub(super) fn doors(source: Source<'_>, service: &ServiceState) -> Vec<Fact> {
 
 fn door(source: Source<'_>, service: &ServiceState, port: &PortMapping, label: &str) -> Fact {
     let wanted = match port.host {
-        Some(host) => format!("{}:{host}", bracketed(port.address)),
+        Some(host) if port.further == 0 => format!("{}:{host}", bracketed(port.address)),
+        Some(host) => {
+            let last = host.saturating_add(port.further);
+            format!("{}:{host}-{last}", bracketed(port.address))
+        }
         None => format!("{}, any free port", bracketed(port.address)),
     };
-    let to = if service.runtime == Some(Runtime::Process) {
-        "its own port".to_owned()
-    } else {
-        port.container.to_string()
+    let to = match (service.runtime, process_port(service)) {
+        (Some(Runtime::Process), Some(port)) => format!("{port}, which its process was given"),
+        (Some(Runtime::Process), None) => "the port that its process is given".to_owned(),
+        _ => port.container.to_string(),
     };
     if port.protocol == Protocol::Udp {
         let words = format!("{wanted} → {to}, UDP, published by the engine");
@@ -44,7 +56,7 @@ fn door(source: Source<'_>, service: &ServiceState, port: &PortMapping, label: &
     let name = &service.service.name;
     let open = source.telemetry.whereabouts().door(name, port.container);
     match open.map(|address| address.to_string()) {
-        Some(open) if port.host.is_some() && open != wanted => {
+        Some(open) if port.host.is_some() && port.further == 0 && open != wanted => {
             let words = format!("{open} → {to}, because {wanted} is taken");
             Fact::new(label, words).role(Role::Waiting).copies(open)
         }

@@ -193,16 +193,21 @@ fn given_port(source: Source<'_>, service: &ServiceState) -> Option<Fact> {
         return None;
     }
     let port = match service.runtime? {
-        Runtime::Process => service.runs.iter().rev().find_map(|run| match run.place {
-            Some(Place::Process { port, .. }) => Some(port),
-            _ => None,
-        }),
+        Runtime::Process => process_port(service),
         // Compose gives none.
         Runtime::Container if source.state.stack.naming != Naming::Boatyard => None,
         Runtime::Container => service.service.port(),
     }?;
     let fact = Fact::new("PORT", format!("{port}, given by Boatyard"));
     Some(fact.copies(port.to_string()).role(Role::Dim))
+}
+
+/// The port that its newest process was given.
+pub(super) fn process_port(service: &ServiceState) -> Option<u16> {
+    service.runs.iter().rev().find_map(|run| match run.place {
+        Some(Place::Process { port, .. }) => Some(port),
+        _ => None,
+    })
 }
 
 /// What happens when its files are saved.

@@ -46,7 +46,11 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
             Action::Older => kind.is_some(),
             _ => true,
         });
-        keys(&bindings, theme, room)
+        let enter = match &ui.mode {
+            Mode::Typing(typing) => submits(&typing.what),
+            _ => None,
+        };
+        keys(&bindings, enter, theme, room)
     };
     frame.render_widget(spread(left, right, area.width), area);
 }
@@ -152,18 +156,60 @@ fn standing<'a>(scene: Scene<'_>, service: &'a ServiceState) -> Vec<Span<'a>> {
     ]
 }
 
-/// As many keys as there is room for; the help's own is always among them.
-fn keys<'a>(bindings: &[&'a Bound], theme: &Theme, room: usize) -> Vec<Span<'a>> {
+/// What `enter` does with what is typed, where that is another thing than to keep it.
+fn submits(what: &Asked) -> Option<&'static str> {
+    match what {
+        Asked::Command { .. } => Some("run it"),
+        Asked::Time => Some("go there"),
+        Asked::Faults { .. } => Some("set them"),
+        Asked::LinesFile => Some("write it"),
+        Asked::Name { .. } => Some("name it"),
+        Asked::Search
+        | Asked::TraceSearch
+        | Asked::DetailsSearch
+        | Asked::LogFilter
+        | Asked::TraceFilter
+        | Asked::NoticeFilter => None,
+    }
+}
+
+/// How little a key may be left out: what leads back is the last, then come the help's own and what ends it all.
+fn rank(binding: &Bound) -> Option<u8> {
+    match (binding.action, binding.short) {
+        (Action::Back | Action::Leave, _) => Some(0),
+        (_, "keys") => Some(1),
+        (_, "quit") => Some(2),
+        _ => None,
+    }
+}
+
+/// As many keys as there is room for; what leads back is always among them, or the help's own where nothing does.
+fn keys<'a>(
+    bindings: &[&'a Bound],
+    enter: Option<&'static str>,
+    theme: &Theme,
+    room: usize,
+) -> Vec<Span<'a>> {
     let shown = bindings.iter().filter(|binding| !binding.short.is_empty());
-    let (help, others): (Vec<&&'a Bound>, Vec<&&'a Bound>) =
-        shown.partition(|binding| matches!(binding.short, "keys" | "quit"));
+    let (mut kept, others): (Vec<&&'a Bound>, Vec<&&'a Bound>) =
+        shown.partition(|binding| rank(binding).is_some());
+    kept.sort_by_key(|binding| rank(binding));
     let of = |binding: &'a Bound| {
+        let word = enter.filter(|_| binding.action == Action::Submit);
+        let word = word.unwrap_or(binding.short);
         [
             Span::styled(binding.keys[0].as_str(), theme.style(Role::Accent)),
-            Span::styled(format!(" {}  ", binding.short), theme.style(Role::Dim)),
+            Span::styled(format!(" {word}  "), theme.style(Role::Dim)),
         ]
     };
-    let last: Vec<Span<'a>> = help.iter().flat_map(|binding| of(binding)).collect();
+    let mut last: Vec<Span<'a>> = Vec::new();
+    for binding in kept {
+        let next = of(binding);
+        if !last.is_empty() && spans_width(&last) + spans_width(&next) > room {
+            break;
+        }
+        last.extend(next);
+    }
     let mut spans = Vec::new();
     for binding in others {
         let next = of(binding);

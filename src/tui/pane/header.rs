@@ -20,6 +20,33 @@ pub(in crate::tui) const WINDOW: Duration = Duration::from_secs(15);
 pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     frame.render_widget(Block::new().style(scene.theme.surface()), area);
     let theme = scene.theme;
+    let mut right = Vec::new();
+    if area.width >= 30 {
+        right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
+        right.push(Span::raw(" "));
+    }
+    let fits = |left: &[Span<'_>], right: &[Span<'_>]| {
+        spans_width(left) + spans_width(right) < usize::from(area.width)
+    };
+    let mut left = standing(scene, area.width >= 60);
+    if !fits(&left, &right) {
+        // Whose requests suffer on purpose is said in full before counts are.
+        left = standing(scene, false);
+    }
+    if !fits(&left, &right) {
+        right.clear();
+    }
+    let mut figures = traffic(scene);
+    if fits(&left, &[figures.as_slice(), right.as_slice()].concat()) {
+        figures.append(&mut right);
+        right = figures;
+    }
+    frame.render_widget(spread(left, right, area.width), area);
+}
+
+/// The stack, and how it stands as a whole.
+fn standing(scene: Scene<'_>, roomy: bool) -> Vec<Span<'_>> {
+    let theme = scene.theme;
     let mut left = vec![
         Span::raw(" "),
         Span::styled(
@@ -28,7 +55,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         ),
         Span::raw("  "),
     ];
-    left.extend(counts(scene.state, theme, area.width >= 60));
+    left.extend(counts(scene.state, theme, roomy));
     let held = scene.telemetry.held().total();
     if held > 0 {
         left.push(Span::styled(
@@ -41,17 +68,7 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
         left.push(Span::styled("solo   ", style));
     }
     left.extend(faults(scene.state, theme));
-    let mut right = Vec::new();
-    if area.width >= 30 {
-        right.extend(engine(&scene.state.engine_link, theme, area.width >= 60));
-        right.push(Span::raw(" "));
-    }
-    let mut figures = traffic(scene);
-    if spans_width(&left) + spans_width(&figures) + spans_width(&right) < usize::from(area.width) {
-        figures.append(&mut right);
-        right = figures;
-    }
-    frame.render_widget(spread(left, right, area.width), area);
+    left
 }
 
 /// To whose requests something is done on purpose: what goes wrong there is no fault of theirs.

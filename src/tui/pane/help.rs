@@ -6,13 +6,16 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
 use crate::text;
-use crate::tui::draw::{lines, spread};
+use crate::tui::draw::{by_words, lines, spread};
 use crate::tui::keys::{Keymap, Where};
 use crate::tui::layout::top;
 use crate::tui::theme::{Role, Theme};
 
-/// Columns of one row of the help.
-const COLUMN: u16 = 54;
+/// Columns of the keys of a row.
+const KEYS: usize = 18;
+/// Columns of a row: at least so many where there are two beside each other, and at most so many.
+const LEAST: u16 = 54;
+const MOST: u16 = 84;
 
 pub(in crate::tui) fn render(
     frame: &mut Frame<'_>,
@@ -21,12 +24,18 @@ pub(in crate::tui) fn render(
     scrolled: usize,
     theme: &Theme,
 ) {
-    let mut blocks = blocks(keymap, places, theme);
+    let two = screen.width >= LEAST * 2 + 6;
+    let room = if two {
+        (screen.width - 6) / 2
+    } else {
+        screen.width.saturating_sub(4)
+    };
+    let column = room.min(longest(keymap, places));
+    let mut blocks = blocks(keymap, places, column, theme);
     if !keymap.problems.is_empty() {
-        blocks.insert(0, problems(keymap, theme));
+        blocks.insert(0, problems(keymap, column, theme));
     }
     let rows: usize = blocks.iter().map(Vec::len).sum();
-    let two = screen.width >= COLUMN * 2 + 6;
     let (left, right) = if two {
         halves(&blocks, rows)
     } else {
@@ -35,7 +44,7 @@ pub(in crate::tui) fn render(
     let height = u16::try_from(left.len().max(right.len()))
         .unwrap_or(u16::MAX)
         .saturating_add(3);
-    let width = if two { COLUMN * 2 + 6 } else { COLUMN + 4 };
+    let width = if two { column * 2 + 6 } else { column + 4 };
     let area = centred(screen, width, height);
     let is_cut = height > area.height;
     let hint = if is_cut {
@@ -55,48 +64,50 @@ pub(in crate::tui) fn render(
 }
 
 /// What is wrong with the person's own keys, in rows.
-fn problems<'a>(keymap: &Keymap, theme: &Theme) -> Vec<Line<'a>> {
+fn problems<'a>(keymap: &Keymap, column: u16, theme: &Theme) -> Vec<Line<'a>> {
     let heading = "Your own keys: what is wrong with their file";
     let mut block = vec![Line::from(Span::styled(
         heading,
         theme.style(Role::Failed).bold(),
     ))];
     for problem in &keymap.problems {
-        let mut rest = problem.as_str();
-        while !rest.is_empty() {
-            let row = text::cut(rest, usize::from(COLUMN));
-            // At a space, if there is one not too far from the end.
-            let cut = match row.rfind(' ') {
-                Some(space) if row.len() < rest.len() && space > row.len() / 2 => space + 1,
-                _ => row.len().max(1),
-            };
-            let (row, more) = rest.split_at(cut.min(rest.len()));
-            block.push(Line::from(Span::styled(
-                row.to_owned(),
-                theme.style(Role::Text),
-            )));
-            rest = more;
-        }
+        let rows = by_words(problem, usize::from(column));
+        block.extend(
+            rows.into_iter()
+                .map(|row| Line::from(Span::styled(row, theme.style(Role::Text)))),
+        );
     }
     block.push(Line::default());
     block
 }
 
-/// One block for each place: its heading, and its keys.
-fn blocks<'a>(keymap: &Keymap, places: &[Where], theme: &Theme) -> Vec<Vec<Line<'a>>> {
+/// Columns of the longest row.
+fn longest(keymap: &Keymap, places: &[Where]) -> u16 {
+    let bindings = keymap.working(places).into_iter();
+    let words = bindings.map(|binding| text::width(binding.words)).max();
+    let most = u16::try_from(KEYS + words.unwrap_or(0)).unwrap_or(MOST);
+    most.clamp(LEAST, MOST)
+}
+
+/// One block for each place: its heading, and its keys. What is long goes on in a row below.
+fn blocks<'a>(keymap: &Keymap, places: &[Where], column: u16, theme: &Theme) -> Vec<Vec<Line<'a>>> {
+    let room = usize::from(column).saturating_sub(KEYS).max(1);
     let bindings = keymap.working(places);
     let block = |place: &Where| {
         let here = bindings.iter().filter(|binding| binding.at == *place);
-        let rows = here.map(|binding| {
-            let keys = format!("{:<18}", binding.keys.join(" "));
-            spread(
-                vec![
-                    Span::styled(keys, theme.style(Role::Accent)),
-                    Span::styled(binding.words, theme.style(Role::Text)),
-                ],
-                Vec::new(),
-                COLUMN,
-            )
+        let rows = here.flat_map(|binding| {
+            let mut keys = format!("{:<KEYS$}", binding.keys.join(" "));
+            by_words(binding.words, room).into_iter().map(move |words| {
+                let keys = std::mem::replace(&mut keys, " ".repeat(KEYS));
+                spread(
+                    vec![
+                        Span::styled(keys, theme.style(Role::Accent)),
+                        Span::styled(words, theme.style(Role::Text)),
+                    ],
+                    Vec::new(),
+                    column,
+                )
+            })
         });
         let heading = Line::from(Span::styled(place.words(), theme.style(Role::Strong)));
         let mut block = vec![heading];

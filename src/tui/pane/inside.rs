@@ -75,7 +75,12 @@ fn note<'a>(terminal: Option<&Terminal>, theme: &Theme) -> Vec<Span<'a>> {
     }
     match terminal.standing() {
         Standing::Opening => spans.push(Span::styled("opening  ", theme.style(Role::Busy))),
-        Standing::Ended(_) => spans.push(Span::styled("over  ", theme.style(Role::Dim))),
+        Standing::Ended(_) => {
+            spans.push(Span::styled("over  ", theme.style(Role::Dim)));
+            let closes = Span::styled("enter or esc closes", theme.style(Role::Accent));
+            spans.push(closes);
+            return spans;
+        }
         Standing::Open(_) => {}
     }
     spans.push(leave);

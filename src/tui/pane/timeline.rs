@@ -2,6 +2,8 @@
 
 mod axis;
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -10,7 +12,7 @@ use ratatui::widgets::Block;
 
 use super::Scene;
 use super::log_line::wrapped;
-use crate::engine::{ServiceState, State};
+use crate::engine::{Moment, ServiceState, State};
 use crate::stack::ServiceName;
 use crate::text;
 use crate::tui::bins::{self, Sign, Window, merged};
@@ -18,7 +20,7 @@ use crate::tui::draw::{Title, clip, empty, lines, spans_width, title};
 use crate::tui::layout::{Pane, top};
 use crate::tui::startup::Path;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::timeline::{Row, What};
+use crate::tui::timeline::{Event, Row, What};
 use crate::tui::timeline_view::TimelineView;
 use crate::tui::trace_view::first_shown;
 use crate::tui::words;
@@ -386,9 +388,10 @@ impl Drawn<'_> {
         told.extend(events.iter().map(|event| {
             let tells = matches!(event.what, What::Wait | What::Unhealthy(_) | What::Held);
             let took = event.until.map(|until| until.since(event.from));
+            let apart = apart(event, self.window, at);
             match took.filter(|_| tells) {
-                Some(took) => format!("{} ({})", event.words, text::duration(took)),
-                None => event.words.clone(),
+                Some(took) => format!("{apart}{} ({})", event.words, text::duration(took)),
+                None => format!("{apart}{}", event.words),
             }
         }));
         if told.is_empty() {
@@ -396,6 +399,26 @@ impl Drawn<'_> {
         }
         spans.push(Span::styled(told.join(" · "), theme.style(Role::Text)));
         spans
+    }
+}
+
+/// How long before or after the cursor's own moment something began (or failed) that stands in the same column, which may
+/// be much time; nothing of what only goes on there.
+fn apart(event: &Event, window: Window, at: Moment) -> String {
+    let failed = matches!(event.what, What::Build { failed: true, .. });
+    let seen = event.until.filter(|_| failed).unwrap_or(event.from);
+    let here = Window {
+        from: at,
+        columns: 1,
+        ..window
+    };
+    if here.column_of(seen).is_none() {
+        return String::new();
+    }
+    match (seen.since(at), at.since(seen)) {
+        (Duration::ZERO, Duration::ZERO) => String::new(),
+        (Duration::ZERO, before) => format!("{} earlier: ", text::duration(before)),
+        (after, _) => format!("{} later: ", text::duration(after)),
     }
 }
 

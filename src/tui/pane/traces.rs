@@ -104,12 +104,17 @@ fn why_empty(scene: Scene<'_>, view: &TraceView) -> String {
             view.filtered()
         );
     }
-    let mut doors = scene
-        .state
-        .services
-        .values()
-        .flat_map(|service| &service.service.ports);
-    match doors.find_map(|port| port.host) {
+    let known = scene.telemetry.whereabouts();
+    let mut doors = scene.state.services.values().flat_map(|service| {
+        let ports = service.service.ports.iter();
+        ports.map(|port| (&service.service.name, port))
+    });
+    // Where it is, which may be elsewhere than the stack file says.
+    let port = doors.find_map(|(name, port)| {
+        let open = known.door(name, port.container).map(|open| open.port());
+        port.host.map(|host| open.unwrap_or(host))
+    });
+    match port {
         Some(port) => format!("No requests yet. Try http://127.0.0.1:{port}/"),
         None => "No requests yet, and no service has a front door (`ports`).".into(),
     }

@@ -17,6 +17,9 @@ const WITHIN: Duration = Duration::from_secs(3);
 /// How long it may take to go by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How long the kernel and the engine may take to be done with what was killed: a busy machine takes its time.
+const KILLED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Sends every process whose environment has `$1` the signal `$2`. Only what the shell itself can do is used.
 const SEND: &str = r#"for e in /proc/[0-9]*/environ; do
 while read -r l || [ -n "$l" ]; do
@@ -37,15 +40,15 @@ pub(super) async fn end(
 ) -> Result<(), String> {
     if let Some(shell) = shell {
         send(engine, container, shell, mark, "HUP").await;
-        gone(engine, exec).await;
+        gone(engine, exec, GRACE).await;
         // What it started may have stayed, though it has gone itself.
         send(engine, container, shell, mark, "KILL").await;
-        if gone(engine, exec).await {
+        if gone(engine, exec, KILLED_WITHIN).await {
             return Ok(());
         }
     }
     kill_from_here(engine, container, exec).await;
-    if gone(engine, exec).await {
+    if gone(engine, exec, KILLED_WITHIN).await {
         return Ok(());
     }
     Err("it cannot be ended from outside, and goes on until its container ends".into())
@@ -68,9 +71,9 @@ async fn send(
     drop(exec::exec_with(engine, &container.id, config, "kill", WITHIN).await);
 }
 
-/// Whether it has ended, soon.
-async fn gone(engine: &ContainerEngine, exec: &str) -> bool {
-    tokio::time::timeout(GRACE, exec::exit_code(engine, exec))
+/// Whether it ends within that time.
+async fn gone(engine: &ContainerEngine, exec: &str, within: Duration) -> bool {
+    tokio::time::timeout(within, exec::exit_code(engine, exec))
         .await
         .is_ok()
 }

@@ -14,7 +14,7 @@ use bollard::query_parameters::{
 };
 use hyper::{Method, StatusCode};
 
-use self::pump::Outcome;
+use self::pump::{Ending, Outcome};
 use super::exec;
 use super::find::ContainerEngine;
 use super::frames::Demux;
@@ -43,6 +43,9 @@ const KILLED: i64 = 128;
 
 /// How long the engine may take to know the exit code of what has ended.
 const CODE_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long the last output of what was ended may come.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// Opens a terminal inside a run and stays with it to its end, which the terminal then tells.
 pub(super) async fn stay(shared: &Shared, run: RunId, what: Inside, mut inside: terminals::Inside) {
@@ -144,10 +147,11 @@ async fn started(
         let (engine, exec) = (engine.clone(), exec.clone());
         async move { resize_exec(&engine, &exec, size).await }
     };
-    let outcome = pump::run(attached, Demux::new(true), inside, resize, async {
-        ending::end(engine, container, &exec, shell.as_deref(), &mark).await
-    })
-    .await;
+    let ending = Ending {
+        end: ending::end(engine, container, &exec, shell.as_deref(), &mark),
+        last: LAST_OUTPUT,
+    };
+    let outcome = pump::run(attached, Demux::new(true), inside, resize, ending).await;
     match outcome {
         Outcome::Asked(Ok(())) => Ok("ended, as you asked".into()),
         Outcome::Asked(Err(why)) => Ok(why),
@@ -249,7 +253,11 @@ async fn own(
             }
         }
     };
-    let detach = async { Ok(()) };
+    // Its program goes on, so there is no last output to wait for.
+    let detach = Ending {
+        end: async { Ok(()) },
+        last: Duration::ZERO,
+    };
     match pump::run(attached, Demux::new(tty), inside, resize, detach).await {
         Outcome::Asked(_) => Ok("detached; its program goes on".into()),
         Outcome::Over => Ok("its program ended".into()),

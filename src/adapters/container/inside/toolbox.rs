@@ -16,7 +16,7 @@ use super::super::holder::{self, ensure_image};
 use super::super::life::remove_container;
 use super::super::model::{Container, Shared};
 use super::super::words::reason;
-use super::pump::{self, Outcome};
+use super::pump::{self, Ending, Outcome};
 use crate::adapters::inside::told;
 use crate::adapters::state::proc;
 use crate::engine::Exit;
@@ -198,8 +198,12 @@ async fn attached(
         drop(engine.client.kill_container(id, None).await);
         Ok(())
     };
+    let ending = Ending {
+        end,
+        last: super::LAST_OUTPUT,
+    };
     Ok(
-        match pump::run(attached, Demux::new(true), inside, resize, end).await {
+        match pump::run(attached, Demux::new(true), inside, resize, ending).await {
             Outcome::Asked(_) => "ended, as you asked".into(),
             Outcome::Over => exit_words(engine, id).await,
         },

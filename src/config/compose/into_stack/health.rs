@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::node::Node;
-use super::get;
+use super::{Mapping, get};
 use crate::stack::{CommandWords, Health, Healthcheck, ImageHealth, Probe};
 
 /// Compose's schedule where the file does not say.
@@ -65,6 +65,26 @@ pub(super) fn read(service: &Node, awaited: bool) -> Asking {
         health: Some(schedule(Some(check), Probe::Exec(words))),
         check: Some(engine_check(Some(check), test)),
         of_image: ImageHealth::Off,
+    }
+}
+
+/// Tells of a check that begins a command and has none: the engine would make it, and it would never succeed.
+pub(super) fn check_command(service: &Node, mapping: &mut Mapping<'_>) {
+    let Some(check) = service.get("healthcheck") else {
+        return;
+    };
+    if get::flag(check, "disable") == Some(true) {
+        return;
+    }
+    let Some(test) = check.get("test") else {
+        return;
+    };
+    if let [way] = test.members()
+        && let Some(way @ ("CMD" | "CMD-SHELL")) = way.as_text()
+    {
+        let message = format!("healthcheck.test: {way} has no command, so it would never succeed");
+        let help = format!("write [\"{way}\", \"COMMAND\"], or [\"NONE\"] for no check");
+        mapping.error(&test.at, message, &help);
     }
 }
 

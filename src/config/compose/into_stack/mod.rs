@@ -11,13 +11,14 @@ mod shared;
 mod unheard;
 mod watch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::super::problem::{Place, Problem};
+use super::super::doors::{self, Door};
+use super::super::problem::{Place, Problem, Severity};
 use super::super::{file, signal};
 use super::Project;
 use super::node::{Node, Spot};
@@ -119,10 +120,12 @@ const ACTED_ON: &[&str] = &[
 pub(in crate::config) struct Mapped {
     /// The stack. It can be run when none of the problems is an error.
     pub(in crate::config) stack: Stack,
-    /// What is wrong with it, and what is not acted on.
-    pub(in crate::config) problems: Vec<Problem>,
+    /// What is wrong with it, and what is not acted on; of which service, if it is one's alone.
+    pub(in crate::config) problems: Vec<(Option<ServiceName>, Problem)>,
     /// Where the watch rules of each service stand, in their order.
     pub(in crate::config) rules: Vec<(ServiceName, Place)>,
+    /// Where the front doors of each service stand, in their order.
+    pub(in crate::config) doors: HashMap<ServiceName, Vec<Option<Place>>>,
 }
 
 /// The state of one mapping.
@@ -133,13 +136,13 @@ struct Mapping<'a> {
     also_read: Vec<PathBuf>,
     problems: Vec<Problem>,
     rules: Vec<(ServiceName, Place)>,
+    doors: HashMap<ServiceName, Vec<Option<Place>>>,
     /// Which of the problems each service has.
     of_services: Vec<(ServiceName, Range<usize>)>,
 }
 
-/// The stack of a project. What is wrong with services that are not among the `wanted` ones or needed by them is left out,
-/// unless nobody is wanted in particular.
-pub(in crate::config) fn into_stack(project: &Project, wanted: &[String]) -> Mapped {
+/// The stack of a project.
+pub(in crate::config) fn into_stack(project: &Project) -> Mapped {
     let mut mapping = Mapping {
         project,
         configs: IndexMap::new(),
@@ -147,6 +150,7 @@ pub(in crate::config) fn into_stack(project: &Project, wanted: &[String]) -> Map
         also_read: project.also_read.clone(),
         problems: Vec::new(),
         rules: Vec::new(),
+        doors: HashMap::new(),
         of_services: Vec::new(),
     };
     mapping.configs = shared::files("configs", &mut mapping);
@@ -174,23 +178,54 @@ pub(in crate::config) fn into_stack(project: &Project, wanted: &[String]) -> Map
         secrets: mapping.secrets,
         ..Stack::default()
     };
-    let idle = idle(&stack, wanted);
-    let idle = mapping
-        .of_services
-        .iter()
-        .filter(|(name, _)| idle.contains(name));
-    let left_out: Vec<Range<usize>> = idle.map(|(_, range)| range.clone()).collect();
-    let problems = mapping.problems.into_iter().enumerate();
-    let problems = problems.filter(|(index, _)| !left_out.iter().any(|it| it.contains(index)));
+    let Mapping {
+        problems,
+        rules,
+        doors,
+        of_services,
+        ..
+    } = mapping;
+    let whose = |index: usize| {
+        let mut all = of_services.iter();
+        let (name, _) = all.find(|(_, range)| range.contains(&index))?;
+        Some(name.clone())
+    };
+    let problems = problems.into_iter().enumerate();
     Mapped {
         stack,
-        problems: problems.map(|(_, problem)| problem).collect(),
-        rules: mapping.rules,
+        problems: problems
+            .map(|(index, problem)| (whose(index), problem))
+            .collect(),
+        rules,
+        doors,
+    }
+}
+
+impl Mapped {
+    /// A warning for each front door whose port another one has that is to run: together they cannot be opened.
+    pub(in crate::config) fn shared_doors(&self, idle: &BTreeSet<ServiceName>) -> Vec<Problem> {
+        let services = self.stack.services.values();
+        let running = services.filter(|service| !idle.contains(&service.name));
+        let doors = running.flat_map(|service| {
+            let places = self.doors.get(&service.name).into_iter().flatten();
+            service.ports.iter().zip(places).map(|(port, place)| Door {
+                service: service.name.as_str(),
+                port,
+                place: place.clone(),
+            })
+        });
+        let mut problems = doors::shared(doors);
+        for problem in &mut problems {
+            // Only some of the project may be wanted, and `--ports auto` moves one.
+            problem.severity = Severity::Warning;
+            problem.help("give one of them another port, or name the services that are to run");
+        }
+        problems
     }
 }
 
 /// The services that are not to run where these are wanted.
-fn idle(stack: &Stack, wanted: &[String]) -> BTreeSet<ServiceName> {
+pub(in crate::config) fn idle(stack: &Stack, wanted: &[String]) -> BTreeSet<ServiceName> {
     let known = wanted.iter().map(ServiceName::new);
     let known: Vec<ServiceName> = known.filter(|it| stack.services.contains_key(it)).collect();
     if known.is_empty() {
@@ -202,6 +237,17 @@ fn idle(stack: &Stack, wanted: &[String]) -> BTreeSet<ServiceName> {
         .filter(|name| !needed.contains(*name))
         .cloned()
         .collect()
+}
+
+/// What is wrong, but for what is so with services that are not to run.
+pub(in crate::config) fn told(
+    problems: Vec<(Option<ServiceName>, Problem)>,
+    idle: &BTreeSet<ServiceName>,
+) -> impl Iterator<Item = Problem> {
+    let problems = problems.into_iter();
+    problems
+        .filter(|(of, _)| of.as_ref().is_none_or(|name| !idle.contains(name)))
+        .map(|(_, problem)| problem)
 }
 
 impl Mapping<'_> {
@@ -300,7 +346,10 @@ fn service(name: &str, node: &Node, mapping: &mut Mapping<'_>) -> Service {
     service.working_dir = get::text(node, "working_dir");
     service.user = get::text(node, "user");
     service.environment = environment(node);
-    service.ports = ports::doors(node, mapping);
+    let doors = ports::doors(node, mapping);
+    let places = doors.iter().map(|(_, place)| place.clone()).collect();
+    mapping.doors.insert(service.name.clone(), places);
+    service.ports = doors.into_iter().map(|(door, _)| door).collect();
     service.expose = ports::exposed(node);
     if let Some(build) = &service.build {
         for port in build::exposed(build) {
@@ -319,6 +368,7 @@ fn service(name: &str, node: &Node, mapping: &mut Mapping<'_>) -> Service {
         .map(|(name, address)| format!("{name}:{address}"))
         .collect();
     life(&mut service, node);
+    health::check_command(node, mapping);
     for (rule, at) in watch::read(node, mapping) {
         if let Some(place) = at.at.place() {
             mapping.rules.push((service.name.clone(), place));

@@ -2,18 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::super::super::problem::Place;
 use super::super::node::Node;
 use super::Mapping;
 use super::get;
 use crate::stack::{PortMapping, Protocol};
 
 /// The front doors of a service. Where the file gives no address, they are on 127.0.0.1: Compose means every address of
-/// this machine, which Boatyard opens only when that is written.
-pub(super) fn doors(service: &Node, mapping: &mut Mapping<'_>) -> Vec<PortMapping> {
+/// this machine, which Boatyard opens only when that is written. Each with its place, if it has one.
+pub(super) fn doors(
+    service: &Node,
+    mapping: &mut Mapping<'_>,
+) -> Vec<(PortMapping, Option<Place>)> {
     let ports = service.get("ports").map(Node::members).unwrap_or_default();
     ports
         .iter()
-        .filter_map(|port| door(port, mapping))
+        .filter_map(|port| Some((door(port, mapping)?, port.at.place())))
         .collect()
 }
 
@@ -32,16 +36,23 @@ fn door(port: &Node, mapping: &mut Mapping<'_>) -> Option<PortMapping> {
         None | Some("") => IpAddr::V4(Ipv4Addr::LOCALHOST),
         Some(text) => text.trim_matches(['[', ']']).parse().ok()?,
     };
-    // Of a range of ports of this machine, any one is meant: the first.
     let published = get::text(port, "published").unwrap_or_default();
-    let first = published.split('-').next().unwrap_or_default();
-    let host = first.parse().ok().filter(|port| *port > 0);
+    let (host, further) = published_ports(&published);
     Some(PortMapping {
         address,
         host,
+        further,
         container,
         protocol,
     })
+}
+
+/// The port of this machine, and how many above it will do as well.
+fn published_ports(text: &str) -> (Option<u16>, u16) {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let host = first.parse().ok().filter(|port: &u16| *port > 0);
+    let last: u16 = last.parse().unwrap_or(0);
+    (host, host.map_or(0, |first| last.saturating_sub(first)))
 }
 
 /// The further TCP ports it listens on.

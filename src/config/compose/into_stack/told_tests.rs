@@ -97,6 +97,66 @@ secrets: { kept: { external: true } }
 }
 
 #[test]
+fn a_check_without_a_command_is_refused() {
+    for (test, wrong) in [
+        ("[CMD]", true),
+        ("[\"CMD-SHELL\"]", true),
+        ("[NONE]", false),
+        ("[CMD, up]", false),
+        ("CMD", false),
+        ("[]", false),
+    ] {
+        let web = format!("  web: {{ image: a, healthcheck: {{ test: {test} }} }}\n");
+        let folder = folder_of(&[(
+            "compose.yaml",
+            &format!("services:\n{web}  db: {{ image: a }}\n"),
+        )]);
+        let all = load(folder.path());
+        assert_eq!(all.stack.is_none(), wrong, "{test}: {:?}", said(&all));
+        let db = Options {
+            directory: Some(folder.path().to_owned()),
+            services: vec!["db".into()],
+            ..Options::default()
+        };
+        let db = entry::load(&db).expect("the file is there");
+        assert!(db.stack.is_some(), "{test}: {:?}", said(&db));
+    }
+}
+
+#[test]
+fn a_port_that_two_services_have_is_told_unless_one_of_them_is_not_to_run() {
+    let folder = folder_of(&[(
+        "compose.yaml",
+        "services:
+  web: { image: a, ports: [\"8080:80\"] }
+  api: { image: a, ports: [\"9090:90\", \"0.0.0.0:8080:80\"] }
+  dns: { image: a, ports: [\"8080:80/udp\"] }
+  any: { image: a, ports: [\"8070-8090:80\"] }
+  old: { image: a, ports: [\"8080:80\"], profiles: [old] }
+",
+    )]);
+    let load = |services: &[&str]| {
+        let options = Options {
+            directory: Some(folder.path().to_owned()),
+            services: services.iter().map(ToString::to_string).collect(),
+            ..Options::default()
+        };
+        said(&entry::load(&options).expect("the file is there"))
+    };
+    let shared = "3: port 8080 of this machine is used by the services \"web\" and \"api\"";
+    assert_eq!(load(&[]), [shared]);
+    assert_eq!(load(&["web", "api"]), [shared]);
+    assert_eq!(load(&["web", "dns", "any"]), [""; 0]);
+}
+
+#[test]
+fn of_a_range_any_port_will_do() {
+    let web = service("services:\n  web: { image: a, ports: [\"8000-8010:80\", \"90:90\"] }\n");
+    let ports = web.ports.iter().map(|port| (port.host, port.further));
+    assert_eq!(ports.collect::<Vec<_>>(), [(Some(8000), 10), (Some(90), 0)]);
+}
+
+#[test]
 fn every_file_that_was_read_is_remembered() {
     let folder = folder_of(&[
         (

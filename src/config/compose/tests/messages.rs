@@ -18,6 +18,31 @@ fn check(folder: &Folder, expected: &str) {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_hides_nothing_of_the_others() {
+    let files = [
+        ("one.yaml", "services:\n  web: [\n"),
+        (
+            "two.yaml",
+            "services:\n  db:\n    image: x\n    healthcheck: {interval: 5 parsecs}\n    depends_on: [web]\n",
+        ),
+    ];
+    let folder =
+        Folder::new(&files).with(|given| given.files = vec!["one.yaml".into(), "two.yaml".into()]);
+    let problems = folder.read().problems;
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let place = problem.place.as_ref();
+            let place = place.map(|place| (place.file.clone(), place.line));
+            let (file, line) = place.unwrap_or_default();
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            format!("{name}:{line}")
+        })
+        .collect();
+    assert_eq!(lines, ["one.yaml:2", "two.yaml:4"], "{problems:?}");
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest() {
     check(
         &one("services:\n  web:\n    image: x\n    prots: [\"80:80\"]\n"),

@@ -7,7 +7,7 @@ use crate::engine::{ServiceState, Status};
 use crate::stack::{Condition, ServiceName};
 use crate::telemetry::{EdgeRates, Rates};
 use crate::text;
-use crate::tui::draw::{clip, spread};
+use crate::tui::draw::{by_words, clip, spread};
 use crate::tui::service_map::{MapEdge, MapNode};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
@@ -29,7 +29,7 @@ pub(super) fn card(
     if !waits {
         name.push(Span::styled(format!("  {word}"), theme.style(Role::Dim)));
     }
-    let place = Span::styled(format!("layer {layer}"), theme.style(Role::Border));
+    let place = Span::styled(format!("layer {layer}"), theme.style(Role::Dim));
     card.push(spread(name, vec![place], room));
     if waits {
         let status = service.map_or(Status::Waiting, ServiceState::status);
@@ -211,33 +211,6 @@ fn per_second(rates: &Rates) -> String {
     } else {
         format!("{:.0}", rates.per_second)
     }
-}
-
-/// A sentence in rows of at most so many columns, as far as its words fit; its last two words, a time and its unit, stay
-/// together.
-fn by_words(sentence: &str, room: usize) -> Vec<String> {
-    let mut words: Vec<&str> = sentence.split(' ').collect();
-    let unit = words.len().checked_sub(2).filter(|at| {
-        let starts = words[*at].starts_with(|letter: char| letter.is_ascii_digit());
-        starts && words[at + 1].len() < 3
-    });
-    let together;
-    if let Some(at) = unit {
-        together = words[at..].join(" ");
-        words.truncate(at);
-        words.push(&together);
-    }
-    let mut rows: Vec<String> = Vec::new();
-    for word in words {
-        match rows.last_mut() {
-            Some(row) if text::width(row) + 1 + text::width(word) <= room => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            _ => rows.push(word.to_owned()),
-        }
-    }
-    rows
 }
 
 #[cfg(test)]
