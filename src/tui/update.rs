@@ -186,8 +186,7 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
             return inside::act(ui, known, action);
         }
         Action::Axis(_) | Action::Leave | Action::EndInside => {}
-        Action::Merge => merge(ui),
-        Action::Wrap => wrap(ui),
+        Action::Merge | Action::Wrap => how_lines_stand(ui, action),
         Action::Palette => ui.mode = palette(),
         Action::Older | Action::Newer | Action::GiveName | Action::Named | Action::Forget => {
             named::act(ui, known, action);
@@ -215,6 +214,14 @@ fn act_anywhere(ui: &mut Ui, known: Known<'_>, action: Action) -> Option<Wish> {
 
 fn by_one(down: bool) -> isize {
     if down { 1 } else { -1 }
+}
+
+fn how_lines_stand(ui: &mut Ui, action: Action) {
+    if action == Action::Merge {
+        merge(ui);
+    } else {
+        wrap(ui);
+    }
 }
 
 fn of_the_service(ui: &mut Ui, state: &State, action: Action) -> Option<Wish> {
