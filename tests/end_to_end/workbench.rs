@@ -58,11 +58,12 @@ fn all_about_a_service_is_a_key_away() {
     terminal.shows(&["4 ready"]);
     terminal.press("i");
     // What the session alone knows: where it is reached. And what is measured.
-    let door = format!("127.0.0.1:{} → its own port", copy.port);
+    let door = format!("127.0.0.1:{} → ", copy.port);
     terminal.shows(&[
         "Details",
         "exec python3 -u app.py",
         &door,
+        ", which its process was given",
         "address",
         "ORDERS_URL",
         "http://127.0.0.1:",

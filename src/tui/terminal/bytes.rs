@@ -20,8 +20,8 @@ pub(super) enum Told {
     Attributes,
 }
 
-/// How long what follows `ESC` may take: longer than a slow line delays a piece, shorter than a person notices.
-const ESCAPE: Duration = Duration::from_millis(20);
+/// How long what follows `ESC` may take: terminals send a sequence at once, and `esc` itself is to be answered within a frame.
+const ESCAPE: Duration = Duration::from_millis(8);
 /// How long the rest of an answer or a paste may take.
 const REST: Duration = Duration::from_secs(1);
 
