@@ -10,7 +10,7 @@ use super::perform::{self, Ids};
 use super::turn::Turn;
 use super::{
     CheckProgress, CheckState, Effect, EngineLink, Event, Faults, Goal, Held, Hold, Moment, Notice,
-    Phase, RuntimeChoice, ServiceState, Smoke, State, Switch, TerminalSize, Verdict, apply,
+    Phase, RuntimeChoice, ServiceState, Shared, Smoke, State, Switch, TerminalSize, Verdict, apply,
     deadline, route,
 };
 use crate::stack::Stack;
@@ -169,6 +169,7 @@ fn first_state(stack: Arc<Stack>, options: Options) -> State {
         wanted_runtime: options.runtime,
         engine_link: EngineLink::Unknown,
         stack_problems: Vec::new(),
+        shared: Shared::default(),
         prepared: false,
         terminal: TerminalSize::default(),
         terminal_told: true,

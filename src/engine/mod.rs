@@ -43,7 +43,7 @@ pub use notice::{LiveSummary, Notice, Noticed, Stages, Verdict};
 pub use state::{
     Ahead, BuildState, CheckProgress, CheckState, Completion, Crashes, Given, Goal, Held, Image,
     PendingEdits, Phase, QueuedSync, Routing, Run, RunHealth, RunPhase, RuntimeChoice,
-    ServiceState, Smoke, State, Switch, Syncing, Wanted,
+    ServiceState, Shared, Smoke, State, Switch, Syncing, Wanted,
 };
 pub use status::Status;
 pub use timeline::{ChangeStory, Changes, Fate, Way};

@@ -12,7 +12,9 @@ use super::{
     Faults, Hold, Moment, Place, ProbeAnswer, RunId, StartFailure, SyncCopy, SyncId, TerminalSize,
     Verdict, WaitingEdits,
 };
-use crate::stack::{Check, Health, Runtime, Service, ServiceName, Stack, Then, WatchMode};
+use crate::stack::{
+    Check, Health, Network, Runtime, Service, ServiceName, Stack, Then, Volume, WatchMode,
+};
 
 /// The truth of a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,8 @@ pub struct State {
     pub engine_link: EngineLink,
     /// Problems of the stack file that was saved last, if it was refused.
     pub stack_problems: Vec<String>,
+    /// What was first said of the networks and volumes that all services share: they are made but once.
+    pub shared: Shared,
     /// Whether the world has been told of this stack: what to watch, which doors to make.
     pub prepared: bool,
     /// How large the terminals of runs are to be.
@@ -45,6 +49,15 @@ pub struct State {
     pub faults: Faults,
     /// Whether front doors are to let one request in at a time.
     pub solo: Switch,
+}
+
+/// Networks and volumes by their keys.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shared {
+    /// Networks as they were first defined.
+    pub networks: IndexMap<String, Network>,
+    /// Volumes as they were first defined.
+    pub volumes: IndexMap<String, Volume>,
 }
 
 /// Something that is on or off.

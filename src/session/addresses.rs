@@ -80,6 +80,12 @@ impl FrontDoor {
         let ports = first..=first.saturating_add(self.further);
         ports.map(move |port| SocketAddr::new(ip, port))
     }
+
+    /// Whether it may stand here.
+    fn allows(&self, at: SocketAddr) -> bool {
+        let any = self.address.port() == 0 && self.address.ip() == at.ip();
+        any || self.addresses().any(|address| address == at)
+    }
 }
 
 /// The front doors that a stack wants: those that may stand at one port only come first.
@@ -140,7 +146,10 @@ pub(super) fn open_front_doors(
     for door in front_doors(stack) {
         let (edge, address) = (door.edge.clone(), door.address);
         let stood = doors.place(&edge);
-        if stood.is_some_and(|(wanted, _)| wanted == address) {
+        let stays = |(wanted, at): (SocketAddr, SocketAddr)| {
+            wanted == address && (any_port || door.allows(at))
+        };
+        if stood.is_some_and(stays) {
             continue;
         }
         let opened = open(doors, &door);

@@ -1,7 +1,8 @@
 //! What is done with a recorded request or trace: sent again, saved as a check, written into a file.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -213,8 +214,17 @@ fn of(format: TraceFormat) -> Format {
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), String> {
-    let opened = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    // Bodies of requests are nobody else's business.
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(path);
+    let written = opened.and_then(|mut file| {
+        let written = file.write_all(text.as_bytes());
+        // A torn file would be in the way of the next try; that it cannot be removed is the lesser problem.
+        if written.is_err() {
+            fs::remove_file(path).unwrap_or_default();
+        }
+        written
+    });
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => "there is such a file already".into(),
         _ => error.to_string(),
@@ -404,7 +414,7 @@ mod tests {
             }
         );
         let again = Arc::new(Telemetry::default());
-        let read = trace_file::read(&std::fs::read(&file).unwrap(), &again).unwrap();
+        let read = trace_file::read(&fs::read(&file).unwrap(), &again).unwrap();
         assert_eq!(read.exchanges, 1);
         for (traces, file) in [
             (vec![], file),

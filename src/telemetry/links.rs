@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::exchange::{SpanId, TraceId};
 use super::join::{Joined, JoinedEdge};
 
-/// Fragments on a way up; more are not followed.
+/// Fragments on a way up; no longer way is made.
 const MOST_DEEP: usize = 256;
 
 /// The edges that were found.
@@ -30,7 +30,7 @@ impl Links {
         };
         self.edges.insert(news.span, edge);
         let hangs = self.up.contains_key(&news.trace);
-        if above == news.trace || hangs || self.root(above) == news.trace {
+        if above == news.trace || hangs || self.top(above).is_none_or(|top| top == news.trace) {
             return;
         }
         self.up.insert(news.trace, (news.span, above));
@@ -73,14 +73,19 @@ impl Links {
     }
 
     /// The fragment at the top of the trace that this one is part of.
-    pub(super) fn root(&self, mut trace: TraceId) -> TraceId {
+    pub(super) fn root(&self, trace: TraceId) -> TraceId {
+        self.top(trace).unwrap_or(trace)
+    }
+
+    /// The same, unless it is too far away.
+    fn top(&self, mut trace: TraceId) -> Option<TraceId> {
         for _ in 0..MOST_DEEP {
             match self.up.get(&trace) {
                 Some((_, above)) => trace = *above,
-                None => break,
+                None => return Some(trace),
             }
         }
-        trace
+        None
     }
 
     /// The fragment and all below it.
@@ -147,6 +152,22 @@ mod tests {
         assert_eq!((parts(&links, 1), links.edge(SpanId(2))), (vec![1], None));
         links.forget_fragment(TraceId(9));
         assert_eq!(links.root(TraceId(3)), TraceId(3));
+    }
+
+    #[test]
+    fn a_circle_is_not_made_however_long_it_is() {
+        let mut links = Links::default();
+        for at in 0..1000_u64 {
+            links.set(&news(
+                at,
+                u128::from(at),
+                Some((at + 1, u128::from(at) + 1)),
+            ));
+        }
+        links.set(&news(1000, 1000, Some((0, 0))));
+        for at in 0..=1000_u128 {
+            assert!(links.parts(TraceId(at)).len() <= 1001);
+        }
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -65,7 +66,11 @@ pub(super) fn file(typed: &str, home: Option<&Path>) -> Result<PathBuf, String> 
 /// Writes it; what came of that, in words. `None`: it was told to stop, and left nothing.
 pub(super) fn write(export: &Export, telemetry: &Telemetry, stop: &AtomicBool) -> Option<String> {
     let mut options = OpenOptions::new();
-    let opened = options.write(true).create_new(true).open(&export.file);
+    let opened = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&export.file);
     let written = opened.and_then(|file| lines(export, telemetry, stop, file));
     let path = export.file.display();
     match written {

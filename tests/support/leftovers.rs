@@ -21,14 +21,22 @@ pub(crate) fn remove_once() {
             } else {
                 "{{.ID}}"
             };
-            let format = format!("{{{{.Label \"boatyard.stack\"}}}}\t{name}");
+            let format = format!(
+                "{{{{.Label \"boatyard.stack\"}}}}\t{{{{.Label \"boatyard.directory\"}}}}\t{name}"
+            );
             let filter = ["--filter", "label=boatyard.stack", "--format", &format];
             let left = docker(&[list, &filter].concat());
             let left: Vec<&str> = left
                 .lines()
-                .filter_map(|line| line.split_once('\t'))
-                .filter(|(stack, _)| is_left(stack, |pid| Path::new("/proc").join(pid).is_dir()))
-                .map(|(_, name)| name)
+                .filter_map(|line| {
+                    let (stack, rest) = line.split_once('\t')?;
+                    let (folder, name) = rest.split_once('\t')?;
+                    Some((stack, Path::new(folder), name))
+                })
+                // Nobody keeps a stack of his own among temporary files.
+                .filter(|(_, folder, _)| folder.starts_with(std::env::temp_dir()))
+                .filter(|(stack, ..)| is_left(stack, |pid| Path::new("/proc").join(pid).is_dir()))
+                .map(|(.., name)| name)
                 .collect();
             if !left.is_empty() {
                 docker(&[remove, &left].concat());

@@ -167,7 +167,7 @@ impl Life {
             let inspected = self.inspect().await;
             let exit = ending::exit(&ended, inspected.as_ref(), sink.as_ref());
             if !self.over && self.restarting.is_none() {
-                self.ask_who_ended_it();
+                self.ask_who_ended_it(ending::finished_at(inspected.as_ref()));
             }
             let (Some(reply), false, Some(mut sink)) = (self.restarting.take(), self.over, sink)
             else {
@@ -193,7 +193,7 @@ impl Life {
     }
 
     /// Nobody here did. It is found out beside all else: its end is told at once.
-    fn ask_who_ended_it(&self) {
+    fn ask_who_ended_it(&self, ended: Timestamp) {
         if let Some(engine) = self.shared.link.engine() {
             let wires = self.shared.wires.clone();
             let service = self.request.start.service.name.clone();
@@ -202,7 +202,7 @@ impl Life {
                 wires,
                 self.id(),
                 service,
-                self.run_id(),
+                (self.run_id(), ended),
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! What the engine is asked to create for a run.
 
 use std::collections::HashMap;
+use std::net::UdpSocket;
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as EngineMount,
@@ -345,13 +346,13 @@ fn ports(
     (exposed, bindings)
 }
 
-/// A port of this machine as the engine is told it, which itself takes the first free one of a range.
+/// A port of this machine as the engine is told it: of a range the first that is free, because not every engine knows ranges.
 fn published(port: &PortMapping) -> String {
     let first = port.host.unwrap_or(0);
-    match port.further {
-        0 => first.to_string(),
-        further => format!("{first}-{}", first.saturating_add(further)),
-    }
+    let mut range = first..=first.saturating_add(port.further);
+    let is_free = |at: &u16| UdpSocket::bind((port.address, *at)).is_ok();
+    let free = (port.further > 0).then(|| range.find(is_free)).flatten();
+    free.unwrap_or(first).to_string()
 }
 
 /// Lines of the hosts file.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::super::turn::Turn;
-use super::super::{Moment, Notice, RunPhase, ServiceState, State, Wanted};
+use super::super::{Moment, Notice, RunPhase, ServiceState, Shared, State, Wanted};
 use super::mode;
 use super::probe::becomes_ready;
 use crate::stack::{Protocol, Runtime, Service, ServiceName, Stack};
@@ -75,19 +75,19 @@ pub(super) fn take_over(state: &mut State, now: Moment, stack: Arc<Stack>, turn:
         removed,
         changed,
     });
-    tell_of_shared(&old, &state.stack, turn);
+    tell_of_shared(&mut state.shared, &old, &state.stack, turn);
 }
 
 /// Networks and volumes that are there stay as they were made: what is said of them otherwise now is not acted on.
-fn tell_of_shared(old: &Stack, new: &Stack, turn: &mut Turn) {
-    let networks = changed_keys(&old.networks, &new.networks);
+fn tell_of_shared(made: &mut Shared, old: &Stack, new: &Stack, turn: &mut Turn) {
+    let networks = changed_keys(&mut made.networks, &old.networks, &new.networks);
     if !networks.is_empty() {
         turn.tell(Notice::Problem {
             what: format!("network {networks}: what the stack file says now has no effect yet"),
             remedy: "end this session and start again: networks are made at the start".into(),
         });
     }
-    let volumes = changed_keys(&old.volumes, &new.volumes);
+    let volumes = changed_keys(&mut made.volumes, &old.volumes, &new.volumes);
     if !volumes.is_empty() {
         turn.tell(Notice::Problem {
             what: format!("volume {volumes}: what the stack file says now has no effect on a volume that is there"),
@@ -98,11 +98,21 @@ fn tell_of_shared(old: &Stack, new: &Stack, turn: &mut Turn) {
     }
 }
 
-/// The keys of which something else is said than before.
-fn changed_keys<T: PartialEq>(old: &IndexMap<String, T>, new: &IndexMap<String, T>) -> String {
+/// The keys of which something else is said than before, and than when they were first heard of.
+fn changed_keys<T: PartialEq + Clone>(
+    made: &mut IndexMap<String, T>,
+    old: &IndexMap<String, T>,
+    new: &IndexMap<String, T>,
+) -> String {
+    for (key, first) in old {
+        made.entry(key.clone()).or_insert_with(|| first.clone());
+    }
+    let is_other = |among: &IndexMap<String, T>, key: &String, said: &T| {
+        among.get(key).is_some_and(|before| before != said)
+    };
     let changed = new
         .iter()
-        .filter(|(key, said)| old.get(*key).is_some_and(|before| before != *said));
+        .filter(|(key, said)| is_other(old, key, said) && is_other(made, key, said));
     let keys: Vec<&str> = changed.map(|(key, _)| key.as_str()).collect();
     keys.join(", ")
 }
@@ -258,5 +268,17 @@ mod tests {
         assert!(both[0].starts_with("network back: "), "{both:?}");
         assert!(both[1].starts_with("volume data: "), "{both:?}");
         assert_eq!(told(stack(true, Some("nfs"))), [""; 0]);
+        // It is in force.
+        assert_eq!(told(stack(false, None)), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_said_as_it_was_at_first_is_no_news() {
+        let said = |what: u8| IndexMap::from([("own".to_owned(), what)]);
+        let mut made = IndexMap::new();
+        assert_eq!(changed_keys(&mut made, &said(1), &said(2)), "own");
+        assert_eq!(changed_keys(&mut made, &said(2), &said(2)), "");
+        assert_eq!(changed_keys(&mut made, &said(2), &said(1)), "");
+        assert_eq!(changed_keys(&mut made, &said(1), &said(3)), "own");
     }
 }

@@ -257,7 +257,8 @@ impl Mesh {
         self.ask(|id| Told::Ask { id })
     }
 
-    /// Lets nobody through any more. Ends when every relay has told of all exchanges, those under way included.
+    /// Lets nobody through any more. Ends when every relay that is connected has told of its exchanges; those under way may take 5 s
+    /// to end, then they are broken off and told of so. To be called once.
     pub fn farewell(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         self.ask(|id| Told::Farewell { id })
     }

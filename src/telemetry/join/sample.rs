@@ -22,14 +22,14 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// So many times as many of each, rounded down.
+    /// So many times as many of each, but at least one where there are some.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of small numbers"
     )]
     pub(super) fn times(self, share: f64) -> Self {
-        let times = |steps: usize| (steps as f64 * share) as usize;
+        let times = |steps: usize| ((steps as f64 * share) as usize).max(steps.min(1));
         Self {
             cooling: times(self.cooling),
             counting: times(self.counting),

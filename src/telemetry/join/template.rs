@@ -162,7 +162,10 @@ pub(super) fn learn(
 /// The variants of operations, if there are several and they make the same calls: a service that gathers does the same when it has
 /// all, whatever came last. What is known of few is then known of all of them.
 fn alike(cases: &HashMap<u32, Vec<Case<'_>>>) -> Vec<u32> {
-    let mut variants: Vec<u32> = cases.keys().copied().filter(|op| op & 1 == 1).collect();
+    let known = cases
+        .iter()
+        .filter(|(op, cases)| *op & 1 == 1 && cases.len() >= FEW);
+    let mut variants: Vec<u32> = known.map(|(op, _)| *op).collect();
     variants.sort_unstable();
     let rates = |cases: &mut dyn Iterator<Item = &Case<'_>>| {
         let (mut rates, mut all): (BTreeMap<u32, f64>, _) = (BTreeMap::new(), 0.0_f64);
@@ -188,8 +191,7 @@ fn alike(cases: &HashMap<u32, Vec<Case<'_>>>) -> Vec<u32> {
         let sum = whole.values().sum::<f64>() + own.values().sum::<f64>();
         apart <= ALIKE * sum
     };
-    let enough = |op: &&u32| cases[op].len() >= FEW;
-    if variants.len() < 2 || !variants.iter().filter(enough).all(is_like) {
+    if variants.len() < 2 || !variants.iter().all(is_like) {
         return Vec::new();
     }
     variants
@@ -197,7 +199,7 @@ fn alike(cases: &HashMap<u32, Vec<Case<'_>>>) -> Vec<u32> {
 
 /// Operations are alike if how often each call is made differs by no more than this part of how often calls are made.
 const ALIKE: f64 = 0.35;
-/// Of so few requests it does not matter.
+/// From fewer requests it is not known which calls are made.
 const FEW: usize = 5;
 
 /// What was learned from was attached by chance in part, and every mistake makes two odd shapes, which would be taken for
