@@ -174,9 +174,21 @@ async fn who_is_stopped_through_the_engine_by_somebody_else_is_told_of() {
         .await;
     rig.containers.kill(RunId(2));
     rig.exited(2).await;
+    // A signal that ends nothing through the engine, and then an end of its own.
+    let again = "trap 'exit 4' HUP; echo ready; while :; do sleep 0.05; done";
+    rig.started(4, &shell("again", again)).await;
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["ready"])
+        .await;
+    let names = rig.container_names().await;
+    let signal = bollard::query_parameters::KillContainerOptionsBuilder::default();
+    let signal = signal.signal("HUP").build();
+    let name = names[0].trim_start_matches('/');
+    let sent = rig.engine.client.kill_container(name, Some(signal));
+    sent.await.unwrap();
+    assert_eq!(rig.exited(4).await.code, Some(4));
     let polite = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done";
     rig.started(3, &shell("web", polite)).await;
-    rig.until_log(|rig| rig.text(Stream::Stdout) == ["up"])
+    rig.until_log(|rig| rig.text(Stream::Stdout) == ["ready", "up"])
         .await;
     let names = rig.container_names().await;
     let name = names[0].trim_start_matches('/');
