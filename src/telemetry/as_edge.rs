@@ -32,6 +32,9 @@ pub fn put_edge(span: &mut Span, edge: &JoinedEdge, above: TraceId) {
         (KIND, text(kind)),
     ];
     let said = said.map(|(name, value)| (name.to_owned(), value));
+    // It may come from a file in which another edge stood.
+    let attributes = &mut span.attributes.0;
+    attributes.retain(|(known, _)| said.iter().all(|(name, _)| name != known));
     span.attributes.0.extend(said);
 }
 
@@ -55,6 +58,9 @@ pub fn edge_of(span: &Span) -> Option<Joined> {
             _ => EdgeKind::Child,
         },
     };
+    if edge.parent == span.span {
+        return None;
+    }
     Some(Joined {
         span: span.span,
         trace: span.trace,

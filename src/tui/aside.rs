@@ -19,7 +19,16 @@ pub(super) struct Asides {
     /// Tells what is under way to end.
     stop: Arc<AtomicBool>,
     /// Files that are being written.
-    files: Vec<(PathBuf, std::thread::JoinHandle<()>)>,
+    files: Vec<Writing>,
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+struct Writing {
+    file: PathBuf,
+    /// Whether a part of it is there that this program made.
+    is_torn: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 impl Default for Asides {
@@ -53,18 +62,24 @@ impl Asides {
     pub(super) fn export(&mut self, export: Export, telemetry: &Arc<Telemetry>) {
         let (sender, stop) = (self.sender.clone(), Arc::clone(&self.stop));
         let (telemetry, file) = (Arc::clone(telemetry), export.file.clone());
+        let is_torn = Arc::<AtomicBool>::default();
+        let torn = Arc::clone(&is_torn);
         let work = move || {
-            if let Some(words) = log_export::write(&export, &telemetry, &stop) {
+            if let Some(words) = log_export::write(&export, &telemetry, &stop, &torn) {
                 // Whoever asked is gone only if the session is over.
                 drop(sender.send(words));
             }
         };
-        self.files.retain(|(_, thread)| !thread.is_finished());
+        self.files.retain(|writing| !writing.thread.is_finished());
         match std::thread::Builder::new()
             .name("export".into())
             .spawn(work)
         {
-            Ok(thread) => self.files.push((file, thread)),
+            Ok(thread) => self.files.push(Writing {
+                file,
+                is_torn,
+                thread,
+            }),
             Err(error) => drop(self.sender.send(format!("nothing was written: {error}"))),
         }
     }
@@ -88,10 +103,10 @@ impl Asides {
 impl Drop for Asides {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        for (file, thread) in self.files.drain(..) {
+        for writing in self.files.drain(..) {
             // A search through very many lines may not hear of it at once: nobody waits, and no part of a file stays.
-            if !thread.is_finished() {
-                drop(std::fs::remove_file(file));
+            if !writing.thread.is_finished() && writing.is_torn.load(Ordering::SeqCst) {
+                drop(std::fs::remove_file(writing.file));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The clipboard of this machine, for terminals that take no text for theirs (OSC 52).
 
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -93,7 +94,13 @@ async fn run(tool: &Tool, text: &str) -> Result<(), String> {
     let mut program = command.spawn().map_err(|error| error.to_string())?;
     if let Some(mut stdin) = program.stdin.take() {
         let written = stdin.write_all(text.as_bytes()).await;
-        written.map_err(|error| error.to_string())?;
+        // One that ended early says why by its status.
+        written
+            .or_else(|error| match error.kind() {
+                ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(error),
+            })
+            .map_err(|error| error.to_string())?;
     }
     let status = program.wait().await.map_err(|error| error.to_string())?;
     if status.success() {

@@ -63,15 +63,27 @@ pub(super) fn file(typed: &str, home: Option<&Path>) -> Result<PathBuf, String> 
     }
 }
 
-/// Writes it; what came of that, in words. `None`: it was told to stop, and left nothing.
-pub(super) fn write(export: &Export, telemetry: &Telemetry, stop: &AtomicBool) -> Option<String> {
+/// Writes it; what came of that, in words. `None`: it was told to stop, and left nothing. `is_torn` as long as there is a part
+/// of the file.
+pub(super) fn write(
+    export: &Export,
+    telemetry: &Telemetry,
+    stop: &AtomicBool,
+    is_torn: &AtomicBool,
+) -> Option<String> {
     let mut options = OpenOptions::new();
     let opened = options
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&export.file);
-    let written = opened.and_then(|file| lines(export, telemetry, stop, file));
+    let written = opened.and_then(|file| {
+        is_torn.store(true, Ordering::SeqCst);
+        lines(export, telemetry, stop, file)
+    });
+    if matches!(written, Ok(Some(_))) {
+        is_torn.store(false, Ordering::SeqCst);
+    }
     let path = export.file.display();
     match written {
         Ok(Some(1)) => Some(format!("1 line is in {path}")),
@@ -217,7 +229,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (telemetry, go_on) = (said(), AtomicBool::new(false));
         let written = |export: &Export| {
-            let words = write(export, &telemetry, &go_on).unwrap();
+            let words = write(export, &telemetry, &go_on, &AtomicBool::default()).unwrap();
             (
                 words,
                 std::fs::read_to_string(&export.file).unwrap_or_default(),
@@ -264,10 +276,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let telemetry = said();
         let nowhere = export(&folder.path().join("none"), "a.log", "", &[]);
-        let words = write(&nowhere, &telemetry, &AtomicBool::new(false)).unwrap();
+        let torn = AtomicBool::default();
+        let words = write(&nowhere, &telemetry, &AtomicBool::default(), &torn).unwrap();
         assert!(words.starts_with("nothing was written to"), "{words}");
         let stopped = export(folder.path(), "b.log", "", &[]);
-        assert_eq!(write(&stopped, &telemetry, &AtomicBool::new(true)), None);
+        assert_eq!(
+            write(&stopped, &telemetry, &AtomicBool::new(true), &torn),
+            None
+        );
         assert!(!stopped.file.exists());
     }
 

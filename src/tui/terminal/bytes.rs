@@ -1,6 +1,7 @@
 //! What a terminal sends, cut into keys, clicks, pastes and answers, however it arrives in pieces.
 //!
-//! Pure: bytes in, [`Told`] out. Nothing that is an answer of the terminal is ever taken for keys.
+//! Pure: bytes in, [`Told`] out. An answer of the terminal is not taken for keys, unless its pieces come further apart than whoever
+//! reads waits for.
 
 use std::time::Duration;
 
@@ -84,7 +85,9 @@ impl Reader {
         }
         match self.pending.as_slice() {
             [] => None,
-            [0x1b] | [0x1b, 0x1b | b'[' | b'O' | b']' | b'P' | b'_'] => Some(ESCAPE),
+            [0x1b]
+            | [0x1b, 0x1b | b'[' | b'O' | b']' | b'P' | b'_']
+            | [0x1b, 0x1b, b'[' | b'O'] => Some(ESCAPE),
             _ => Some(REST),
         }
     }
@@ -94,7 +97,11 @@ impl Reader {
         let pending = std::mem::take(&mut self.pending);
         if let Some(mut pasted) = self.paste.take() {
             pasted.extend_from_slice(&pending);
-            told.push(paste(&pasted));
+            // What comes soon belongs to the paste, whose letters are no keys; what comes much later does not.
+            if !pasted.is_empty() {
+                told.push(paste(&pasted));
+                self.paste = Some(Vec::new());
+            }
             return;
         }
         let key = |code, modifiers| Told::Event(Event::Key(KeyEvent::new(code, modifiers)));
@@ -103,6 +110,10 @@ impl Reader {
             [0x1b, 0x1b] => {
                 told.push(key(KeyCode::Esc, KeyModifiers::NONE));
                 told.push(key(KeyCode::Esc, KeyModifiers::NONE));
+            }
+            [0x1b, 0x1b, letter] if letter.is_ascii() => {
+                told.push(key(KeyCode::Esc, KeyModifiers::NONE));
+                told.push(key(KeyCode::Char(char::from(*letter)), KeyModifiers::ALT));
             }
             [0x1b, letter] if letter.is_ascii() => {
                 told.push(key(KeyCode::Char(char::from(*letter)), KeyModifiers::ALT));

@@ -44,6 +44,11 @@ pub(super) fn asked() {
     *ASKED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
+fn is_asked() -> bool {
+    let asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    asked.is_some_and(|asked| asked.elapsed() < ANSWERED_WITHIN)
+}
+
 fn answered() {
     *ASKED.lock().unwrap_or_else(PoisonError::into_inner) = None;
     ANSWERED.notify_all();
@@ -121,6 +126,7 @@ impl Ears {
             .spawn(move || {
                 listen(&terminal, woken, &at_gate, &told);
                 at_gate.lock().is_away = true;
+                at_gate.changed.notify_all();
             })?;
         Ok(Self { heard, gate, wake })
     }
@@ -192,8 +198,16 @@ fn listen(
 ) {
     let mut reader = Reader::default();
     let mut told = Vec::new();
+    let is_far = std::env::var_os("SSH_CONNECTION").is_some();
     while gate.pass() {
-        let come = next(terminal.as_fd(), woken.as_fd(), reader.patience());
+        // Pieces of an answer, and whatever comes over a network, may come further apart.
+        let least = match is_asked() {
+            true => Duration::from_millis(100),
+            false if is_far => Duration::from_millis(25),
+            false => Duration::ZERO,
+        };
+        let patience = reader.patience().map(|patience| patience.max(least));
+        let come = next(terminal.as_fd(), woken.as_fd(), patience);
         match come {
             Come::Word => {
                 drop(woken.read(&mut [0; 64]));
