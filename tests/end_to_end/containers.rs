@@ -400,3 +400,29 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
         copy.0.get("/").is_none().then_some(())
     });
 }
+
+#[test]
+fn down_tells_of_the_volumes_that_it_keeps() {
+    if !engine() {
+        return;
+    }
+    let service = "name = \"NAME\"\n[services.store]\nimage = \"boatyard-test/busybox\"\ncommand = \"sleep 1000\"\nvolumes = [\"data:/data\"]\n";
+    let copy = Cleaned(Copy::with(service, &[]));
+    let mut session = Session::start(&copy.0, ENGINE);
+    session.all("run-ready", &["store"]);
+    session.quit();
+    let down = |arguments: &[&str]| {
+        let output = copy.0.boatyard(arguments).output();
+        let output = output.expect("the binary runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = down(&["down"]);
+    assert!(
+        said.contains("left but volumes") && said.contains("kept, with their data: luck-"),
+        "{said}"
+    );
+    assert!(down(&["down", "--volumes"]).starts_with("removed volume luck-"));
+    let said = down(&["down"]);
+    assert!(said.ends_with("was left\n"), "{said}");
+}

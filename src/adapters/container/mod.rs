@@ -61,7 +61,7 @@ pub use model::StackNetwork;
 pub use relays::{RELAY_FOLDER, RelayOrder, Seen};
 pub use strangers::strangers;
 pub use surroundings::{Candidate, Surroundings};
-pub use sweep::{Swept, sweep};
+pub use sweep::{Swept, sweep, volumes_of};
 
 use crate::adapters::{Checked, Identity, Wires};
 use crate::engine::{BuildId, Event, Inside, RunId, StartFailure, StartRun, SyncCopy, SyncId};

@@ -53,6 +53,21 @@ pub async fn sweep(
     swept.map_err(|error| format!("the engine cannot be swept: {}", reason(&error)))
 }
 
+/// Names of the volumes that carry the labels of this stack.
+///
+/// # Errors
+/// In words, when the engine cannot list them.
+pub async fn volumes_of(
+    engine: &ContainerEngine,
+    identity: &Identity,
+) -> Result<Vec<String>, String> {
+    let found = volumes(engine, identity).await;
+    let found = found.map_err(|error| format!("volumes cannot be listed: {}", reason(&error)))?;
+    let mut names: Vec<String> = found.into_iter().map(|(_, name)| name).collect();
+    names.sort();
+    Ok(names)
+}
+
 async fn sweep_all(
     engine: &ContainerEngine,
     identity: &Identity,
