@@ -18,9 +18,10 @@ pub(super) fn down(global: &Global, down: &Down) -> Result<u8, Failure> {
         match find(&Surroundings::of_this_process()).await {
             Ok(engine) => {
                 let swept = sweep(&engine, &identity, None, down.volumes).await?;
-                let kept = match down.volumes {
-                    true => Vec::new(),
-                    false => volumes_of(&engine, &identity).await?,
+                let kept = if down.volumes {
+                    Vec::new()
+                } else {
+                    volumes_of(&engine, &identity).await?
                 };
                 Ok(Some((swept, kept)))
             }
