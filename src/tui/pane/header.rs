@@ -28,10 +28,15 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     let fits = |left: &[Span<'_>], right: &[Span<'_>]| {
         spans_width(left) + spans_width(right) < usize::from(area.width)
     };
-    let mut left = standing(scene, area.width >= 60);
-    if !fits(&left, &right) {
-        // Whose requests suffer on purpose is said in full before counts are.
-        left = standing(scene, false);
+    // Whose requests suffer on purpose is said in full before counts are.
+    let rooms = [Room::Whole, Room::Words, Room::Signs];
+    let first = if area.width >= 60 { 0 } else { 2 };
+    let mut left = Vec::new();
+    for room in rooms.into_iter().skip(first) {
+        left = standing(scene, room);
+        if fits(&left, &right) {
+            break;
+        }
     }
     if !fits(&left, &right) {
         right.clear();
@@ -44,8 +49,19 @@ pub(in crate::tui) fn render(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>
     frame.render_widget(spread(left, right, area.width), area);
 }
 
+/// How much room there is for counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// How many there are in all, and each count with its word.
+    Whole,
+    /// Each count with its word.
+    Words,
+    /// Each count with its sign.
+    Signs,
+}
+
 /// The stack, and how it stands as a whole.
-fn standing(scene: Scene<'_>, roomy: bool) -> Vec<Span<'_>> {
+fn standing(scene: Scene<'_>, room: Room) -> Vec<Span<'_>> {
     let theme = scene.theme;
     let mut left = vec![
         Span::raw(" "),
@@ -55,7 +71,7 @@ fn standing(scene: Scene<'_>, roomy: bool) -> Vec<Span<'_>> {
         ),
         Span::raw("  "),
     ];
-    left.extend(counts(scene.state, theme, roomy));
+    left.extend(counts(scene.state, theme, room));
     let held = scene.telemetry.held().total();
     if held > 0 {
         left.push(Span::styled(
@@ -87,7 +103,7 @@ fn faults<'a>(state: &State, theme: &Theme) -> Option<Span<'a>> {
 }
 
 /// How many services are at what: what went wrong first, all in the same order at all times.
-fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
+fn counts<'a>(state: &State, theme: &Theme, room: Room) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     match state.phase {
         // The banner tells of a stop under way.
@@ -103,7 +119,7 @@ fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
         .map(crate::engine::ServiceState::status)
         .collect();
     let total = statuses.len();
-    if roomy {
+    if room == Room::Whole {
         let word = if total == 1 { "service" } else { "services" };
         spans.push(Span::styled(
             format!("{total} {word}   "),
@@ -115,9 +131,10 @@ fn counts<'a>(state: &State, theme: &Theme, roomy: bool) -> Vec<Span<'a>> {
         if count == 0 {
             continue;
         }
-        let shown = match (roomy, *word) {
-            (true, word) => format!("{symbol} {count} {word}   "),
-            (false, _) => format!("{symbol} {count}  "),
+        let shown = if room == Room::Signs {
+            format!("{symbol} {count}  ")
+        } else {
+            format!("{symbol} {count} {word}   ")
         };
         spans.push(Span::styled(shown, theme.style(*role)));
     }
