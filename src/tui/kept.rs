@@ -1,13 +1,12 @@
 //! What a workbench remembers of a stack until the next time: how its panes are laid out, and how lines are read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::keeper::Keeper;
 use super::layout::divide::Dividers;
 use super::log_view::{Fold, Form, Scope, Times};
 use super::options::Options;
@@ -117,36 +116,31 @@ impl Kept {
 
 /// The file in which it is remembered, and what stands there.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    file: PathBuf,
+pub(super) struct Memory {
+    keeper: Keeper,
     written: Kept,
 }
 
-impl Keeper {
-    /// Keeps in this file, which says this.
+impl Memory {
+    /// Remembers in this file, which says this.
     pub(super) fn new(file: PathBuf, written: Kept) -> Self {
-        Self { file, written }
+        let keeper = Keeper::new(file);
+        Self { keeper, written }
     }
 
-    /// Writes down what changed, if something did: at once whole, or not at all.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(super) fn keep(&mut self, kept: Kept) -> io::Result<()> {
+    /// Has written down what changed, if something did.
+    pub(super) fn keep(&mut self, kept: Kept) {
         if kept == self.written {
-            return Ok(());
+            return;
         }
-        // Whatever comes of it, it is not tried again before something changes.
         self.written = kept;
-        let text = serde_json::to_vec_pretty(&self.written)?;
-        if let Some(folder) = self.file.parent() {
-            fs::create_dir_all(folder)?;
+        let failed = match serde_json::to_vec_pretty(&self.written) {
+            Ok(bytes) => self.keeper.write(bytes),
+            Err(error) => Some(error.into()),
+        };
+        if let Some(error) = failed {
+            tracing::warn!(%error, "how the screen is cannot be remembered");
         }
-        let beside = self.file.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&beside)?.write_all(&text)?;
-        fs::rename(&beside, &self.file)
     }
 }
 
@@ -171,8 +165,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("some/view.json");
         let kept = Kept::of(&ui(), Some("dusk".into()));
-        let mut keeper = Keeper::new(file.clone(), Kept::default());
-        keeper.keep(kept.clone()).expect("written");
+        let mut memory = Memory::new(file.clone(), Kept::default());
+        memory.keep(kept.clone());
+        drop(memory);
         let read = Kept::read(&file);
         assert_eq!(read, kept);
         assert!(!read.mouse());
@@ -204,8 +199,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("view.json");
         let kept = Kept::of(&ui(), None);
-        let mut keeper = Keeper::new(file.clone(), kept.clone());
-        keeper.keep(kept).expect("nothing to do");
+        let mut memory = Memory::new(file.clone(), kept.clone());
+        memory.keep(kept);
+        drop(memory);
         assert!(!file.exists());
     }
 

@@ -19,6 +19,7 @@ mod fault_line;
 mod frame;
 mod goal;
 mod heartbeat;
+mod keeper;
 mod kept;
 mod keys;
 mod layout;

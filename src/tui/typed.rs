@@ -1,18 +1,15 @@
 //! What a person typed before, and the filters and searches that were given a name; kept between the sessions of a stack.
 //!
-//! A thread writes the file, so that no key waits for a disk; it is written beside and renamed. What cannot be read is set
-//! aside, and said.
+//! What cannot be read is set aside, and said.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
+use std::io::{self, Read};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::keeper::Keeper;
 use crate::text;
 
 /// Lines of one kind that are remembered, and names that can be given.
@@ -226,7 +223,10 @@ impl Typed {
         if let Some(keeper) = &self.keeper
             && let Ok(bytes) = serde_json::to_vec_pretty(&self.kept)
         {
-            keeper.write(bytes);
+            // A full disk costs the history of this session.
+            if let Some(error) = keeper.write(bytes) {
+                tracing::warn!(%error, "what was typed cannot be remembered");
+            }
         }
     }
 }
@@ -271,67 +271,6 @@ fn set_aside(path: &Path, why: &io::Error) -> String {
         Ok(()) => format!("{words}; it is in {} now", aside.display()),
         Err(_) => words,
     }
-}
-
-/// Writes the file on a thread of its own; of several contents that wait only the newest.
-#[derive(Debug)]
-struct Keeper {
-    sender: Option<Sender<Vec<u8>>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Keeper {
-    fn new(path: PathBuf) -> Self {
-        let (sender, received) = channel::<Vec<u8>>();
-        let work = move || {
-            while let Ok(mut bytes) = received.recv() {
-                while let Ok(newer) = received.try_recv() {
-                    bytes = newer;
-                }
-                // A full disk costs the history of this session, and says so elsewhere: the log store needs far more.
-                drop(write(&path, &bytes));
-            }
-        };
-        let thread = std::thread::Builder::new().name("typed".into()).spawn(work);
-        Self {
-            sender: Some(sender),
-            thread: thread.ok(),
-        }
-    }
-
-    fn write(&self, bytes: Vec<u8>) {
-        if let Some(sender) = &self.sender {
-            // Without a thread nothing is kept, and all else works.
-            drop(sender.send(bytes));
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(self.sender.take());
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
-/// Writes beside and renames; only this user may read it.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension("json.new");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

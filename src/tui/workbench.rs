@@ -18,7 +18,7 @@ use self::real::{Real, Woken};
 use super::alerts::{self, Alerts};
 use super::aside::Asides;
 use super::builds::Builds;
-use super::kept::{Keeper, Kept};
+use super::kept::{Kept, Memory};
 use super::keys::Keymap;
 use super::layout::Pane;
 use super::log_view::{COUNTED_AGAIN, Source};
@@ -56,7 +56,7 @@ pub struct Workbench<B: Backend = CrosstermBackend<FrameWriter>> {
     /// Whether the theme was chosen by hand, now or the last time.
     chose_theme: bool,
     ui: Ui,
-    keeper: Option<Keeper>,
+    memory: Option<Memory>,
     builds: Builds,
     alerts: Alerts,
     asides: Asides,
@@ -155,7 +155,7 @@ impl<B: Backend> Workbench<B> {
             theme,
             follows_ground: false,
             chose_theme: false,
-            keeper: None,
+            memory: None,
             ui: Ui::new(mouse),
             builds: Builds::default(),
             alerts: Alerts::default(),
@@ -172,7 +172,7 @@ impl<B: Backend> Workbench<B> {
     /// Lays it out as it was left the last time, and takes over a person's own keys.
     fn furnish(&mut self, options: &Options, kept: Kept) {
         kept.restore(&mut self.ui);
-        self.keeper = options.view().map(|file| Keeper::new(file, kept));
+        self.memory = options.view().map(|file| Memory::new(file, kept));
         if let Some(folder) = &options.state {
             let wrong;
             (self.ui.typed, wrong) = Typed::in_folder(folder);
@@ -189,8 +189,8 @@ impl<B: Backend> Workbench<B> {
         }
         let theme = self.chose_theme.then(|| self.theme.name.clone());
         let kept = Kept::of(&self.ui, theme);
-        if let Some(Err(error)) = self.keeper.as_mut().map(|keeper| keeper.keep(kept)) {
-            tracing::warn!(%error, "how the screen is cannot be remembered");
+        if let Some(memory) = &mut self.memory {
+            memory.keep(kept);
         }
     }
 

@@ -130,6 +130,7 @@ fn a_theme_that_is_asked_for_goes_before_the_one_that_was_chosen() {
     desk.press(": d a y m a r k enter");
     let chosen = desk.buffer()[(0, 0)].bg;
     assert_ne!(usual, chosen, "{}", desk.text());
+    drop(desk);
     assert_eq!(first(&options).buffer()[(0, 0)].bg, chosen);
     options.theme = Some("harbor-dark".into());
     assert_eq!(first(&options).buffer()[(0, 0)].bg, usual);
@@ -139,5 +140,6 @@ fn a_theme_that_is_asked_for_goes_before_the_one_that_was_chosen() {
     assert_eq!(desk.buffer()[(0, 0)].bg, chosen);
     desk.press(": t e r m i n a l space h a s enter");
     assert_eq!(desk.buffer()[(0, 0)].bg, usual, "{}", desk.text());
+    drop(desk);
     assert_eq!(first(&options).buffer()[(0, 0)].bg, usual);
 }
