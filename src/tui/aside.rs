@@ -92,9 +92,10 @@ impl Asides {
             drop(self.sender.send(clipboard::without(&said, variable)));
             return;
         };
+        let without = clipboard::without(&said, variable);
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            let words = clipboard::give(&tool, &text, &said).await;
+            let words = clipboard::give(&tool, &text, &said, &without).await;
             drop(sender.send(words));
         });
     }

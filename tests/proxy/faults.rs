@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use boatyard::proxy::{Limits, Policy};
 use boatyard::stack::{Callers, ErrorFault, Fault, Share};
-use boatyard::telemetry::ExchangeStatus;
+use boatyard::telemetry::{Exchange, ExchangeStatus, Filter};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -54,6 +54,14 @@ fn slow(bytes: u64) -> Fault {
     }
 }
 
+/// Filters know a fault by the words with which the relay tells of it.
+fn assert_found(exchange: &Exchange, kind: &str) {
+    for other in ["latency", "error", "abort", "bandwidth"] {
+        let filter = Filter::parse(&format!("fault={other}")).expect("a filter");
+        assert_eq!(filter.matches_exchange(exchange), other == kind, "{other}");
+    }
+}
+
 #[tokio::test]
 async fn a_late_request_waits_and_says_so() {
     let (run, heads) = Run::answering(OK).await;
@@ -64,6 +72,7 @@ async fn a_late_request_waits_and_says_so() {
     assert!(began.elapsed() >= Duration::from_millis(120));
     let exchange = relay.exchange().await;
     assert_eq!(exchange.injected.as_deref(), Some("120 ms later"));
+    assert_found(&exchange, "latency");
     assert!(exchange.took >= Duration::from_millis(120));
     assert_eq!((exchange.held, http(&exchange)), (Duration::ZERO, 200));
     // Gone, it leaves no mark.
@@ -87,6 +96,7 @@ async fn an_error_is_answered_and_the_run_sees_nothing() {
     let exchange = relay.exchange().await;
     assert_eq!((http(&exchange), exchange.run), (503, 0));
     assert_eq!(exchange.injected.as_deref(), Some("answered 503"));
+    assert_found(&exchange, "error");
     assert!(heads.lock().unwrap().is_empty());
 }
 
@@ -122,6 +132,7 @@ async fn an_abort_resets_the_connection() {
     let why = "broken off on purpose, by a fault";
     assert_eq!(exchange.status, ExchangeStatus::Failed(why.into()));
     assert_eq!(exchange.injected.as_deref(), Some("broken off"));
+    assert_found(&exchange, "abort");
     assert!(heads.lock().unwrap().is_empty());
 }
 
@@ -191,6 +202,7 @@ async fn both_bodies_pass_at_the_bandwidth_and_whole() {
         (30_000, 30_000)
     );
     assert_eq!(exchange.injected.as_deref(), Some("at most 100 kB/s"));
+    assert_found(&exchange, "bandwidth");
 }
 
 #[tokio::test]

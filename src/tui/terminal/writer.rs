@@ -49,16 +49,8 @@ impl Lane {
     /// # Errors
     /// When no thread can be had.
     pub(in crate::tui) fn open() -> io::Result<(Self, FrameWriter)> {
-        let frame = Arc::new(Mutex::new(Vec::new()));
         let (frames, waiting) = mpsc::channel::<Vec<u8>>();
-        let lane = Self {
-            frame: Arc::clone(&frame),
-            is_bare: AtomicBool::new(false),
-            frames,
-            busy: Arc::default(),
-            lost: Arc::default(),
-            taken: Arc::default(),
-        };
+        let (lane, writer) = Self::into(frames);
         let (busy, lost, taken) = (
             Arc::clone(&lane.busy),
             Arc::clone(&lane.lost),
@@ -75,7 +67,22 @@ impl Lane {
                     taken.notify_one();
                 }
             })?;
-        Ok((lane, FrameWriter(frame)))
+        Ok((lane, writer))
+    }
+
+    /// A lane whose frames go there.
+    fn into(frames: mpsc::Sender<Vec<u8>>) -> (Self, FrameWriter) {
+        let frame = Arc::default();
+        let writer = FrameWriter(Arc::clone(&frame));
+        let lane = Self {
+            frame,
+            is_bare: AtomicBool::new(false),
+            frames,
+            busy: Arc::default(),
+            lost: Arc::default(),
+            taken: Arc::default(),
+        };
+        (lane, writer)
     }
 
     /// Whether a frame is still being written: then no other may be drawn.
@@ -169,20 +176,12 @@ mod tests {
 
     #[test]
     fn a_frame_that_changes_nothing_does_not_reach_the_terminal() {
-        let frame = Arc::new(Mutex::new(Vec::new()));
         let (frames, sent) = mpsc::channel();
-        let lane = Lane {
-            frame: Arc::clone(&frame),
-            is_bare: AtomicBool::new(false),
-            frames,
-            busy: Arc::default(),
-            lost: Arc::default(),
-            taken: Arc::default(),
-        };
+        let (lane, writer) = Lane::into(frames);
         let options = TerminalOptions {
             viewport: Viewport::Fixed(Rect::new(0, 0, 20, 1)),
         };
-        let backend = CrosstermBackend::new(FrameWriter(frame));
+        let backend = CrosstermBackend::new(writer);
         let mut screen = Terminal::with_options(backend, options).expect("a screen");
         let mut draw = |words: &str, cursor: bool| {
             screen
